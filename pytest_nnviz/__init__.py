@@ -1,0 +1,49 @@
+"""Architecture regression testing for PyTorch models: trace, pin, compare and draw what a model is."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_nnviz.architecture import Architecture
+    from pytest_nnviz.diff import Drift, diff
+    from pytest_nnviz.errors import ArchitectureDrift, NNVizError
+    from pytest_nnviz.options import Options
+    from pytest_nnviz.render import render
+    from pytest_nnviz.textformat import dumps, loads
+    from pytest_nnviz.tracing import trace
+
+__all__ = [
+    "Architecture",
+    "ArchitectureDrift",
+    "Drift",
+    "NNVizError",
+    "Options",
+    "diff",
+    "dumps",
+    "loads",
+    "render",
+    "trace",
+]
+__version__ = "0.1.0"
+
+_HOME = {
+    "Architecture": "architecture",
+    "ArchitectureDrift": "errors",
+    "Drift": "diff",
+    "NNVizError": "errors",
+    "Options": "options",
+    "diff": "diff",
+    "dumps": "textformat",
+    "loads": "textformat",
+    "render": "render",
+    "trace": "tracing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that loading the plugin loads nothing else (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

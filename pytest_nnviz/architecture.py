@@ -1,0 +1,268 @@
+"""What a model is: modules, parameters and the calls of its forward pass, as frozen data without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+__all__ = [
+    "Architecture",
+    "Argument",
+    "Body",
+    "Buffer",
+    "Call",
+    "Const",
+    "Literal",
+    "Module",
+    "Parameter",
+    "Ref",
+    "Step",
+    "TensorSpec",
+    "Totals",
+    "Tree",
+    "Value",
+    "resolve_shared",
+    "walk_calls",
+    "walk_modules",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Dtype and shape of a tensor.
+
+    ``dtype`` is the short name (``f32``, ``bf16``, ``i64``, ``bool``), ``shape`` the size of each dimension (None where
+    it is not one number, as in nested tensors), ``kind`` what else the tensor is (``sparse_coo``, ``nested``, the class
+    of a subclass), empty for a plain strided tensor.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...]
+    kind: str = ""
+
+    @property
+    def numel(self) -> int:
+        """Number of elements (unknown dimensions count as one)."""
+        count = 1
+        for size in self.shape:
+            count *= 1 if size is None else size
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A plain value by its canonical text: ``1``, ``1.0``, ``"same"``, ``None``, ``torch.float32``, ``<gelu>``, ``1:5``.
+
+    The text decides equality, so ``1``, ``1.0`` and ``True`` are three values.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call on the way to a result: its name, and how many calls of that name to count back from the latest."""
+
+    name: str
+    back: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Where a tensor or an object comes from, seen from the scope (the module call) that uses it.
+
+    ``kind`` is ``input`` (an argument of the scope's forward), ``attribute`` (a parameter or buffer by its path below
+    the scope's module, ``self.weight``) or ``result`` (of a call; more than one step leads into finished calls).
+    ``path`` goes into nested inputs and outputs. ``up`` is the number of scopes to leave first (``^`` in the text).
+    ``after`` is the call that has since written to the same memory through another tensor.
+    """
+
+    kind: str
+    steps: tuple[Step, ...]
+    path: tuple[int | str, ...] = ()
+    up: int = 0
+    after: Ref | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A tensor that no call made and no module registers.
+
+    ``name`` is the attribute that holds it (relative like a reference: ``self.table``, ``^self.table``), or None.
+    ``tracked`` is False for a tensor that appeared during the forward pass out of nowhere (a numpy round trip).
+    """
+
+    spec: TensorSpec
+    name: str | None = None
+    tracked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A container: ``kind`` is ``list``, ``tuple``, ``dict``, ``slice`` or the qualified name of a class.
+
+    ``keys`` are the canonical texts of a dict's keys or the names of a class's fields, empty for sequences.
+    """
+
+    kind: str
+    items: tuple[Value, ...]
+    keys: tuple[str, ...] = ()
+
+
+Value = Literal | Ref | Const | TensorSpec | Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument: positional when ``name`` is None."""
+
+    name: str | None
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What happens inside a module call (or the whole forward pass): calls in order, and what is returned."""
+
+    calls: tuple[Call, ...]
+    returns: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One recorded call.
+
+    ``target`` is the canonical name of a function (``softmax``); for ``kind == "module"`` the module's path below the
+    scope's module (``layers.0``), with ``up`` scopes to leave first; for ``kind == "created"`` the class of a module
+    that was made inside forward, with its ``config``. ``result`` has TensorSpecs for leaves. ``body`` is None for opaque
+    calls (functions, torch.nn modules without children, what the user named opaque).
+    """
+
+    kind: str
+    target: str
+    args: tuple[Argument, ...]
+    result: Value
+    body: Body | None = None
+    up: int = 0
+    config: tuple[Argument, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name that the result goes by."""
+        return self.target or "self"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter. ``tied`` is the place of its first registration (relative, see `resolve_shared`), if this is a later one."""
+
+    name: str
+    spec: TensorSpec
+    trainable: bool = True
+    tied: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A buffer. ``persistent`` buffers are in the state dict. ``tied`` as for parameters."""
+
+    name: str
+    spec: TensorSpec
+    persistent: bool = True
+    tied: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module: class, constructor arguments, parameters, buffers and children in registration order.
+
+    ``marks`` are remarks in a fixed order, out of ``never called``, ``eval`` / ``train`` (where it differs from the
+    model's mode) and ``load hook`` (its state-dict keys may be translated on loading). ``shared`` is set instead of all
+    the rest for a module that is registered a second time: the place of the first, relative to the parent (see
+    `resolve_shared`).
+    """
+
+    class_name: str
+    config: tuple[Argument, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    buffers: tuple[Buffer, ...] = ()
+    children: tuple[tuple[str, Module], ...] = ()
+    marks: tuple[str, ...] = ()
+    shared: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Numbers of elements: ``parameters`` and ``trainable`` count tied parameters once, as ``buffers`` does buffers."""
+
+    parameters: int
+    trainable: int
+    buffers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A model and, unless it was traced with ``forward=False``, its forward pass.
+
+    ``inputs`` are the arguments of forward with TensorSpecs for leaves. ``versions`` (name, version) inform and take no
+    part in comparisons.
+    """
+
+    mode: str
+    root: Module
+    inputs: tuple[Argument, ...] = ()
+    forward: Body | None = None
+    versions: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+
+    @property
+    def totals(self) -> Totals:
+        """Totals over all modules, each piece of memory once."""
+        parameters = trainable = buffers = 0
+        for _, module in walk_modules(self.root):
+            for parameter in module.parameters:
+                if parameter.tied is None:
+                    parameters += parameter.spec.numel
+                    trainable += parameter.spec.numel if parameter.trainable else 0
+            buffers += sum(buffer.spec.numel for buffer in module.buffers if buffer.tied is None)
+        return Totals(parameters, trainable, buffers)
+
+    @property
+    def total_parameters(self) -> int:
+        """Number of parameters, tied ones counted once: ``sum(p.numel() for p in model.parameters())``."""
+        return self.totals.parameters
+
+
+def walk_modules(root: Module) -> Iterator[tuple[str, Module]]:
+    """Yield ``(path, module)`` from the root (path ``""``) in registration order."""
+    stack = [("", root)]
+    while stack:
+        path, module = stack.pop()
+        yield path, module
+        for name, child in reversed(module.children):
+            stack.append((f"{path}.{name}" if path else name, child))
+
+
+def walk_calls(body: Body) -> Iterator[tuple[tuple[Call, ...], Call]]:
+    """Yield ``(enclosing calls from the outermost, call)`` in the order of execution, a call before its inside."""
+    stack: list[tuple[tuple[Call, ...], Call]] = [((), call) for call in reversed(body.calls)]
+    while stack:
+        scopes, call = stack.pop()
+        yield scopes, call
+        if call.body is not None:
+            inside = (*scopes, call)
+            stack.extend((inside, inner) for inner in reversed(call.body.calls))
+
+
+def resolve_shared(owner: str, place: str) -> str:
+    """Absolute path of ``place`` as written in the module at path ``owner``; each leading ``^`` leaves one module.
+
+    >>> resolve_shared("lm_head", "^model.embed.weight")
+    'model.embed.weight'
+    """
+    parts = owner.split(".") if owner else []
+    while place.startswith("^"):
+        if not parts:
+            raise ValueError(f"{place!r} leaves the model")
+        parts.pop()
+        place = place[1:]
+    return ".".join([*parts, place]) if place else ".".join(parts)

@@ -1,0 +1,70 @@
+"""What can go wrong: each error says what, which value, and what to do next."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArchitectureDrift",
+    "ArtifactsError",
+    "DrawingError",
+    "MissingTorch",
+    "NNVizError",
+    "NNVizWarning",
+    "OptionError",
+    "SnapshotError",
+    "TextError",
+    "TraceError",
+    "UnstableArchitecture",
+    "UntrackedTensorWarning",
+]
+
+
+class NNVizError(Exception):
+    """Base of the errors of pytest-nnviz that are not verdicts."""
+
+
+class OptionError(NNVizError, ValueError):
+    """An unknown option or a value that it does not take."""
+
+
+class MissingTorch(NNVizError, ImportError):
+    """torch is not installed; it is needed to trace, not to read or compare texts."""
+
+
+class TraceError(NNVizError):
+    """The model could not be traced: not a model, inputs that do not fit, a device that does not match."""
+
+
+class UnstableArchitecture(TraceError):
+    """The graph depends on values or changes from run to run, so that a snapshot of it would be a coincidence."""
+
+
+class TextError(NNVizError, ValueError):
+    """A text is not a snapshot, or a damaged one. ``line`` is the number of the offending line, from 1, or None."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message if line is None else f"line {line}: {message}")
+        self.line = line
+
+
+class SnapshotError(NNVizError):
+    """A stored snapshot cannot be used as it is (unreadable, damaged, two calls for one file)."""
+
+
+class ArtifactsError(NNVizError):
+    """The artifacts folder cannot be used."""
+
+
+class DrawingError(NNVizError):
+    """No engine could draw the picture, with what each of them said."""
+
+
+class ArchitectureDrift(AssertionError):
+    """The architecture is not the one of the snapshot, or there is no snapshot yet."""
+
+
+class NNVizWarning(UserWarning):
+    """Something that does not decide a test but should be known: a stale picture, a missing engine."""
+
+
+class UntrackedTensorWarning(NNVizWarning):
+    """A tensor appeared during the forward pass that no recorded call made; its edge is cut."""

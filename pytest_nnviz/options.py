@@ -1,0 +1,162 @@
+"""Options: one dataclass behind ``.using(...)``, the marker and the ini keys."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from pytest_nnviz.errors import OptionError
+
+if TYPE_CHECKING:
+    from pytest_nnviz.architecture import Architecture
+
+__all__ = ["GATES", "Options"]
+
+GATES = ("structure", "shapes", "parameters", "topology")
+
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "mode": ("eval", "train", "as-is"),
+    "device": ("as-is", "meta"),
+    "forward": (True, False),
+    "grad": (True, False),
+    "values": ("checked", "fixed"),
+    "images": ("svg", "png", "svg png", "off"),
+    "images_check": ("warn", "digest"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a model is traced, compared and drawn.
+
+    Attributes:
+        name: name of the snapshot within its test; None numbers the calls.
+        mode: ``eval`` (default) or ``train`` puts the model into that mode for the trace, ``as-is`` leaves it.
+        device: ``as-is`` (default) runs where the model lives, ``meta`` computes shapes alone, on meta tensors.
+        forward: False pins modules and parameters alone; no inputs are needed.
+        grad: True runs forward with gradients enabled, for models that differentiate inside forward.
+        gate: which changes fail the test, out of ``structure``, ``shapes``, ``parameters``, ``topology``.
+        opaque: patterns (``timm.layers.*``, ``*.rotary_emb``) of class paths or module paths recorded as one call.
+        values: ``checked`` (default) refuses to record a graph that values decide; ``fixed`` says that they are pinned.
+        picture_depth: how many levels of modules a picture opens; None chooses what fits.
+        images: formats of the picture beside the text: ``svg`` (default), ``png``, ``svg png`` or ``off``.
+        images_check: ``warn`` (default) warns about a stale or missing picture, ``digest`` fails.
+
+    Raises:
+        OptionError: a value that the option does not take; the message lists the choices.
+    """
+
+    name: str | None = None
+    mode: str = "eval"
+    device: str = "as-is"
+    forward: bool = True
+    grad: bool = False
+    gate: frozenset[str] = frozenset(GATES)
+    opaque: tuple[str, ...] = ()
+    values: str = "checked"
+    picture_depth: int | None = None
+    images: str = "svg"
+    images_check: str = "warn"
+
+    def __post_init__(self) -> None:
+        for key, choices in _CHOICES.items():
+            _one_of(key, getattr(self, key), choices)
+        object.__setattr__(self, "gate", _gate(self.gate))
+        object.__setattr__(self, "opaque", _patterns(self.opaque))
+        _name(self.name)
+        _depth(self.picture_depth)
+
+    def using(self, **changes: Any) -> Self:
+        """The same options with some changed.
+
+        Raises:
+            OptionError: an unknown option, or a value that it does not take.
+        """
+        known = [field.name for field in fields(self)]
+        for key in changes:
+            if key not in known:
+                raise OptionError(f"unknown option {key!r}{_suggest(key, known)}; options: {', '.join(known)}")
+        return replace(self, **changes)
+
+    def trace(self, model: Any, *args: Any, **kwargs: Any) -> Architecture:
+        """Trace ``model(*args, **kwargs)`` with these options; see `pytest_nnviz.trace`."""
+        from pytest_nnviz.tracing import trace_with
+
+        return trace_with(self, model, args, kwargs)
+
+    @classmethod
+    def parse_ini(cls, values: Mapping[str, str]) -> dict[str, Any]:
+        """Values of ini keys (without ``nnviz_``) as values of options.
+
+        Raises:
+            OptionError: a value that does not read as what the option takes.
+        """
+        return {key: _PARSERS.get(key, str)(text) for key, text in values.items()}
+
+
+def _one_of(key: str, value: object, choices: Iterable[object]) -> None:
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        raise OptionError(f"{key}={value!r}: choose one of {', '.join(map(repr, choices))}")
+
+
+def _gate(gate: object) -> frozenset[str]:
+    names = gate.split() if isinstance(gate, str) else gate
+    if not isinstance(names, Iterable):
+        raise OptionError(f"gate={gate!r}: give a set out of {', '.join(map(repr, GATES))}")
+    found = list(names)
+    for name in found:
+        if name not in GATES:
+            hint = _suggest(str(name), GATES)
+            raise OptionError(f"unknown gate {name!r}{hint}; gates: {', '.join(map(repr, GATES))}")
+    return frozenset(found)
+
+
+def _patterns(opaque: object) -> tuple[str, ...]:
+    if isinstance(opaque, str):
+        return (opaque,)
+    if not isinstance(opaque, Iterable):
+        raise OptionError(f"opaque={opaque!r}: give patterns such as ('timm.layers.*', '*.rotary_emb')")
+    patterns = tuple(opaque)
+    for pattern in patterns:
+        if not isinstance(pattern, str) or not pattern:
+            raise OptionError(f"opaque: {pattern!r} is no pattern; give strings such as 'timm.layers.*'")
+    return patterns
+
+
+def _name(name: object) -> None:
+    if name is not None and (not isinstance(name, str) or not name.strip()):
+        raise OptionError(f"name={name!r}: give a string that is not empty, or None")
+
+
+def _depth(depth: object) -> None:
+    if depth is not None and (type(depth) is not int or depth < 0):
+        raise OptionError(f"picture_depth={depth!r}: give a number from 0, or None for what fits")
+
+
+def _suggest(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _bool(text: str) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    if text.strip().lower() not in words:
+        raise OptionError(f"{text!r} is neither true nor false")
+    return words[text.strip().lower()]
+
+
+def _int(text: str) -> int:
+    if not text.strip().isdecimal():
+        raise OptionError(f"{text!r} is not a number")
+    return int(text)
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "forward": _bool,
+    "grad": _bool,
+    "picture_depth": _int,
+    "gate": str.split,
+    "opaque": str.split,
+}

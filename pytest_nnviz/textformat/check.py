@@ -1,0 +1,170 @@
+"""Do the parts of a text fit together: ties, modules that are called, results that are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from pytest_nnviz.architecture import (
+    Argument,
+    Body,
+    Buffer,
+    Call,
+    Module,
+    Parameter,
+    Ref,
+    Tree,
+    Value,
+    resolve_shared,
+    walk_modules,
+)
+from pytest_nnviz.errors import TextError
+
+__all__ = ["check_graph", "resolve_ties"]
+
+Fail = Callable[[str, int], TextError]
+
+
+def resolve_ties(root: Module, fail: Callable[[str], TextError]) -> Module:
+    """Give tied parameters and buffers, which are written by their place alone, the spec of that place."""
+    modules = dict(walk_modules(root))
+    tensors: dict[str, Parameter | Buffer] = {}
+    for path, module in modules.items():
+        tensors.update({_join(path, tensor.name): tensor for tensor in module.parameters})
+        tensors.update({_join(path, tensor.name): tensor for tensor in module.buffers})
+
+    def target(path: str, place: str) -> str:
+        try:
+            return resolve_shared(path, place)
+        except ValueError as error:
+            raise fail(str(error)) from error
+
+    def parameter(path: str, tied: Parameter) -> Parameter:
+        if tied.tied is None:
+            return tied
+        first = tensors.get(target(path, tied.tied))
+        if not isinstance(first, Parameter) or first.tied is not None:
+            raise fail(f"{path}.{tied.name} is tied to {tied.tied}, which is no parameter of its own")
+        return replace(tied, spec=first.spec, trainable=first.trainable)
+
+    def buffer(path: str, tied: Buffer) -> Buffer:
+        if tied.tied is None:
+            return tied
+        first = tensors.get(target(path, tied.tied))
+        if first is None or first.tied is not None:
+            raise fail(f"{path}.{tied.name} is tied to {tied.tied}, which is no buffer of its own")
+        return replace(tied, spec=first.spec)
+
+    def rebuild(path: str, module: Module) -> Module:
+        if module.shared is not None:
+            first = modules.get(target(path.rpartition(".")[0], module.shared))
+            if first is None or first.shared is not None:
+                raise fail(f"{path} is the same as {module.shared}, which is no module of its own")
+            return module
+        return replace(
+            module,
+            parameters=tuple(parameter(path, p) for p in module.parameters),
+            buffers=tuple(buffer(path, b) for b in module.buffers),
+            children=tuple((name, rebuild(_join(path, name), child)) for name, child in module.children),
+        )
+
+    return rebuild("", root)
+
+
+class _Scope:
+    """A module call while its inside is checked: what its names mean so far."""
+
+    def __init__(self, path: str | None, inputs: set[str]) -> None:
+        self.path = path
+        self.inputs = inputs
+        self.results: dict[str, list[Call]] = {}
+
+
+def check_graph(root: Module, inputs: tuple[Argument, ...], forward: Body, fail: Fail) -> None:
+    """Every module that is called and every reference must exist; ``fail(message, index of the call)`` words it."""
+    _GraphCheck(root, fail).body(forward, [_Scope("", {str(a.name) for a in inputs})])
+
+
+class _GraphCheck:
+    def __init__(self, root: Module, fail: Fail) -> None:
+        self.modules: dict[str, Module] = {}
+        self.tensors: set[str] = set()
+        self.fail = fail
+        self.index = -1
+        for path, module in walk_modules(root):
+            self.modules[path] = module
+            self.tensors.update(_join(path, parameter.name) for parameter in module.parameters)
+            self.tensors.update(_join(path, buffer.name) for buffer in module.buffers)
+
+    def body(self, body: Body, scopes: list[_Scope], *, written: bool = True) -> None:
+        """``written`` is False inside a call that the text folds into ``same as``: its calls have no lines."""
+        seen: set[int] = set()
+        for call in body.calls:
+            self.index += written
+            path = self.module(call, scopes)
+            for argument in call.args:
+                self.value(argument.value, scopes)
+            if call.body is not None:
+                inside = _Scope(path, {a.name for a in call.args if a.name is not None})
+                self.body(call.body, [*scopes, inside], written=written and id(call.body) not in seen)
+                seen.add(id(call.body))
+            scopes[-1].results.setdefault(call.name, []).append(call)
+        self.value(body.returns, scopes)
+
+    def module(self, call: Call, scopes: list[_Scope]) -> str | None:
+        if call.kind != "module":
+            return None
+        owner = self.scope(call.up, scopes).path
+        path = None if owner is None else _join(owner, call.target)
+        if path is not None and path not in self.modules:
+            raise self.fail(f"the graph calls {path}, which is no module", self.index)
+        return path
+
+    def scope(self, up: int, scopes: list[_Scope]) -> _Scope:
+        if up >= len(scopes):
+            raise self.fail(f"a name leaves {up} scopes, but there are only {len(scopes) - 1} around it", self.index)
+        return scopes[-1 - up]
+
+    def value(self, value: Value, scopes: list[_Scope]) -> None:
+        for ref in _refs(value):
+            self.ref(ref, scopes)
+
+    def ref(self, ref: Ref, scopes: list[_Scope]) -> None:
+        scope = self.scope(ref.up, scopes)
+        name = ref.steps[0].name
+        if ref.kind == "input" and name not in scope.inputs:
+            raise self.fail(
+                f"{name!r} is no argument here (arguments: {', '.join(sorted(scope.inputs)) or 'none'})", self.index
+            )
+        if ref.kind == "attribute" and scope.path is not None and _join(scope.path, name) not in self.tensors:
+            raise self.fail(f"{_join(scope.path, name)} is no parameter or buffer", self.index)
+        if ref.kind == "result":
+            self.result(ref, scope.results)
+        if ref.after is not None:
+            self.ref(ref.after, scopes)
+
+    def result(self, ref: Ref, results: dict[str, list[Call]]) -> None:
+        for step in ref.steps:
+            calls = results.get(step.name, [])
+            if step.back >= len(calls):
+                raise self.fail(
+                    f"%{step.name} is used {step.back + 1} calls back, there are {len(calls)} before it", self.index
+                )
+            body = calls[-1 - step.back].body
+            results = {}
+            for call in body.calls if body is not None else ():
+                results.setdefault(call.name, []).append(call)
+
+
+def _refs(value: Value) -> Iterator[Ref]:
+    stack = [value]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, Ref):
+            yield top
+        elif isinstance(top, Tree):
+            stack.extend(top.items)
+
+
+def _join(path: str, name: str) -> str:
+    return ".".join(filter(None, (path, name)))

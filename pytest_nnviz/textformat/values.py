@@ -1,0 +1,252 @@
+"""Text -> values: a recursive descent over one line."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NoReturn
+
+from pytest_nnviz.architecture import Argument, Const, Literal, Ref, Step, TensorSpec, Tree, Value
+from pytest_nnviz.errors import TextError
+
+__all__ = ["Cursor"]
+
+_NAME = re.compile(r"[A-Za-z0-9_]+|`(?:[^`\\]|\\.)*`")
+_SLICE = re.compile(r"(?:-?\d+)?:(?:-?\d+)?(?::(?:-?\d+)?)?")
+_LITERAL = re.compile(
+    r"(?:None|True|False)\b|\.\.\.|torch\.\w+|<[^<>]*>"
+    r"|-?\d+\.\d+(?:e[+-]\d+)?|-?\d+(?:e[+-]\d+)?|[+-](?:inf|nan)\b"
+)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_INTEGER = re.compile(r"\d+")
+_DTYPE = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Cursor:
+    """A position in one line of the text. Every ``read_*`` moves behind what it read or raises `TextError`."""
+
+    def __init__(self, text: str, number: int) -> None:
+        self.text = text
+        self.number = number
+        self.at = 0
+
+    def fail(self, expected: str) -> NoReturn:
+        """Raise for what stands here instead of what was expected."""
+        rest = self.text[self.at :]
+        found = repr(rest[:30] + ("..." if len(rest) > 30 else "")) if rest else "the end of the line"
+        raise TextError(f"expected {expected}, found {found} at column {self.at + 1}", self.number)
+
+    def accept(self, token: str) -> bool:
+        """Move behind ``token`` if it stands here."""
+        if self.text.startswith(token, self.at):
+            self.at += len(token)
+            return True
+        return False
+
+    def expect(self, token: str) -> None:
+        """Move behind ``token``, which has to stand here."""
+        if not self.accept(token):
+            self.fail(repr(token))
+
+    def match(self, pattern: re.Pattern[str]) -> str | None:
+        """Move behind a match of ``pattern``, if there is one here."""
+        found = pattern.match(self.text, self.at)
+        if found is None or not found.group():
+            return None
+        self.at = found.end()
+        return found.group()
+
+    def end(self) -> None:
+        """Nothing may follow."""
+        if self.at < len(self.text):
+            self.fail("the end of the line")
+
+    def read_name(self) -> str:
+        """One name, bare or between backticks."""
+        token = self.match(_NAME)
+        if token is None:
+            self.fail("a name")
+        if token.startswith("`"):
+            return self._unescape(f'"{token[1:-1]}"')
+        return token
+
+    def read_path(self) -> str:
+        """Names with dots between them."""
+        names = [self.read_name()]
+        while self.accept("."):
+            names.append(self.read_name())
+        return ".".join(names)
+
+    def read_ups(self) -> int:
+        """How many scopes to leave."""
+        start = self.at
+        while self.accept("^"):
+            pass
+        return self.at - start
+
+    def read_integer(self) -> int:
+        """A number without sign."""
+        token = self.match(_INTEGER)
+        if token is None:
+            self.fail("a number")
+        try:
+            return int(token)
+        except ValueError:
+            self.fail("a number of a sane length")
+
+    def _unescape(self, token: str) -> str:
+        try:
+            text = json.loads(token)
+        except ValueError:
+            self.fail("a properly escaped name or string")
+        assert isinstance(text, str)
+        return text
+
+    def read_spec(self) -> TensorSpec:
+        """``f32[1, 3]`` with an optional ``:kind``."""
+        dtype = self.match(_DTYPE)
+        if dtype is None or not self.accept("["):
+            self.fail("a dtype and shape such as f32[1, 3]")
+        shape: list[int | None] = []
+        while not self.accept("]"):
+            if shape:
+                self.expect(", ")
+            shape.append(None if self.accept("?") else self.read_integer())
+        return TensorSpec(dtype, tuple(shape), self.read_name() if self.accept(":") else "")
+
+    def read_arguments(self, *, specs: bool = False) -> tuple[Argument, ...]:
+        """Arguments up to and with the closing parenthesis; the opening one is behind."""
+        arguments: list[Argument] = []
+        while not self.accept(")"):
+            if arguments:
+                self.expect(", ")
+            arguments.append(Argument(self._keyword(), self.read_value(specs=specs)))
+        return tuple(arguments)
+
+    def _keyword(self) -> str | None:
+        start = self.at
+        found = _NAME.match(self.text, self.at)
+        if found is not None and self.text.startswith("=", found.end()):
+            name = self.read_name()
+            self.expect("=")
+            return name
+        self.at = start
+        return None
+
+    def read_value(self, *, specs: bool = False) -> Value:
+        """A value; its leaves are TensorSpecs where ``specs`` is true and references elsewhere."""
+        if self.accept("["):
+            return Tree("list", self._items("]", specs=specs))
+        if self.accept("("):
+            return self._tuple(specs=specs)
+        if self.accept("{"):
+            return self._dict(specs=specs)
+        literal = self._literal()
+        if literal is not None:
+            return Literal(literal)
+        for word in ("const ", "untracked "):
+            if self.accept(word):
+                return self._const(tracked=word == "const ")
+        tree = self._object(specs=specs)
+        if tree is not None:
+            return tree
+        return self.read_spec() if specs else self.read_ref()
+
+    def _literal(self) -> str | None:
+        string = self.match(_STRING)
+        if string is not None:
+            self._unescape(string)
+            return string
+        return self.match(_SLICE) or self.match(_LITERAL)
+
+    def _items(self, close: str, *, specs: bool) -> tuple[Value, ...]:
+        items: list[Value] = []
+        while not self.accept(close):
+            if items:
+                self.expect(", ")
+            items.append(self.read_value(specs=specs))
+        return tuple(items)
+
+    def _tuple(self, *, specs: bool) -> Tree:
+        if self.accept(")"):
+            return Tree("tuple", ())
+        first = self.read_value(specs=specs)
+        if self.accept(",)"):
+            return Tree("tuple", (first,))
+        self.expect(", ")
+        return Tree("tuple", (first, *self._items(")", specs=specs)))
+
+    def _dict(self, *, specs: bool) -> Tree:
+        keys: list[str] = []
+        items: list[Value] = []
+        while not self.accept("}"):
+            if keys:
+                self.expect(", ")
+            key = self.match(_STRING) or self.match(_LITERAL) or self.match(_NAME)
+            if key is None:
+                self.fail("a key")
+            keys.append(key)
+            self.expect(": ")
+            items.append(self.read_value(specs=specs))
+        return Tree("dict", tuple(items), tuple(keys))
+
+    def _const(self, *, tracked: bool) -> Const:
+        start = self.at
+        ups = self.read_ups()
+        name = None
+        if self.accept("self."):
+            name = "^" * ups + "self." + self.read_path()
+            self.expect(" ")
+        else:
+            self.at = start
+        return Const(self.read_spec(), name, tracked)
+
+    def _object(self, *, specs: bool) -> Tree | None:
+        start = self.at
+        if _NAME.match(self.text, self.at) is None:
+            return None
+        kind = self.read_path()
+        if not self.accept("("):
+            self.at = start
+            return None
+        arguments = self.read_arguments(specs=specs)
+        keys = tuple(a.name for a in arguments if a.name is not None)
+        if keys and len(keys) != len(arguments):
+            self.fail("fields that are all named or all without a name")
+        return Tree(kind, tuple(a.value for a in arguments), keys)
+
+    def read_ref(self) -> Ref:
+        """A reference: ``x``, ``self.weight``, ``%add~1[0]``, ``^%embed``, ``x after %add_``."""
+        ups = self.read_ups()
+        if self.text.startswith("%", self.at):
+            kind, steps = "result", self._steps()
+        elif self._is_self():
+            self.accept("self")
+            kind, steps = "attribute", (Step(self.read_path() if self.accept(".") else ""),)
+        else:
+            kind, steps = "input", (Step(self.read_name()),)
+        path: list[int | str] = []
+        while self.accept("["):
+            path.append(self._key())
+            self.expect("]")
+        after = self.read_ref() if self.accept(" after ") else None
+        return Ref(kind, steps, tuple(path), ups, after)
+
+    def _is_self(self) -> bool:
+        found = _NAME.match(self.text, self.at)
+        return found is not None and found.group() == "self"
+
+    def _steps(self) -> tuple[Step, ...]:
+        steps: list[Step] = []
+        while self.accept("%"):
+            name = self.read_path()
+            steps.append(Step(name, self.read_integer() if self.accept("~") else 0))
+        return tuple(steps)
+
+    def _key(self) -> int | str:
+        string = self.match(_STRING)
+        if string is not None:
+            return self._unescape(string)
+        if self.match(_INTEGER) is not None:
+            return int(self.text[self.text.rindex("[", 0, self.at) + 1 : self.at])
+        return self.read_name()

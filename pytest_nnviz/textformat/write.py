@@ -1,0 +1,217 @@
+"""Architecture -> text: pure functions from data to lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pytest_nnviz.architecture import (
+    Architecture,
+    Argument,
+    Body,
+    Buffer,
+    Call,
+    Const,
+    Literal,
+    Module,
+    Parameter,
+    Ref,
+    TensorSpec,
+    Tree,
+    Value,
+)
+from pytest_nnviz.textformat.names import input_name, key_name, path_name, plain_name
+
+__all__ = [
+    "FORMAT_VERSION",
+    "NOTICE",
+    "dumps",
+    "format_call",
+    "format_config",
+    "format_ref",
+    "format_spec",
+    "format_value",
+]
+
+FORMAT_VERSION = 1
+NOTICE = "This file pins the architecture of a model. Made by pytest --snapshot-update; review it like code."
+_INDENT = "  "
+
+
+def dumps(architecture: Architecture) -> str:
+    """The canonical text of an architecture: LF endings, no trailing space, one final newline."""
+    sections = [[f"nnviz {FORMAT_VERSION}", NOTICE], _summary(architecture), ["[modules]", *_module(architecture.root)]]
+    if architecture.forward is not None:
+        inputs = [f"input {input_name(str(a.name))}: {format_value(a.value)}" for a in architecture.inputs]
+        sections.append(["[graph]", *inputs, *_body(architecture.forward)])
+    if architecture.versions:
+        sections.append(
+            ["# recorded with " + ", ".join(f"{name} {version}" for name, version in architecture.versions)]
+        )
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _summary(architecture: Architecture) -> list[str]:
+    totals = architecture.totals
+    return [
+        "[summary]",
+        f"model: {path_name(architecture.root.class_name)}",
+        f"mode: {architecture.mode}",
+        f"parameters: {totals.parameters:,}",
+        f"trainable: {totals.trainable:,}",
+        f"buffers: {totals.buffers:,}",
+    ]
+
+
+def _module(module: Module) -> list[str]:
+    """The lines of a module, its header first; children are indented, equal siblings written once."""
+    lines = [", ".join([format_config(module.class_name, module.config), *module.marks])]
+    lines += [_INDENT + _parameter(parameter) for parameter in module.parameters]
+    lines += [_INDENT + _buffer(buffer) for buffer in module.buffers]
+    written: dict[tuple[str, ...], str] = {}
+    for name, child in module.children:
+        label = plain_name(name)
+        if child.shared is not None:
+            lines.append(f"{_INDENT}{label}: = {_place(child.shared)}")
+            continue
+        inside = _module(child)
+        key = tuple(inside)
+        if child.children and key in written:
+            lines.append(f"{_INDENT}{label}: same as {written[key]}")
+        else:
+            lines.append(f"{_INDENT}{label}: {inside[0]}")
+            lines += [_INDENT + line for line in inside[1:]]
+        written[key] = label
+    return lines
+
+
+def _parameter(parameter: Parameter) -> str:
+    name = plain_name(parameter.name)
+    if parameter.tied is not None:
+        return f"{name} = {_place(parameter.tied)}"
+    return f"{name} {format_spec(parameter.spec)}" + ("" if parameter.trainable else ", frozen")
+
+
+def _buffer(buffer: Buffer) -> str:
+    name = f"buffer {plain_name(buffer.name)}"
+    head = f"{name} = {_place(buffer.tied)}" if buffer.tied is not None else f"{name} {format_spec(buffer.spec)}"
+    return head + ("" if buffer.persistent else ", not saved")
+
+
+def _place(place: str) -> str:
+    bare = place.lstrip("^")
+    return "^" * (len(place) - len(bare)) + (path_name(bare) if bare else "self")
+
+
+def _body(body: Body) -> list[str]:
+    """The lines of the calls of a scope and its return; equal siblings are written once."""
+    lines: list[str] = []
+    count: dict[str, int] = {}
+    written: dict[tuple[str, ...], tuple[str, int]] = {}
+    for call in body.calls:
+        head = format_call(call)
+        if call.body is None:
+            lines.append(head + _arrow(call.result))
+        else:
+            inside = _body(call.body)
+            key = (_arrow(call.result), *inside)
+            twin = written.get(key)
+            if twin is not None:
+                back = count[twin[0]] - twin[1]
+                lines.append(f"{head} same as %{path_name(twin[0])}" + (f"~{back}" if back else ""))
+            else:
+                lines.append(head + key[0])
+                lines += [_INDENT + line for line in inside]
+        count[call.name] = count.get(call.name, 0) + 1
+        if call.body is not None:
+            written[key] = (call.name, count[call.name])
+    lines.append(f"return {format_value(body.returns)}")
+    return lines
+
+
+def _arrow(result: Value) -> str:
+    return "" if result == Literal("None") else f" -> {format_value(result)}"
+
+
+def format_call(call: Call) -> str:
+    """A call as the program would write it, without its result."""
+    arguments = format_arguments(call.args)
+    if call.kind == "module":
+        target = "^" * call.up + "self" + (f".{path_name(call.target)}" if call.target else "")
+    elif call.kind == "created":
+        target = "new " + format_config(call.target, call.config)
+    else:
+        target = path_name(call.target)
+    return f"{target}({arguments})"
+
+
+def format_config(class_name: str, config: Iterable[Argument]) -> str:
+    """A class with its constructor arguments: ``Conv2d(in_channels=3, kernel_size=3)``."""
+    return f"{path_name(class_name)}({format_arguments(config)})"
+
+
+def format_arguments(arguments: Iterable[Argument]) -> str:
+    """Arguments between the parentheses of a call."""
+    return ", ".join(
+        format_value(a.value) if a.name is None else f"{input_name(a.name)}={format_value(a.value)}" for a in arguments
+    )
+
+
+def format_value(value: Value) -> str:
+    """Any value of the text."""
+    match value:
+        case Literal(text):
+            return text
+        case TensorSpec():
+            return format_spec(value)
+        case Ref():
+            return format_ref(value)
+        case Const(spec, name, tracked):
+            return " ".join(filter(None, ["const" if tracked else "untracked", _const_name(name), format_spec(spec)]))
+        case Tree():
+            return _tree(value)
+
+
+def _const_name(name: str | None) -> str | None:
+    if name is None:
+        return None
+    bare = name.lstrip("^")
+    return "^" * (len(name) - len(bare)) + "self." + path_name(bare.removeprefix("self."))
+
+
+def _tree(tree: Tree) -> str:
+    items = [format_value(item) for item in tree.items]
+    match tree.kind:
+        case "list":
+            return f"[{', '.join(items)}]"
+        case "tuple":
+            return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+        case "dict":
+            return "{" + ", ".join(f"{key}: {item}" for key, item in zip(tree.keys, items, strict=True)) + "}"
+    if tree.keys:
+        items = [f"{input_name(key)}={item}" for key, item in zip(tree.keys, items, strict=True)]
+    return f"{path_name(tree.kind)}({', '.join(items)})"
+
+
+def format_spec(spec: TensorSpec) -> str:
+    """``f32[1, 3, 8, 8]``, with ``:kind`` behind it for what is not a plain tensor."""
+    sizes = ", ".join("?" if size is None else str(size) for size in spec.shape)
+    return f"{spec.dtype}[{sizes}]" + (f":{plain_name(spec.kind)}" if spec.kind else "")
+
+
+def format_ref(ref: Ref) -> str:
+    """Where a value comes from: ``x``, ``self.weight``, ``%add~1[0]``, ``^%embed``, ``x after %add_``."""
+    return "".join(_ref_parts(ref)) + (f" after {format_ref(ref.after)}" if ref.after is not None else "")
+
+
+def _ref_parts(ref: Ref) -> Iterator[str]:
+    yield "^" * ref.up
+    first = ref.steps[0].name
+    if ref.kind == "input":
+        yield input_name(first)
+    elif ref.kind == "attribute":
+        yield f"self.{path_name(first)}" if first else "self"
+    else:
+        for step in ref.steps:
+            yield f"%{path_name(step.name)}" + (f"~{step.back}" if step.back else "")
+    for key in ref.path:
+        yield f"[{key_name(key)}]"
