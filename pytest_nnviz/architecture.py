@@ -51,7 +51,7 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A plain value by its canonical text: ``1``, ``1.0``, ``"same"``, ``None``, ``torch.float32``, ``<gelu>``, ``1:5``.
+    """A plain value by its canonical text: ``1``, ``1.0``, ``"same"``, ``None``, ``torch.float32``, ``<gelu>``.
 
     The text decides equality, so ``1``, ``1.0`` and ``True`` are three values.
     """
@@ -134,8 +134,8 @@ class Call:
 
     ``target`` is the canonical name of a function (``softmax``); for ``kind == "module"`` the module's path below the
     scope's module (``layers.0``), with ``up`` scopes to leave first; for ``kind == "created"`` the class of a module
-    that was made inside forward, with its ``config``. ``result`` has TensorSpecs for leaves. ``body`` is None for opaque
-    calls (functions, torch.nn modules without children, what the user named opaque).
+    that was made inside forward, with its ``config``. ``result`` has TensorSpecs for leaves. ``body`` is None for
+    opaque calls (functions, torch.nn modules without children, what the user named opaque).
     """
 
     kind: str
@@ -154,7 +154,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter. ``tied`` is the place of its first registration (relative, see `resolve_shared`), if this is a later one."""
+    """A parameter.
+
+    ``tied`` is the place of its first registration (relative, see `resolve_shared`) if this is a later one.
+    """
 
     name: str
     spec: TensorSpec

@@ -10,7 +10,5 @@ __all__ = ["FORMAT_VERSION", "dumps", "loads", "without_comments"]
 
 def without_comments(text: str) -> str:
     """The part of a text that decides: without the comment lines at its end and the blank line before them."""
-    lines = text.rstrip("\n").split("\n")
-    while lines and (lines[-1].startswith("#") or not lines[-1]):
-        lines.pop()
-    return "\n".join(lines) + "\n"
+    head, end, tail = text.partition("\n[end]\n")
+    return head + end if all(line.startswith("#") or not line for line in tail.split("\n")) else text

@@ -104,6 +104,8 @@ class _Reader:
             inputs, rows = self._inputs(), self.row
             forward, numbers = self._body(0), self._numbers(rows)
             check_graph(root, inputs, forward, lambda message, index: TextError(message + _MERGED, numbers(index)))
+        self._expect("")
+        self._expect("[end]")
         architecture = Architecture(summary["mode"], root, inputs, forward, self._comments())
         self._check_totals(architecture, summary, first)
         return architecture
