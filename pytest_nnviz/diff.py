@@ -16,7 +16,7 @@ class Change:
     Attributes:
         gate: ``structure``, ``shapes``, ``parameters`` or ``topology``.
         kind: ``added``, ``removed``, ``changed``, ``renamed``, ``moved`` or ``reordered``.
-        place: path of the module where it changed (the new path, the old one for what was removed; ``""`` is the model).
+        place: path of the module where it changed (the old path for what was removed; ``""`` is the model).
         what: the thing at that place: ``""`` for the module itself, else ``kernel_size``, ``weight``, ``add(%bn2, x)``.
         old: canonical text before, None for what was added.
         new: canonical text after, None for what was removed.

@@ -43,10 +43,10 @@ def dumps(architecture: Architecture) -> str:
     if architecture.forward is not None:
         inputs = [f"input {input_name(str(a.name))}: {format_value(a.value)}" for a in architecture.inputs]
         sections.append(["[graph]", *inputs, *_body(architecture.forward)])
+    sections.append(["[end]"])
     if architecture.versions:
-        sections.append(
-            ["# recorded with " + ", ".join(f"{name} {version}" for name, version in architecture.versions)]
-        )
+        versions = ", ".join(f"{name} {version}" for name, version in architecture.versions)
+        sections.append([f"# recorded with {versions}"])
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
 
