@@ -1,0 +1,1 @@
+"""Pictures: an Architecture or a Drift as SVG, PNG or DOT."""

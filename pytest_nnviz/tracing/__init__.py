@@ -1,0 +1,1 @@
+"""Tracing: the only part that imports torch."""
