@@ -1,0 +1,244 @@
+"""The module tree of a model -> Module: classes, constructor arguments, parameters, buffers, children."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pytest_nnviz.architecture import Argument, Buffer, Literal, Module, Parameter, Value
+from pytest_nnviz.errors import TraceError
+from pytest_nnviz.tracing.values import plain_value, qualified_name, spec_of
+
+__all__ = ["Places", "configuration", "describe", "relative", "unwrap"]
+
+_SIZES = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"})
+_LEFT_OUT = frozenset({"self", "device", "args", "kwargs"})
+_WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
+
+
+def unwrap(module: torch.nn.Module) -> torch.nn.Module:
+    """Look through torch.compile, DataParallel and DistributedDataParallel."""
+    while type(module).__name__ in _WRAPPERS and type(module).__module__.startswith("torch."):
+        module = getattr(module, _WRAPPERS[type(module).__name__])
+    return module
+
+
+def relative(owner: str, place: str) -> str:
+    """Absolute ``place`` as it is written in the module at ``owner``: one ``^`` for each module to leave."""
+    inside = owner.split(".") if owner else []
+    parts = place.split(".") if place else []
+    common = 0
+    while common < min(len(inside), len(parts)) and inside[common] == parts[common]:
+        common += 1
+    return "^" * (len(inside) - common) + ".".join(parts[common:])
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the modules and tensors of a model are registered first, by id, and what else its modules hold.
+
+    ``consts`` are tensors that modules hold without registering them.
+    """
+
+    modules: dict[int, str]
+    tensors: dict[int, str]
+    consts: dict[int, str]
+
+    @classmethod
+    def of(cls, model: torch.nn.Module) -> Places:
+        """Walk the model once."""
+        places = cls({}, {}, {})
+        for path, module in _walk(model, "", places.modules):
+            for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+                if tensor is not None:
+                    places.tensors.setdefault(id(tensor), _join(path, name))
+            for name, thing in module.__dict__.items():
+                places._note_consts(_join(path, name), thing)
+        for tensor_id in places.tensors:
+            places.consts.pop(tensor_id, None)
+        return places
+
+    def _note_consts(self, path: str, thing: Any) -> None:
+        if isinstance(thing, torch.Tensor):
+            self.consts.setdefault(id(thing), path)
+        elif type(thing) in (list, tuple):
+            for index, item in enumerate(thing):
+                if isinstance(item, torch.Tensor):
+                    self.consts.setdefault(id(item), f"{path}.{index}")
+        elif type(thing) is dict and not path.rpartition(".")[2].startswith("_"):
+            for key, item in thing.items():
+                if isinstance(item, torch.Tensor):
+                    self.consts.setdefault(id(item), f"{path}.{str(key).replace('.', '_')}")
+
+
+def _walk(module: torch.nn.Module, path: str, seen: dict[int, str]) -> Iterator[tuple[str, torch.nn.Module]]:
+    stack = [(path, module)]
+    while stack:
+        path, module = stack.pop()
+        if id(module) in seen:
+            continue
+        seen[id(module)] = path
+        yield path, module
+        children = [(name, unwrap(child)) for name, child in module._modules.items() if child is not None]
+        stack.extend((_join(path, name), child) for name, child in reversed(children))
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def describe(model: torch.nn.Module, places: Places, used: set[int] | None, training: bool | None) -> Module:
+    """The tree of a model.
+
+    Args:
+        model: the model, not wrapped.
+        places: where things are registered first.
+        used: ids of the modules that took part in the forward pass; None when there was none.
+        training: the mode of the trace; modules that differ are marked. None compares with the model's own.
+    """
+    reached = None if used is None else _with_ancestors(used, places)
+    return _Describer(places, reached, model.training if training is None else training).module(model, "")
+
+
+def _with_ancestors(used: set[int], places: Places) -> set[str]:
+    """Paths of the used modules and of all modules around them."""
+    paths: set[str] = set()
+    for module_id in used:
+        path = places.modules.get(module_id)
+        while path is not None and path not in paths:
+            paths.add(path)
+            path = path.rpartition(".")[0] if path else None
+    return paths
+
+
+class _Describer:
+    def __init__(self, places: Places, reached: set[str] | None, training: bool) -> None:
+        self.places = places
+        self.reached = reached
+        self.training = training
+
+    def module(self, module: torch.nn.Module, path: str, *, inside_unused: bool = False) -> Module:
+        unused = self.reached is not None and path not in self.reached
+        marks = self._marks(module)
+        if unused and not inside_unused:
+            marks.insert(0, "never called")
+        return Module(
+            class_name=qualified_name(type(module)),
+            config=configuration(module),
+            parameters=tuple(self._parameters(module, path)),
+            buffers=tuple(self._buffers(module, path)),
+            children=tuple(self._children(module, path, unused)),
+            marks=tuple(marks),
+        )
+
+    def _marks(self, module: torch.nn.Module) -> list[str]:
+        marks = []
+        if module.training is not self.training:
+            marks.append("train" if module.training else "eval")
+        if _has_load_hook(module):
+            marks.append("load hook")
+        return marks
+
+    def _children(self, module: torch.nn.Module, path: str, unused: bool) -> Iterator[tuple[str, Module]]:
+        for name, wrapped in module._modules.items():
+            if wrapped is None:
+                continue
+            child, place = unwrap(wrapped), _join(path, name)
+            first = self.places.modules[id(child)]
+            if first != place:
+                yield name, Module("", shared=relative(path, first))
+            else:
+                yield name, self.module(child, place, inside_unused=unused)
+
+    def _parameters(self, module: torch.nn.Module, path: str) -> Iterator[Parameter]:
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                tied = self._tied(parameter, path, name)
+                yield Parameter(name, _spec(parameter, _join(path, name)), parameter.requires_grad, tied)
+
+    def _buffers(self, module: torch.nn.Module, path: str) -> Iterator[Buffer]:
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                persistent = name not in module._non_persistent_buffers_set
+                yield Buffer(name, _spec(buffer, _join(path, name)), persistent, self._tied(buffer, path, name))
+
+    def _tied(self, tensor: torch.Tensor, path: str, name: str) -> str | None:
+        first = self.places.tensors[id(tensor)]
+        return None if first == _join(path, name) else relative(path, first)
+
+
+def _spec(tensor: torch.Tensor, place: str) -> Any:
+    if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
+        raise TraceError(
+            f"{place} is lazy: it has no shape before the first forward pass; trace with inputs, or call the model once"
+        )
+    return spec_of(tensor)
+
+
+def _has_load_hook(module: torch.nn.Module) -> bool:
+    cls = type(module)
+    own = cls._load_from_state_dict is not torch.nn.Module._load_from_state_dict
+    return bool(module._load_state_dict_pre_hooks) or (
+        own and not cls._load_from_state_dict.__module__.startswith("torch.")
+    )
+
+
+def configuration(module: torch.nn.Module) -> tuple[Argument, ...]:
+    """The constructor arguments that the instance holds under the same name; those equal to their defaults left out."""
+    return tuple(
+        Argument(name, value)
+        for name, default in _constructor(type(module))
+        if (value := _held(module, name, default)) is not None and value != default
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _constructor(cls: type) -> tuple[tuple[str, Value | None], ...]:
+    """Names and defaults of the constructor's parameters, with those that ``**kwargs`` hand to a base class."""
+    found: dict[str, Value | None] = {}
+    for base in cls.__mro__:
+        init = base.__dict__.get("__init__")
+        if init is None or base in (torch.nn.Module, object):
+            continue
+        parameters = _parameters_of(init)
+        for name, parameter in parameters.items():
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                default = None if parameter.default is parameter.empty else plain_value(parameter.default)
+                found.setdefault(name, default)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            break
+    return tuple((name, default) for name, default in found.items() if name not in _LEFT_OUT and name[0] != "_")
+
+
+def _parameters_of(init: Any) -> dict[str, inspect.Parameter]:
+    try:
+        return dict(inspect.signature(init).parameters)
+    except (TypeError, ValueError):  # constructors written in C
+        return {}
+
+
+def _held(module: torch.nn.Module, name: str, default: Value | None) -> Value | None:
+    """What the instance holds under the name of a constructor argument, None if nothing plain."""
+    if name in module._parameters or (name in vars(module) and vars(module)[name] is None and _is_flag(default)):
+        held = module._parameters.get(name)
+        return Literal(str(held is not None)) if _is_flag(default) else None
+    if name not in vars(module):
+        return None
+    value = vars(module)[name]
+    if name in _SIZES and type(module).__module__.startswith("torch.nn."):
+        value = _one_size(value)
+    return plain_value(value)
+
+
+def _is_flag(default: Value | None) -> bool:
+    return default in (Literal("True"), Literal("False"))
+
+
+def _one_size(value: Any) -> Any:
+    same = isinstance(value, tuple) and value and all(type(item) is int and item == value[0] for item in value)
+    return value[0] if same else value

@@ -1,0 +1,207 @@
+"""Where tensors come from: names in the scopes that know them, writes to shared memory, references to both."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from pytest_nnviz.architecture import Call, Const, Ref, Step, Value
+from pytest_nnviz.tracing.modules import Places, relative
+from pytest_nnviz.tracing.values import named, qualified_name, spec_of
+
+__all__ = ["Origins", "Scope", "storage_of"]
+
+_Path = tuple[int | str, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """The inside of a module call while it runs: its calls so far, and how often each name was used."""
+
+    module: str | None  # path of the module, None for one that was made inside forward
+    parent: Scope | None = None
+    name: str = ""  # of the call in the parent
+    nth: int = 0
+    calls: list[Call] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, call: Call) -> int:
+        """Record a call that is over; returns how many of its name there are now."""
+        self.calls.append(call)
+        self.counts[call.name] = count = self.counts.get(call.name, 0) + 1
+        return count
+
+
+@dataclass(slots=True)
+class _Place:
+    """One name: of an input (``nth`` is 0) or of the ``nth`` call of that name in a scope, known since ``time``."""
+
+    scope: Scope
+    name: str
+    nth: int
+    path: _Path
+    time: int
+
+
+@dataclass(slots=True)
+class _Known:
+    """A live tensor or object: its name in each scope that knows it, the one that made it first."""
+
+    alive: object  # keeps the id from being used again, or a weak reference that says when it may be
+    places: dict[int, _Place]
+
+
+def storage_of(tensor: torch.Tensor) -> int | None:
+    """Identity of the memory of a tensor, None for tensors without a storage."""
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (RuntimeError, NotImplementedError):
+        return None
+
+
+class Origins:
+    """Names of everything that is alive in one forward pass.
+
+    ``untracked`` is called with each tensor that appeared out of nowhere.
+    """
+
+    def __init__(self, places: Places, untracked: Callable[[torch.Tensor], None]) -> None:
+        self.registered = places
+        self.untracked = untracked
+        self.used: set[str] = set()  # paths of parameters, buffers and constants that were read
+        self._known: dict[int, _Known] = {}
+        self._writes: dict[int, _Place] = {}
+        self._time = 0
+        self._young = {id(thing) for thing in gc.get_objects(generation=0) if isinstance(thing, torch.Tensor)}
+
+    def name(self, thing: Any, scope: Scope, name: str, nth: int, path: _Path, *, fresh: bool) -> None:
+        """Give a tensor or object a name in a scope; ``fresh`` forgets all names that it had."""
+        self._time += 1
+        place = _Place(scope, name, nth, path, self._time)
+        known = self._known.get(id(thing))
+        if known is None:
+            known = self._known[id(thing)] = _Known(self._hold(thing), {})
+        elif fresh:
+            known.places.clear()
+        known.places[id(scope)] = place
+
+    def _hold(self, thing: Any) -> object:
+        key, known = id(thing), self._known
+        try:
+            return weakref.ref(thing, lambda _: known.pop(key, None))
+        except TypeError:
+            return thing
+
+    def has_name(self, thing: Any, scope: Scope) -> bool:
+        """Whether a tensor already has a name in exactly this scope."""
+        known = self._known.get(id(thing))
+        return known is not None and id(scope) in known.places
+
+    def is_result(self, thing: Any) -> bool:
+        """Whether a call of this forward pass made the tensor."""
+        known = self._known.get(id(thing))
+        return known is not None and any(place.nth for place in known.places.values())
+
+    def wrote(self, tensor: torch.Tensor, scope: Scope, name: str, nth: int) -> None:
+        """Note that a call wrote to the memory of a tensor."""
+        storage = storage_of(tensor)
+        if storage is not None:
+            self._time += 1
+            self._writes[storage] = _Place(scope, name, nth, (), self._time)
+
+    def tensor(self, tensor: torch.Tensor, scope: Scope) -> Value:
+        """The reference to a tensor from inside a scope."""
+        known = self._known.get(id(tensor))
+        place = known.places.get(id(scope)) if known is not None else None
+        if place is None and (registered := self._registered(tensor, scope)) is not None:
+            ref, time = registered, 0
+        elif known is not None and known.places:
+            place = place or self._outer(known, scope)
+            ref, time = self._ref(place, scope), place.time
+        else:
+            return self._stranger(tensor, scope)
+        return self._after(tensor, ref, time, scope)
+
+    def thing(self, thing: Any, scope: Scope) -> Value:
+        """The reference to a foreign object that was handed in, or its class."""
+        known = self._known.get(id(thing))
+        if known is not None and known.places:
+            return self._ref(known.places.get(id(scope)) or self._outer(known, scope), scope)
+        return named(qualified_name(type(thing)))
+
+    def _registered(self, tensor: torch.Tensor, scope: Scope) -> Ref | None:
+        path = self.registered.tensors.get(id(tensor))
+        known = self._known.get(id(tensor))
+        if path is None or (known is not None and any(place.nth for place in known.places.values())):
+            return None
+        self.used.add(path)
+        up, name = self.locate(scope, path)
+        return Ref("attribute", (Step(name),), (), up)
+
+    def locate(self, scope: Scope | None, path: str) -> tuple[int, str]:
+        """How many scopes to leave until the module of the scope holds ``path``, and its name there."""
+        up = 0
+        while scope is not None:
+            if scope.module is not None:
+                inside = relative(scope.module, path)
+                if not inside.startswith("^"):
+                    return up, inside
+            scope, up = scope.parent, up + 1
+        raise AssertionError(f"{path} is outside of the model")
+
+    def _outer(self, known: _Known, scope: Scope) -> _Place:
+        """The name in the innermost scope around; else the one that was given first."""
+        around: Scope | None = scope
+        while around is not None:
+            if id(around) in known.places:
+                return known.places[id(around)]
+            around = around.parent
+        return next(iter(known.places.values()))
+
+    def _ref(self, place: _Place, scope: Scope) -> Ref:
+        depth: dict[int, int] = {}
+        around: Scope | None = scope
+        while around is not None:
+            depth[id(around)] = len(depth)
+            around = around.parent
+        if place.nth == 0 and id(place.scope) in depth:
+            return Ref("input", (Step(place.name),), place.path, depth[id(place.scope)])
+        steps = []
+        name, nth, owner = place.name, place.nth, place.scope
+        while True:
+            if nth:
+                steps.append(Step(name, owner.counts.get(name, 0) - nth))
+            if id(owner) in depth or owner.parent is None:
+                break
+            name, nth, owner = owner.name, owner.nth, owner.parent
+        return Ref("result", tuple(reversed(steps)), place.path, depth.get(id(owner), 0))
+
+    def _after(self, tensor: torch.Tensor, ref: Ref, time: int, scope: Scope) -> Ref:
+        if not self._writes:
+            return ref
+        write = self._writes.get(storage_of(tensor) or 0)
+        if write is None or write.time <= time:
+            return ref
+        return Ref(ref.kind, ref.steps, ref.path, ref.up, self._ref(write, scope))
+
+    def _stranger(self, tensor: torch.Tensor, scope: Scope) -> Value:
+        path = self.registered.consts.get(id(tensor))
+        if path is not None:
+            self.used.add(path)
+            up, name = self.locate(scope, path)
+            return Const(spec_of(tensor), "^" * up + "self." + name)
+        tracked = not self._appeared(tensor)
+        if not tracked:
+            self.untracked(tensor)
+        return Const(spec_of(tensor), None, tracked)
+
+    def _appeared(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor was made since the forward pass began: the collector is off, so it is among the young."""
+        if id(tensor) in self._young:
+            return False
+        return any(thing is tensor for thing in gc.get_objects(generation=0))

@@ -1,0 +1,281 @@
+"""Trace a model as often as it takes, and hand it back as it was."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import inspect
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+
+from pytest_nnviz import __version__
+from pytest_nnviz.architecture import Architecture
+from pytest_nnviz.errors import TraceError, UnstableArchitecture, UntrackedTensorWarning
+from pytest_nnviz.options import Options
+from pytest_nnviz.textformat import dumps, without_comments
+from pytest_nnviz.tracing.keeping import Keeper, collector_off, same_randomness
+from pytest_nnviz.tracing.modules import Places, describe, unwrap
+from pytest_nnviz.tracing.recorder import Recorder, is_machinery
+from pytest_nnviz.tracing.substitution import Replace, copy_inputs, perturbed, substituted, to_meta
+from pytest_nnviz.tracing.values import walk
+
+__all__ = ["Session", "open_session"]
+
+_MAX_RUNS = 5
+_SEEDS = (1, 2)
+_WAYS_OUT = (
+    'pin them and say values="fixed" (a seed, a checkpoint, fixed inputs), make the part that decides opaque, '
+    "or pin modules and parameters alone with forward=False"
+)
+
+
+@contextmanager
+def open_session(
+    options: Options, model: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+) -> Iterator[Session]:
+    """Keep the state of a model, hand out a `Session` to trace it, restore the state.
+
+    Raises:
+        TraceError: ``model`` is no module, or the arguments do not fit its forward.
+    """
+    module = _checked(options, model, args, kwargs or {})
+    session = Session(options, module, args, kwargs or {})
+    try:
+        session.prepare()
+        yield session
+    finally:
+        session.keeper.restore()
+    for message, filename, line in sorted(session.untracked):
+        warnings.warn_explicit(message, UntrackedTensorWarning, filename, line)
+
+
+class Session:
+    """A model with its inputs, ready to be traced; made by `open_session`."""
+
+    def __init__(self, options: Options, model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.options = options
+        self.model = model
+        self.args = args
+        self.kwargs = kwargs
+        inputs = [leaf for _, leaf in walk((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        self.inputs = inputs
+        self.keeper = Keeper(model, inputs, gradients=options.grad)
+        self.on_meta = options.device == "meta" or _lives_on_meta(model)
+        self.meta = to_meta() if self.on_meta else None
+        self.reads: list[str] = []
+        self.untracked: set[tuple[str, str, int]] = set()
+
+    def prepare(self) -> None:
+        """Put the model into the mode of the trace."""
+        if self.options.mode == "train":
+            self.model.train()
+        elif self.options.mode == "eval":
+            for module in self.model.modules():
+                module.__dict__["training"] = False
+
+    def run(self) -> Architecture:
+        """Trace once: one forward pass (none with ``forward=False``).
+
+        Raises:
+            TraceError: the forward pass cannot run on meta tensors, or inputs and model are on different devices.
+            Exception: what the model's forward raises, with a note that says where.
+        """
+        if not self.options.forward:
+            return self._architecture(None)
+        return self._record(self.meta)
+
+    def settle(self, first: Architecture) -> Architecture:
+        """Trace again, with the caches that the last pass filled, until two traces in a row agree.
+
+        Raises:
+            UnstableArchitecture: they never do.
+        """
+        if not self.options.forward:
+            return first
+        before = dumps(first)
+        for _ in range(_MAX_RUNS):
+            architecture = self.run()
+            text = dumps(architecture)
+            if text == before:
+                return architecture
+            before, last = text, before
+        raise UnstableArchitecture(
+            f"the graph changes from one forward pass to the next; {_first_difference(last, before)}. "
+            f"A snapshot of it would be a coincidence: {_WAYS_OUT}"
+        )
+
+    def check_values(self, settled: Architecture) -> None:
+        """Trace with other values in the floating weights and inputs.
+
+        Raises:
+            UnstableArchitecture: the graph differs; with the first line that does and the calls that read values.
+        """
+        if not self.options.forward or self.options.values == "fixed" or self.on_meta:
+            return
+        expected = dumps(settled)
+        reads = sorted(set(self.reads))
+        for seed in _SEEDS if reads else _SEEDS[:1]:
+            try:
+                text = dumps(self._record(perturbed(seed), seed))
+            except Exception as error:
+                raise UnstableArchitecture(
+                    self._values_decide("the forward pass raises with other values", reads)
+                ) from error
+            if text != expected:
+                raise UnstableArchitecture(self._values_decide(_first_difference(expected, text), reads))
+
+    def _values_decide(self, difference: str, reads: list[str]) -> str:
+        by = f" (values are read by {', '.join(reads)})" if reads else ""
+        return (
+            f"values of weights or inputs decide the graph of {type(self.model).__name__}{by}: with other values, "
+            f"{difference}. A snapshot would change with the seed: {_WAYS_OUT}"
+        )
+
+    def _record(self, replace: Replace | None, seed: int | None = None) -> Architecture:
+        """One recorded forward pass, with replacements for the model's tensors if there are any."""
+        with ExitStack() as stack:
+            stack.enter_context(same_randomness())
+            if seed is not None:
+                torch.manual_seed(seed)
+            if replace is not None:
+                stack.enter_context(substituted(self.model, replace, buffers=self.on_meta))
+            if self.on_meta:
+                stack.enter_context(torch.device("meta"))
+            args, kwargs = copy_inputs((self.args, self.kwargs), replace or (lambda tensor: tensor))
+            stack.enter_context(collector_off())
+            stack.enter_context(torch.enable_grad() if self.options.grad else torch.no_grad())
+            recorder = Recorder(self.model, self.options.opaque, self.keeper.before_write)
+            self._forward(recorder, args, kwargs)
+            self.reads = recorder.reads
+            self.untracked.update(recorder.untracked)
+            return self._architecture(recorder)
+
+    def _forward(self, recorder: Recorder, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            recorder.forward(args, kwargs)
+        except TraceError:
+            raise
+        except Exception as error:
+            explained = self._explain(error, recorder)
+            if explained is not None:
+                raise explained from error
+            error.add_note(_note(recorder))
+            raise
+
+    def _explain(self, error: Exception, recorder: Recorder) -> TraceError | None:
+        """Errors that the way of tracing caused, in words of our own."""
+        if self.on_meta:
+            return TraceError(_stopped_on_meta(error, recorder))
+        devices = {str(parameter.device) for parameter in self.model.parameters()}
+        others = {str(tensor.device) for tensor in self.inputs} - devices
+        if others and len(devices) == 1:
+            return TraceError(
+                f"inputs are on {', '.join(sorted(others))}, the model on {devices.pop()}: move one of them, "
+                f'or trace with device="meta" ({type(error).__name__}: {error})'
+            )
+        return None
+
+    def _architecture(self, recorder: Recorder | None) -> Architecture:
+        places = Places.of(self.model)  # anew: forward may have swapped modules
+        training = {"eval": False, "train": True}.get(self.options.mode, self.model.training)
+        used = None if recorder is None else recorder.used_modules()
+        return Architecture(
+            mode="train" if training else "eval",
+            root=describe(self.model, places, used, training),
+            inputs=() if recorder is None else recorder.inputs,
+            forward=None if recorder is None else recorder.body,
+            versions=_versions(self.model),
+        )
+
+
+def _checked(options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.nn.Module:
+    if isinstance(model, type):
+        raise TraceError(f"got the class {model.__name__}, not a model: make an instance, {model.__name__}(...)")
+    if not isinstance(model, torch.nn.Module):
+        raise TraceError(
+            f"got {type(model).__name__} ({str(model)[:60]!r}), not a torch.nn.Module: pass the model first"
+        )
+    module = unwrap(model)
+    if options.forward:
+        _check_arguments(module, args, kwargs)
+    elif args or kwargs:
+        raise TraceError("forward=False pins modules and parameters alone: leave the inputs out")
+    return module
+
+
+def _check_arguments(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    try:
+        signature = inspect.signature(module.forward)
+    except (TypeError, ValueError):  # forward of a ScriptModule, or written in C
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        name = type(module).__name__
+        raise TraceError(
+            f"{name}.forward{signature} does not take {len(args)} positional and {len(kwargs)} keyword arguments "
+            f"({error}): call the fixture as you would call the model, nnviz_snapshot(model, ...), "
+            "or leave the inputs out with forward=False"
+        ) from None
+
+
+def _lives_on_meta(model: torch.nn.Module) -> bool:
+    first = next(model.parameters(), None)
+    return first is not None and first.is_meta
+
+
+def _first_difference(old: str, new: str) -> str:
+    before, after = without_comments(old).split("\n"), without_comments(new).split("\n")
+    for number, (a, b) in enumerate(zip(before, after, strict=False), 1):
+        if a != b:
+            return f"line {number} is {b.strip()!r} instead of {a.strip()!r}"
+    return f"it has {len(after)} lines instead of {len(before)}"
+
+
+def _note(recorder: Recorder) -> str:
+    failure = recorder.failure
+    if failure is None:
+        return "pytest-nnviz: raised by the forward pass before any module was called"
+    calls = "".join(f"\n  after {call}" for call in failure.calls)
+    return f"pytest-nnviz: raised in {failure.module or 'the model itself'}{calls}"
+
+
+def _stopped_on_meta(error: Exception, recorder: Recorder) -> str:
+    failure = recorder.failure
+    call = f"{failure.function}(...)" if failure and failure.function else "the forward pass"
+    module = (failure.module if failure else "") or "the model itself"
+    return (
+        f"cannot go on without values on the meta device: {call} in {module} at {_user_line(error)} "
+        f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}). Ways out: "
+        'device="as-is" with real weights, an input that avoids it, opaque=(...) around it, or forward=False'
+    )
+
+
+def _user_line(error: Exception) -> str:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_machinery(frame.filename)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown line"
+
+
+def _versions(model: torch.nn.Module) -> tuple[tuple[str, str], ...]:
+    """torch, this plugin, and the distributions that the model's classes come from."""
+    packages = {type(module).__module__.partition(".")[0] for module in model.modules()} - {"torch", "__main__"}
+    found = {name: version for package in packages for name, version in _distributions(package)}
+    torch_version = torch.__version__.partition("+")[0]
+    return (("torch", torch_version), ("pytest-nnviz", __version__), *sorted(found.items()))
+
+
+@functools.cache
+def _distributions(package: str) -> tuple[tuple[str, str], ...]:
+    names = _packages().get(package, []) if package in sys.modules else []
+    return tuple((name, importlib.metadata.version(name)) for name in names)
+
+
+@functools.cache
+def _packages() -> dict[str, list[str]]:
+    return {package: sorted(set(names)) for package, names in importlib.metadata.packages_distributions().items()}

@@ -1,0 +1,158 @@
+"""Other tensors in the place of a model's own for the length of a forward pass: meta ones, or perturbed copies."""
+
+from __future__ import annotations
+
+import copy
+import enum
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from pytest_nnviz.tracing.values import walk
+
+__all__ = ["Replace", "copy_inputs", "perturbed", "substituted", "to_meta"]
+
+Replace = Callable[[torch.Tensor], torch.Tensor]
+
+
+def to_meta() -> Replace:
+    """A meta tensor for each tensor; the same one for the same tensor."""
+
+    def replace(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.is_meta or isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
+            return tensor
+        meta = tensor.detach().to("meta")
+        if isinstance(tensor, torch.nn.Parameter):
+            return torch.nn.Parameter(meta, requires_grad=tensor.requires_grad)
+        return meta.requires_grad_(tensor.requires_grad)
+
+    return _remembering(replace)
+
+
+def perturbed(seed: int) -> Replace:
+    """A copy with its elements shuffled and scaled for each floating tensor: same range of values, other values."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def replace(tensor: torch.Tensor) -> torch.Tensor:
+        if not tensor.is_floating_point() or tensor.is_meta or tensor.layout is not torch.strided or tensor.is_nested:
+            return tensor
+        if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
+            return tensor
+        flat = tensor.detach().reshape(-1)
+        order = torch.randperm(flat.numel(), generator=generator).to(tensor.device)
+        scale = torch.rand(flat.numel(), generator=generator).to(tensor.device, tensor.dtype) + 0.5
+        mixed = (flat[order] * scale).to(tensor.dtype).reshape(tensor.shape)
+        if isinstance(tensor, torch.nn.Parameter):
+            return torch.nn.Parameter(mixed, requires_grad=tensor.requires_grad)
+        return mixed.requires_grad_(tensor.requires_grad)
+
+    return _remembering(replace)
+
+
+def _remembering(replace: Replace) -> Replace:
+    """The same replacement for the same tensor, and none for a replacement."""
+    done: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def remembered(tensor: torch.Tensor) -> torch.Tensor:
+        if id(tensor) not in done:
+            made = replace(tensor)
+            done[id(tensor)] = (tensor, made)
+            done[id(made)] = (made, made)
+        return done[id(tensor)][1]
+
+    return remembered
+
+
+@contextmanager
+def substituted(model: torch.nn.Module, replace: Replace, *, buffers: bool) -> Iterator[None]:
+    """Put replacements in the place of parameters, buffers and unregistered tensors of a model; put them back.
+
+    ``buffers=False`` replaces parameters alone (and the lists in which recurrent layers hold them again).
+    """
+    undo: list[Callable[[], None]] = []
+    registered: dict[int, torch.Tensor] = {}
+    try:
+        for module in model.modules():
+            for table in (module._parameters, module._buffers) if buffers else (module._parameters,):
+                for name, tensor in table.items():
+                    if tensor is not None:
+                        registered[id(tensor)] = tensor
+                        _swap(table, name, replace(tensor), undo)
+        for module in model.modules():
+            _swap_attributes(module.__dict__, replace, undo, None if buffers else registered)
+        yield
+    finally:
+        for restore in reversed(undo):
+            restore()
+
+
+def _swap(table: Any, key: Any, new: Any, undo: list[Callable[[], None]]) -> None:
+    old = table[key]
+    if new is not old:
+
+        def restore() -> None:
+            table[key] = old
+
+        table[key] = new
+        undo.append(restore)
+
+
+def _swap_attributes(
+    table: dict[str, Any], replace: Replace, undo: list[Callable[[], None]], only: dict[int, torch.Tensor] | None
+) -> None:
+    def wanted(thing: Any) -> bool:
+        return isinstance(thing, torch.Tensor) and (only is None or id(thing) in only)
+
+    for name, thing in list(table.items()):
+        if name in ("_parameters", "_buffers", "_modules"):
+            continue
+        if wanted(thing):
+            _swap(table, name, replace(thing), undo)
+        elif type(thing) in (list, dict):
+            for key, item in list(enumerate(thing) if isinstance(thing, list) else thing.items()):
+                if wanted(item):
+                    _swap(thing, key, replace(item), undo)
+        elif type(thing) is tuple and any(map(wanted, thing)):
+            _swap(table, name, tuple(replace(item) if wanted(item) else item for item in thing), undo)
+
+
+_SHARED = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type,
+    torch.nn.Module,
+    torch.dtype,
+    torch.device,
+    torch.Generator,
+    enum.Enum,
+)
+
+
+def copy_inputs(thing: Any, replace: Replace) -> Any:
+    """Containers and objects anew, as forward may change them; tensors as ``replace`` gives them."""
+    if isinstance(thing, torch.Tensor):
+        return replace(thing)
+    if thing is None or isinstance(thing, _SHARED) or inspect.isroutine(thing) or inspect.ismodule(thing):
+        return thing
+    if type(thing) in (list, tuple):
+        return type(thing)(copy_inputs(item, replace) for item in thing)
+    if type(thing) is dict:
+        return {key: copy_inputs(item, replace) for key, item in thing.items()}
+    return _copy_object(thing, replace)
+
+
+def _copy_object(thing: Any, replace: Replace) -> Any:
+    memo: dict[int, Any] = {id(leaf): replace(leaf) for _, leaf in walk(thing) if isinstance(leaf, torch.Tensor)}
+    if not memo and not isinstance(thing, Mapping) and not hasattr(thing, "__dict__"):
+        return thing
+    try:
+        return copy.deepcopy(thing, memo)
+    except Exception:  # what cannot be copied is handed over as it is, as a plain call would
+        return thing

@@ -1,0 +1,274 @@
+"""Python objects of a forward pass -> values of the record."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import inspect
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import torch
+
+from pytest_nnviz.architecture import Literal, TensorSpec, Tree, Value
+
+__all__ = ["NONE", "DtypeText", "named", "plain_value", "qualified_name", "spec_of", "tensors_in", "to_value", "walk"]
+
+NONE = Literal("None")
+_DTYPES = {
+    "float32": "f32",
+    "float64": "f64",
+    "float16": "f16",
+    "bfloat16": "bf16",
+    "int64": "i64",
+    "int32": "i32",
+    "int16": "i16",
+    "int8": "i8",
+    "uint64": "u64",
+    "uint32": "u32",
+    "uint16": "u16",
+    "uint8": "u8",
+    "complex64": "c64",
+    "complex128": "c128",
+    "complex32": "c32",
+}
+_PLAIN_CLASSES = {"Tensor", "Parameter", "Buffer", "FakeTensor", "UninitializedParameter", "UninitializedBuffer"}
+_MAX_DEPTH = 32
+_MAX_STRING = 1_000
+_MAX_BITS = 4_096
+
+
+class DtypeText(str):
+    """The text of a dtype that a method says by its name; shown without quotes."""
+
+    __slots__ = ()
+
+
+TensorLeaf = Callable[[torch.Tensor], Value]
+ObjectLeaf = Callable[[Any], Value]
+
+
+def spec_of(tensor: torch.Tensor) -> TensorSpec:
+    """Dtype and shape, and what kind of tensor it is where it is not a plain one."""
+    name = str(tensor.dtype).removeprefix("torch.")
+    dtype = _DTYPES.get(name) or name.replace("float8", "f8").lower()
+    try:
+        shape = tuple(_size(size) for size in tensor.shape)
+    except RuntimeError:  # nested tensors of the strided layout have no shape
+        shape = (None,) * tensor.dim()
+    return TensorSpec(dtype, shape, _kind(tensor))
+
+
+def _size(size: Any) -> int | None:
+    if type(size) is int:
+        return size
+    try:
+        return int(size)
+    except (RuntimeError, TypeError, ValueError):
+        return None
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    if type(tensor) is torch.Tensor and tensor.layout is torch.strided and not tensor.is_nested:
+        return ""
+    if tensor.is_nested:
+        return "nested"
+    if tensor.layout is not torch.strided:
+        return str(tensor.layout).removeprefix("torch.")
+    name = type(tensor).__name__
+    return "" if name in _PLAIN_CLASSES or isinstance(tensor, torch.nn.Parameter) else name
+
+
+def qualified_name(thing: Any) -> str:
+    """Qualified name without module path, and without the function that a local class was made in."""
+    name = str(getattr(thing, "__qualname__", None) or getattr(thing, "__name__", type(thing).__qualname__))
+    return name.rpartition("<locals>.")[2].replace("<lambda>", "lambda")
+
+
+def named(text: str) -> Literal:
+    """A thing that is shown by a name between angle brackets."""
+    return Literal("<" + "".join(c if c.isalnum() or c in "_.[], " else "_" for c in text) + ">")
+
+
+def to_value(thing: Any, tensor: TensorLeaf, other: ObjectLeaf, depth: int = 0) -> Value:
+    """A value with its tensors and foreign objects as the two callables give them."""
+    if isinstance(thing, torch.Tensor):
+        return tensor(thing)
+    literal = _literal(thing)
+    if literal is not None:
+        return literal
+    if depth > _MAX_DEPTH:
+        return named("...")
+
+    def inner(item: Any) -> Value:
+        return to_value(item, tensor, other, depth + 1)
+
+    if isinstance(thing, slice):
+        return _slice(thing, inner)
+    if isinstance(thing, complex):
+        return Tree("complex", (inner(thing.real), inner(thing.imag)))
+    return _container(thing, inner) or other(thing)
+
+
+def _literal(thing: Any) -> Literal | None:
+    """Texts of plain values; the order matters, as bool is an int and enums may be either."""
+    if thing is None or thing is True or thing is False:
+        return Literal(str(thing))
+    if thing is Ellipsis:
+        return Literal("...")
+    if isinstance(thing, enum.Enum):
+        return named(f"{qualified_name(type(thing))}.{thing.name}")
+    if isinstance(thing, DtypeText):
+        return Literal(str(thing))
+    if isinstance(thing, int):
+        return Literal(str(int(thing))) if thing.bit_length() <= _MAX_BITS else named("int")
+    if isinstance(thing, float):
+        return Literal(_float(thing))
+    if isinstance(thing, str):
+        return Literal(_string(thing))
+    return _torch_literal(thing)
+
+
+def _torch_literal(thing: Any) -> Literal | None:
+    if isinstance(thing, torch.dtype | torch.layout | torch.memory_format):
+        return Literal(str(thing))
+    if isinstance(thing, torch.SymInt | torch.SymFloat | torch.SymBool):
+        return Literal(str(int(thing)))
+    if isinstance(thing, torch.device):
+        return named("device")
+    if isinstance(thing, type) or inspect.isroutine(thing):
+        return named(qualified_name(thing))
+    if type(thing).__module__ == "numpy" and hasattr(thing, "item") and not getattr(thing, "shape", ()):
+        return _literal(thing.item())
+    return None
+
+
+def _float(number: float) -> str:
+    if math.isnan(number):
+        return "+nan"
+    if math.isinf(number):
+        return "+inf" if number > 0 else "-inf"
+    text = f"{number:.6g}"
+    return text if "." in text or "e" in text else f"{text}.0"
+
+
+def _string(text: str) -> str:
+    if len(text) > _MAX_STRING:
+        text = f"{text[:100]}... ({len(text)} characters)"
+    return json.dumps(text)
+
+
+def _slice(thing: slice, inner: Callable[[Any], Value]) -> Value:
+    parts = (thing.start, thing.stop, thing.step)
+    if all(part is None or type(part) is int for part in parts):
+        start, stop, step = ("" if part is None else str(part) for part in parts)
+        return Literal(f"{start}:{stop}" + (f":{step}" if step else ""))
+    return Tree("slice", tuple(inner(part) for part in parts))
+
+
+def _container(thing: Any, inner: Callable[[Any], Value]) -> Tree | None:
+    """Containers whose structure is shown, or None."""
+    if isinstance(thing, list):
+        return Tree("list", tuple(map(inner, thing)))
+    if isinstance(thing, tuple):
+        names = tuple(getattr(thing, "_fields", ()))
+        return Tree(qualified_name(type(thing)) if names else "tuple", tuple(map(inner, thing)), names)
+    if isinstance(thing, Mapping):
+        return _mapping(thing, inner)
+    if is_dataclass(thing) and not isinstance(thing, type):
+        names = tuple(field.name for field in fields(thing) if hasattr(thing, field.name))
+        return Tree(qualified_name(type(thing)), tuple(inner(getattr(thing, name)) for name in names), names)
+    if isinstance(thing, set | frozenset):
+        return Tree("set", tuple(sorted(map(inner, thing), key=repr)))
+    if isinstance(thing, range):
+        return Tree("range", tuple(map(inner, (thing.start, thing.stop, thing.step))))
+    return None
+
+
+def _mapping(thing: Mapping[Any, Any], inner: Callable[[Any], Value]) -> Tree:
+    items = tuple(map(inner, thing.values()))
+    own_class = is_dataclass(thing) or type(thing).__module__.partition(".")[0] not in ("builtins", "collections")
+    if own_class and all(isinstance(key, str) for key in thing):
+        return Tree(qualified_name(type(thing)), items, tuple(thing))
+    return Tree("dict", items, tuple(map(_key, thing)))
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        word = key.isascii() and key.isidentifier() and key not in ("None", "True", "False", "torch")
+        return key if word else json.dumps(key)
+    literal = _literal(key)
+    return literal.text if literal is not None else named(qualified_name(type(key))).text
+
+
+class _NotPlainError(Exception):
+    pass
+
+
+def plain_value(thing: Any) -> Value | None:
+    """A value made of literals, enums, dtypes, functions, containers and dataclasses of such; None for anything else."""
+    if isinstance(thing, torch.device):
+        return None
+    try:
+        return to_value(thing, _refuse, _refuse)
+    except _NotPlainError:
+        return None
+
+
+def _refuse(thing: Any) -> Value:
+    if isinstance(thing, functools.partial):
+        return named(qualified_name(thing.func))
+    raise _NotPlainError
+
+
+_Path = tuple[int | str, ...]
+_PLAIN_TYPES = (bool, int, float, complex, str, bytes, type, torch.nn.Module, torch.dtype, torch.device, enum.Enum)
+
+
+def walk(thing: Any) -> Iterator[tuple[_Path, Any]]:
+    """Yield ``(path, leaf)`` for the tensors and foreign objects in containers, and the tensors in such objects."""
+    seen: set[int] = set()
+    stack: list[tuple[_Path, Any]] = [((), thing)]
+    while stack:
+        path, top = stack.pop()
+        if isinstance(top, torch.Tensor):
+            yield path, top
+            continue
+        if top is None or isinstance(top, _PLAIN_TYPES) or id(top) in seen or len(path) > _MAX_DEPTH:
+            continue
+        seen.add(id(top))
+        if not isinstance(top, Mapping | list | tuple):
+            if not _has_attributes(top):
+                continue
+            yield path, top
+        stack.extend(((*path, key), item) for key, item in reversed(_entries(top)))
+
+
+def _has_attributes(thing: Any) -> bool:
+    return hasattr(thing, "__dict__") and not inspect.isroutine(thing) and not inspect.ismodule(thing)
+
+
+def _entries(thing: Any) -> list[tuple[int | str, Any]]:
+    if isinstance(thing, Mapping):
+        return [(key if isinstance(key, int | str) else str(key), item) for key, item in thing.items()]
+    if isinstance(thing, list | tuple):
+        names = getattr(thing, "_fields", None) or range(len(thing))
+        return list(zip(names, thing, strict=True))
+    return list(vars(thing).items())
+
+
+def tensors_in(thing: Any) -> Iterator[torch.Tensor]:
+    """The tensors that a call is handed directly: in lists, tuples and dicts, not in foreign objects."""
+    if isinstance(thing, torch.Tensor):
+        yield thing
+    elif isinstance(thing, list | tuple):
+        for item in thing:
+            yield from tensors_in(item)
+    elif isinstance(thing, dict):
+        for item in thing.values():
+            yield from tensors_in(item)
+    elif isinstance(thing, slice):
+        yield from tensors_in((thing.start, thing.stop, thing.step))
