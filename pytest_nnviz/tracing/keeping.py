@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from pytest_nnviz.tracing.origins import storage_of
+from pytest_nnviz.tracing.values import is_uninitialized
 
 __all__ = ["Keeper", "collector_off", "same_randomness"]
 
@@ -51,10 +52,10 @@ class Keeper:
             for buffer, values in self.buffers:
                 if not _is_valueless(buffer) and buffer.shape == values.shape and not _same(buffer, values):
                     buffer.data.copy_(values)
-        for parameter, gradient, values in self.gradients:
+        for parameter, gradient, kept in self.gradients:
             parameter.grad = gradient
-            if gradient is not None and values is not None:
-                gradient.data.copy_(values)
+            if gradient is not None and kept is not None:
+                gradient.data.copy_(kept)
         torch.set_default_dtype(self.default_dtype)
         self.randomness()
 
@@ -64,12 +65,12 @@ def _same(tensor: torch.Tensor, values: torch.Tensor) -> bool:
 
 
 def _is_valueless(tensor: torch.Tensor) -> bool:
-    return tensor.is_meta or isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin)
+    return tensor.is_meta or is_uninitialized(tensor)
 
 
 def _is_lazy(module: torch.nn.Module) -> bool:
     tensors = (*module._parameters.values(), *module._buffers.values())
-    return any(isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin) for tensor in tensors)
+    return any(is_uninitialized(tensor) for tensor in tensors)
 
 
 def _shallow(thing: Any) -> Callable[[], None]:
@@ -85,7 +86,12 @@ def _shallow(thing: Any) -> Callable[[], None]:
         restores.append(_keep_container(top))
         items = top.values() if isinstance(top, dict) else top
         stack.extend((item, depth + 1) for item in items if isinstance(item, dict | list | set))
-    return lambda: [restore() for restore in restores] and None
+
+    def restore_all() -> None:
+        for restore in restores:
+            restore()
+
+    return restore_all
 
 
 def _keep_container(container: Any) -> Callable[[], None]:
@@ -123,7 +129,7 @@ def _identical(now: list[tuple[Any, Any]], before: list[tuple[Any, Any]]) -> boo
 def _randomness() -> Callable[[], None]:
     """A function that puts every random generator back."""
     cpu = torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
     mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
     python = random.getstate()
     numpy = sys.modules.get("numpy")

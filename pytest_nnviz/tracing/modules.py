@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,12 @@ import torch
 
 from pytest_nnviz.architecture import Argument, Buffer, Literal, Module, Parameter, Value
 from pytest_nnviz.errors import TraceError
-from pytest_nnviz.tracing.values import plain_value, qualified_name, spec_of
+from pytest_nnviz.tracing.values import is_uninitialized, named, plain_value, qualified_name, spec_of
 
 __all__ = ["Places", "configuration", "describe", "relative", "unwrap"]
 
 _SIZES = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"})
+_INDEX_NAME = re.compile(r"(^|_)(idx|index|id|number)$")
 _LEFT_OUT = frozenset({"self", "device", "args", "kwargs"})
 _WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
 
@@ -129,7 +131,7 @@ class _Describer:
             marks.insert(0, "never called")
         return Module(
             class_name=qualified_name(type(module)),
-            config=configuration(module),
+            config=configuration(module, path),
             parameters=tuple(self._parameters(module, path)),
             buffers=tuple(self._buffers(module, path)),
             children=tuple(self._children(module, path, unused)),
@@ -173,7 +175,7 @@ class _Describer:
 
 
 def _spec(tensor: torch.Tensor, place: str) -> Any:
-    if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
+    if is_uninitialized(tensor):
         raise TraceError(
             f"{place} is lazy: it has no shape before the first forward pass; trace with inputs, or call the model once"
         )
@@ -188,17 +190,26 @@ def _has_load_hook(module: torch.nn.Module) -> bool:
     )
 
 
-def configuration(module: torch.nn.Module) -> tuple[Argument, ...]:
-    """The constructor arguments that the instance holds under the same name; those equal to their defaults left out."""
-    return tuple(
-        Argument(name, value)
-        for name, default in _constructor(type(module))
-        if (value := _held(module, name, default)) is not None and value != default
-    )
+def configuration(module: torch.nn.Module, path: str = "") -> tuple[Argument, ...]:
+    """The constructor arguments that the instance holds under the same name; those equal to their defaults left out.
+
+    An argument that says which of its siblings a module is (``layer_idx=3`` in ``layers.3``) shows as ``<index>``, so
+    that equal siblings are equal.
+    """
+    own_index = next((part for part in reversed(path.split(".")) if part.isdecimal()), None)
+    arguments = []
+    cls: Any = type(module)
+    for name, default in _constructor(cls):
+        value = _held(module, name, default)
+        if value is None or value == default:
+            continue
+        is_index = own_index is not None and value == Literal(own_index) and _INDEX_NAME.search(name)
+        arguments.append(Argument(name, named("index") if is_index else value))
+    return tuple(arguments)
 
 
 @functools.lru_cache(maxsize=4096)
-def _constructor(cls: type) -> tuple[tuple[str, Value | None], ...]:
+def _constructor(cls: Any) -> tuple[tuple[str, Value | None], ...]:
     """Names and defaults of the constructor's parameters, with those that ``**kwargs`` hand to a base class."""
     found: dict[str, Value | None] = {}
     for base in cls.__mro__:
@@ -230,6 +241,8 @@ def _held(module: torch.nn.Module, name: str, default: Value | None) -> Value | 
     if name not in vars(module):
         return None
     value = vars(module)[name]
+    if hasattr(type(value), "model_type"):  # a configuration of transformers: what the module takes of it shows anyway
+        return None
     if name in _SIZES and type(module).__module__.startswith("torch.nn."):
         value = _one_size(value)
     return plain_value(value)

@@ -120,8 +120,7 @@ class Origins:
         place = known.places.get(id(scope)) if known is not None else None
         if place is None and (registered := self._registered(tensor, scope)) is not None:
             ref, time = registered, 0
-        elif known is not None and known.places:
-            place = place or self._outer(known, scope)
+        elif known is not None and (place := place or self._outer(known, scope)) is not None:
             ref, time = self._ref(place, scope), place.time
         else:
             return self._stranger(tensor, scope)
@@ -130,8 +129,9 @@ class Origins:
     def thing(self, thing: Any, scope: Scope) -> Value:
         """The reference to a foreign object that was handed in, or its class."""
         known = self._known.get(id(thing))
-        if known is not None and known.places:
-            return self._ref(known.places.get(id(scope)) or self._outer(known, scope), scope)
+        place = self._outer(known, scope) if known is not None else None
+        if place is not None:
+            return self._ref(place, scope)
         return named(qualified_name(type(thing)))
 
     def _registered(self, tensor: torch.Tensor, scope: Scope) -> Ref | None:
@@ -154,14 +154,14 @@ class Origins:
             scope, up = scope.parent, up + 1
         raise AssertionError(f"{path} is outside of the model")
 
-    def _outer(self, known: _Known, scope: Scope) -> _Place:
-        """The name in the innermost scope around; else the one that was given first."""
+    def _outer(self, known: _Known, scope: Scope) -> _Place | None:
+        """The name in the innermost scope around; else the call that made it, inside a call that is over."""
         around: Scope | None = scope
         while around is not None:
             if id(around) in known.places:
                 return known.places[id(around)]
             around = around.parent
-        return next(iter(known.places.values()))
+        return next((place for place in known.places.values() if place.nth), None)
 
     def _ref(self, place: _Place, scope: Scope) -> Ref:
         depth: dict[int, int] = {}

@@ -18,8 +18,9 @@ from torch.overrides import TorchFunctionMode
 from pytest_nnviz.architecture import Argument, Body, Call, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_call, format_spec
-from pytest_nnviz.tracing.functions import PROPERTIES, QUERIES, READS, canonical_name, signature_of, spell
+from pytest_nnviz.tracing.functions import canonical_name, signature_of, spell
 from pytest_nnviz.tracing.modules import Places, configuration, unwrap
+from pytest_nnviz.tracing.operations import PROPERTIES, QUERIES, READS
 from pytest_nnviz.tracing.origins import Origins, Scope
 from pytest_nnviz.tracing.values import NONE, named, qualified_name, spec_of, tensors_in, to_value, walk
 
@@ -233,7 +234,7 @@ class Recorder(TorchFunctionMode):
     ) -> tuple[Argument, ...]:
         """By name, as names hold inside; a torch.nn layer shows what it is handed without names."""
         arguments: list[Argument] = []
-        order = list(_forward_parameters(type(module)))
+        order = list(_forward_parameters(_class(module)))
         for index, (key, thing) in enumerate(pairs):
             positional = leaf and order[index : index + 1] == [key] and len(arguments) == index
             arguments.append(_argument(key, self._value(thing), positional))
@@ -333,8 +334,8 @@ class Recorder(TorchFunctionMode):
         where = self._scope().module or type(self.model).__name__
         self.untracked.append(
             (
-                f"a tensor {format_spec(spec_of(tensor))} used in {where} was made by no recorded call (a numpy round trip, "
-                "a foreign kernel): its edge is cut",
+                f"a tensor {format_spec(spec_of(tensor))} used in {where} was made by no recorded call "
+                "(a numpy round trip, a foreign kernel): its edge is cut",
                 *_source_line(),
             )
         )
@@ -349,7 +350,7 @@ class _Read:
 
 def _run(original: Callable[..., Any], module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
     if getattr(module, "_compiled_call_impl", None) is not None:
-        return module._call_impl(*args, **kwargs)
+        return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
     return original(module, *args, **kwargs)
 
 
@@ -366,8 +367,12 @@ def _canonical(func: Any) -> tuple[str, bool]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _forward_parameters(cls: type[torch.nn.Module]) -> dict[str, inspect.Parameter]:
-    parameters = dict(inspect.signature(cls.forward).parameters)
+def _forward_parameters(cls: Any) -> dict[str, inspect.Parameter]:
+    """Parameters of forward without self; none where they cannot be known (ScriptModules)."""
+    try:
+        parameters = dict(inspect.signature(cls.forward).parameters)
+    except (TypeError, ValueError, AttributeError):
+        return {}
     parameters.pop(next(iter(parameters), ""), None)
     return parameters
 
@@ -377,7 +382,7 @@ def _bind(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     if "forward" in vars(module):
         parameters = dict(inspect.signature(module.forward).parameters)
     else:
-        parameters = _forward_parameters(type(module))
+        parameters = _forward_parameters(_class(module))
     rest = list(args)
     pairs: list[tuple[str, Any]] = []
     given = dict(kwargs)
@@ -391,6 +396,7 @@ def _bind(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
             pairs.append((name, rest.pop(0)))
         elif name in given:
             pairs.append((name, given.pop(name)))
+    pairs.extend((f"arg{index}", thing) for index, thing in enumerate(rest))
     pairs.extend(given.items())
     return [pair for pair in pairs if not _is_default(parameters.get(pair[0]), pair[1])]
 
@@ -406,6 +412,10 @@ def _is_default(parameter: inspect.Parameter | None, value: Any) -> bool:
 
 def _argument(name: str, value: Value, positional: bool) -> Argument:
     return Argument(None if positional else name, value)
+
+
+def _class(module: torch.nn.Module) -> Any:
+    return type(module)
 
 
 def _is_leaf(module: torch.nn.Module) -> bool:
@@ -478,7 +488,7 @@ def _source_line() -> tuple[str, int]:
 
 def is_machinery(filename: str) -> bool:
     """Whether a file belongs to torch or to the tracer."""
-    return filename.startswith((_TORCH, _OURS)) or filename.startswith("<")
+    return filename.startswith((_TORCH, _OURS, "<"))
 
 
 _TORCH = torch.__file__.removesuffix("__init__.py")

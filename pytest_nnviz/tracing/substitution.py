@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from pytest_nnviz.tracing.values import walk
+from pytest_nnviz.tracing.values import is_uninitialized, walk
 
 __all__ = ["Replace", "copy_inputs", "perturbed", "substituted", "to_meta"]
 
@@ -22,7 +22,7 @@ def to_meta() -> Replace:
     """A meta tensor for each tensor; the same one for the same tensor."""
 
     def replace(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.is_meta or isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
+        if tensor.is_meta or is_uninitialized(tensor):
             return tensor
         meta = tensor.detach().to("meta")
         if isinstance(tensor, torch.nn.Parameter):
@@ -39,7 +39,7 @@ def perturbed(seed: int) -> Replace:
     def replace(tensor: torch.Tensor) -> torch.Tensor:
         if not tensor.is_floating_point() or tensor.is_meta or tensor.layout is not torch.strided or tensor.is_nested:
             return tensor
-        if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
+        if is_uninitialized(tensor):
             return tensor
         flat = tensor.detach().reshape(-1)
         order = torch.randperm(flat.numel(), generator=generator).to(tensor.device)

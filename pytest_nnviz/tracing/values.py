@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import hashlib
 import inspect
 import json
 import math
@@ -15,7 +16,18 @@ import torch
 
 from pytest_nnviz.architecture import Literal, TensorSpec, Tree, Value
 
-__all__ = ["NONE", "DtypeText", "named", "plain_value", "qualified_name", "spec_of", "tensors_in", "to_value", "walk"]
+__all__ = [
+    "NONE",
+    "DtypeText",
+    "is_uninitialized",
+    "named",
+    "plain_value",
+    "qualified_name",
+    "spec_of",
+    "tensors_in",
+    "to_value",
+    "walk",
+]
 
 NONE = Literal("None")
 _DTYPES = {
@@ -39,6 +51,7 @@ _PLAIN_CLASSES = {"Tensor", "Parameter", "Buffer", "FakeTensor", "UninitializedP
 _MAX_DEPTH = 32
 _MAX_STRING = 1_000
 _MAX_BITS = 4_096
+_MAX_ITEMS = 64
 
 
 class DtypeText(str):
@@ -80,6 +93,11 @@ def _kind(tensor: torch.Tensor) -> str:
         return str(tensor.layout).removeprefix("torch.")
     name = type(tensor).__name__
     return "" if name in _PLAIN_CLASSES or isinstance(tensor, torch.nn.Parameter) else name
+
+
+def is_uninitialized(tensor: Any) -> bool:
+    """Whether a parameter or buffer of a lazy module has no shape yet."""
+    return isinstance(tensor, torch.nn.UninitializedParameter | torch.nn.UninitializedBuffer)
 
 
 def qualified_name(thing: Any) -> str:
@@ -172,10 +190,11 @@ def _slice(thing: slice, inner: Callable[[Any], Value]) -> Value:
 def _container(thing: Any, inner: Callable[[Any], Value]) -> Tree | None:
     """Containers whose structure is shown, or None."""
     if isinstance(thing, list):
-        return Tree("list", tuple(map(inner, thing)))
+        return Tree("list", _shortened(tuple(map(inner, thing))))
     if isinstance(thing, tuple):
         names = tuple(getattr(thing, "_fields", ()))
-        return Tree(qualified_name(type(thing)) if names else "tuple", tuple(map(inner, thing)), names)
+        items = tuple(map(inner, thing))
+        return Tree(qualified_name(type(thing)), items, names) if names else Tree("tuple", _shortened(items))
     if isinstance(thing, Mapping):
         return _mapping(thing, inner)
     if is_dataclass(thing) and not isinstance(thing, type):
@@ -186,6 +205,14 @@ def _container(thing: Any, inner: Callable[[Any], Value]) -> Tree | None:
     if isinstance(thing, range):
         return Tree("range", tuple(map(inner, (thing.start, thing.stop, thing.step))))
     return None
+
+
+def _shortened(items: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Long tables of plain numbers by their beginning and a digest."""
+    if len(items) <= _MAX_ITEMS or not all(isinstance(item, Literal) for item in items):
+        return items
+    digest = hashlib.sha256(repr(items).encode()).hexdigest()[:12]
+    return (*items[:8], named(f"{len(items) - 8} more, digest {digest}"))
 
 
 def _mapping(thing: Mapping[Any, Any], inner: Callable[[Any], Value]) -> Tree:
@@ -209,7 +236,7 @@ class _NotPlainError(Exception):
 
 
 def plain_value(thing: Any) -> Value | None:
-    """A value made of literals, enums, dtypes, functions, containers and dataclasses of such; None for anything else."""
+    """A value made of literals, enums, dtypes, functions, containers and dataclasses of such; else None."""
     if isinstance(thing, torch.device):
         return None
     try:
