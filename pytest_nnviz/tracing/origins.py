@@ -60,7 +60,7 @@ def storage_of(tensor: torch.Tensor) -> int | None:
     """Identity of the memory of a tensor, None for tensors without a storage."""
     try:
         return int(tensor.untyped_storage()._cdata)
-    except (RuntimeError, NotImplementedError):
+    except (RuntimeError, NotImplementedError, ValueError):  # ValueError: not initialised yet
         return None
 
 

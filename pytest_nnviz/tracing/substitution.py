@@ -33,7 +33,10 @@ def to_meta() -> Replace:
 
 
 def perturbed(seed: int) -> Replace:
-    """A copy with its elements shuffled and scaled for each floating tensor: same range of values, other values."""
+    """A copy with its elements shuffled, scaled and, where both signs occur, with other signs.
+
+    What is positive stays so (variances, scales); odd seeds turn every sign, even ones turn signs at random.
+    """
     generator = torch.Generator().manual_seed(seed)
 
     def replace(tensor: torch.Tensor) -> torch.Tensor:
@@ -44,12 +47,20 @@ def perturbed(seed: int) -> Replace:
         flat = tensor.detach().reshape(-1)
         order = torch.randperm(flat.numel(), generator=generator).to(tensor.device)
         scale = torch.rand(flat.numel(), generator=generator).to(tensor.device, tensor.dtype) + 0.5
-        mixed = (flat[order] * scale).to(tensor.dtype).reshape(tensor.shape)
+        mixed = (flat[order] * scale * _signs(flat, seed, generator)).to(tensor.dtype).reshape(tensor.shape)
         if isinstance(tensor, torch.nn.Parameter):
             return torch.nn.Parameter(mixed, requires_grad=tensor.requires_grad)
         return mixed.requires_grad_(tensor.requires_grad)
 
     return _remembering(replace)
+
+
+def _signs(flat: torch.Tensor, seed: int, generator: torch.Generator) -> torch.Tensor:
+    if bool((flat >= 0).all()):
+        return torch.ones((), dtype=flat.dtype, device=flat.device)
+    if seed % 2:
+        return -torch.ones((), dtype=flat.dtype, device=flat.device)
+    return (torch.randint(2, flat.shape, generator=generator) * 2 - 1).to(flat.device, flat.dtype)
 
 
 def _remembering(replace: Replace) -> Replace:
