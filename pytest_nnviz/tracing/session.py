@@ -149,6 +149,7 @@ class Session:
                 stack.enter_context(torch.device("meta"))
             args, kwargs = copy_inputs((self.args, self.kwargs), replace or (lambda tensor: tensor))
             stack.enter_context(collector_off())
+            stack.enter_context(_deep_recursion())
             stack.enter_context(torch.enable_grad() if self.options.grad else torch.no_grad())
             recorder = Recorder(self.model, self.options.opaque, self.keeper.before_write)
             self._forward(recorder, args, kwargs)
@@ -192,6 +193,17 @@ class Session:
             forward=None if recorder is None else recorder.body,
             versions=_versions(self.model),
         )
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Room for our frames between those of nested modules: what runs untraced runs traced."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(3 * limit)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _checked(options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.nn.Module:

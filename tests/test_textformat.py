@@ -1,0 +1,293 @@
+"""The text reads back exactly, keeps edits small, and says what is wrong with what is no snapshot."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import models
+import pytest
+import torch
+from torch import nn
+
+from pytest_nnviz import Architecture, Options, dumps, loads, trace
+from pytest_nnviz.architecture import (
+    Argument,
+    Body,
+    Buffer,
+    Call,
+    Const,
+    Literal,
+    Module,
+    Parameter,
+    Ref,
+    Step,
+    TensorSpec,
+    Tree,
+)
+from pytest_nnviz.errors import TextError
+from pytest_nnviz.textformat import without_comments
+
+SPEC = TensorSpec("f32", (1, 2))
+INPUT = Ref("input", (Step("x"),))
+
+
+X = Argument("x", SPEC)
+
+
+def architecture(*calls, returns=INPUT, root=None, inputs=(X,)):
+    return Architecture("eval", root or Module("Net"), inputs, Body(calls, returns))
+
+
+def call(target, *values, result=SPEC, **fields):
+    arguments = tuple(Argument(None, value) for value in values)
+    return Call(fields.pop("kind", "function"), target, arguments, result, **fields)
+
+
+def result(name, **fields):
+    return Ref("result", (Step(name),), **fields)
+
+
+VALUES = [
+    Literal("-1"),
+    Literal("1e-05"),
+    Literal("0.5"),
+    Literal("+inf"),
+    Literal("-nan"),
+    Literal('"say \\"hi\\", then \\u00e9 # [x]"'),
+    Literal("None"),
+    Literal("..."),
+    Literal(":"),
+    Literal("1:-2:3"),
+    Literal("torch.float8_e4m3fn"),
+    Literal("<Color.RED>"),
+    Literal("<DynamicCache f32[1, 2] x4, i64[]>"),
+    Tree("list", ()),
+    Tree("tuple", ()),
+    Tree("tuple", (Literal("1"),)),
+    Tree("tuple", (Literal("1"), Tree("list", (INPUT,)))),
+    Tree("dict", (INPUT, Literal("2"), Literal(":5")), ("a", '"b c"', "0")),
+    Tree("slice", (INPUT, Literal("None"), Literal("None"))),
+    Tree("complex", (Literal("1.0"), Literal("-2.0"))),
+    Tree("ModelOutput", (INPUT, Literal("None")), ("logits", "odd key")),
+    Const(SPEC),
+    Const(SPEC, "self.table"),
+    Const(SPEC, "^^self.tables.0"),
+    Const(TensorSpec("i64", (), "sparse_coo"), None, tracked=False),
+    Ref("input", (Step("x"),), (0, "key", "odd key", 3)),
+    Ref("result", (Step("a"),), ("hidden",), 0, Ref("result", (Step("a"),))),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=str)
+def test_every_value_reads_back(value):
+    original = architecture(call("a", INPUT), call("b", value))
+    assert loads(dumps(original)) == original
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "self",
+        "const",
+        "None",
+        "0",
+        "with space",
+        "dash-ed",
+        "back`tick",
+        "ünïcode",
+        "new\nline",
+        '"',
+        "",
+        "buffer",
+        "x=1",
+    ],
+)
+def test_every_name_reads_back(name):
+    root = Module(
+        "Net",
+        parameters=(Parameter(name, SPEC),),
+        buffers=(Buffer(name + "b", TensorSpec("bool", (None, 3), "Sub Class")),),
+        children=((name + "c", Module("Child")),),
+    )
+    inputs = (Argument(name, SPEC),)
+    source = Ref("input", (Step(name),))
+    original = architecture(
+        call("f", source, Ref("attribute", (Step(name),))),
+        call(name + "c", source, kind="module"),
+        call("ops.my.op", Ref("result", (Step(name + "c"),))),
+        returns=source,
+        root=root,
+        inputs=inputs,
+    )
+    text = dumps(original)
+    assert loads(text) == original
+    assert text.isascii()
+
+
+def test_the_texts_of_real_models_read_back():
+    for model, args in [
+        (models.ResNet(), (torch.ones(1, 3, 8, 8),)),
+        (models.Attention(), (torch.ones(1, 3, 8),)),
+        (models.DictNet(), ({"ids": torch.zeros(1, 2, dtype=torch.long)},)),
+        (nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 3), (torch.ones(1, 3, 8),)),
+    ]:
+        traced = trace(model, *args)
+        text = dumps(traced)
+        assert loads(text) == traced
+        assert dumps(loads(text)) == text
+        assert not any(line.endswith(" ") for line in text.split("\n"))
+
+
+def _lines(model):
+    return dumps(trace(model, torch.ones(1, 3, 8, 8))).split("\n")
+
+
+def _changed(old, new):
+    return len(set(old) ^ set(new))
+
+
+def test_an_edit_in_one_place_touches_few_lines():
+    old = _lines(models.ResNet())
+    model = models.ResNet()
+    model.drop.p = 0.2
+    assert _changed(old, _lines(model)) == 2
+    model = models.ResNet()
+    for block in model.blocks:
+        block.bn1.eps = 0.5
+    assert _changed(old, _lines(model)) == 2
+
+
+def test_one_more_equal_layer_is_a_line_where_it_is_and_a_line_where_it_is_called():
+    old = _lines(models.ResNet())
+    model = models.ResNet()
+    model.blocks.append(models.Block(8))
+    new = _lines(model)
+    assert len(new) == len(old) + 2
+
+
+def test_comments_take_no_part():
+    traced = trace(models.ResNet(), torch.ones(1, 3, 8, 8))
+    other = dataclasses.replace(traced, versions=(("torch", "9.9"),))
+    assert other == traced
+    assert dumps(other) != dumps(traced)
+    assert without_comments(dumps(other)) == without_comments(dumps(traced))
+    assert loads(dumps(other)).versions == (("torch", "9.9"),)
+
+
+TEXT = dumps(
+    architecture(
+        call("stem", INPUT, kind="module"),
+        call("relu", result("stem")),
+        returns=result("relu"),
+        root=Module(
+            "Net",
+            children=(
+                ("stem", Module("Linear", parameters=(Parameter("weight", SPEC),))),
+                ("head", Module("Linear", parameters=(Parameter("weight", SPEC, tied="^stem.weight"),))),
+            ),
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("nnviz 1", "nnviz 2", r"line 1: written in format 2 by a newer pytest-nnviz; .* upgrade pytest-nnviz"),
+        ("nnviz 1", "nnviz 0", r"line 1: format 0 does not exist"),
+        ("nnviz 1", "digraph {", r"line 1: not a snapshot of pytest-nnviz: it starts with 'digraph"),
+        ("nnviz 1", "", r"line 1: not a snapshot"),
+        ("nnviz 1", "\ufeffnnviz 1", r"line 1: not a snapshot"),
+        (
+            "parameters: 2",
+            "parameters: 3",
+            r"line 7: the summary says 3 parameters, the modules add up to 2; probably two",
+        ),
+        ("mode: eval\n", "", r"line 6: expected 'mode: ...', found 'parameters: 2'"),
+        ("[modules]", "[module]", r"line 11: expected '\[modules\]'"),
+        (
+            "relu(%stem)",
+            "relu(%stm)",
+            r"line 21: %stm is used 1 calls back, there are 0 before it; probably two updates",
+        ),
+        ("relu(%stem)", "relu(y)", r"line 21: 'y' is no argument here \(arguments: x\)"),
+        ("relu(%stem)", "relu(self.bias)", r"line 21: bias is no parameter or buffer"),
+        ("relu(%stem)", "relu(^x)", r"line 21: a name leaves 1 scopes"),
+        ("relu(%stem)", "relu(%stem", r"line 21: expected"),
+        ("self.stem(x)", "self.stm(x)", r"line 20: the graph calls stm, which is no module"),
+        ("^stem.weight", "^stm.weight", r"head\.weight is tied to \^stm\.weight, which is no parameter"),
+        ("f32[1, 2]", "f32[1,2]", r"line 14: expected ', ', found ',2\]'"),
+        ("weight f32", "weight  f32", r"line 14: expected a dtype"),
+        ("\n[end]\n", "\nsin(x)\n\n[end]\n", r"expected"),
+        ("[end]", "", r"line 24: expected '\[end\]'"),
+        (
+            "[graph]",
+            "<<<<<<< HEAD\n[graph]",
+            r"line 18: holds a conflict marker \('<<<<<<< HEAD'\): merge the code, then run",
+        ),
+        ("self.stem(x) ->", "self.stem(x)  ->", r"line 20: expected"),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_said_with_its_line(old, new, message):
+    assert old in TEXT
+    with pytest.raises(TextError, match=message):
+        loads(TEXT.replace(old, new, 1))
+
+
+def test_a_text_cut_off_anywhere_is_refused():
+    end = TEXT.index("[end]") + len("[end]")
+    for at in range(end):
+        with pytest.raises(TextError):
+            loads(TEXT[:at])
+    assert loads(TEXT[:end]) == loads(TEXT)
+
+
+def test_a_text_without_a_line_is_refused_or_another_architecture():
+    lines, original = TEXT.split("\n"), loads(TEXT)
+    refused = 0
+    for index in range(lines.index("[end]") + 1):
+        try:
+            assert loads("\n".join(lines[:index] + lines[index + 1 :])) != original
+        except TextError:
+            refused += 1
+    assert refused >= lines.index("[end]")
+
+
+def test_two_updates_merged_into_one_text_are_refused():
+    one, other = models.ResNet(), models.ResNet()
+    one.extra = nn.Linear(2, 3)
+    other.more = nn.Linear(4, 5)
+    with_one, with_other = _lines(one), _lines(other)
+    merged = list(with_one)
+    at = merged.index("[graph]") - 1
+    merged[at:at] = [line for line in with_other if "more" in line] + ["    weight f32[5, 4]", "    bias f32[5]"]
+    with pytest.raises(TextError, match="two updates were merged"):
+        loads("\n".join(merged))
+
+
+def test_two_hundred_levels_of_modules():
+    model = nn.Linear(2, 2)
+    for _ in range(200):
+        model = nn.Sequential(model)
+    traced = trace(model, torch.ones(1, 2))
+    text = dumps(traced)
+    assert dumps(loads(text)) == text
+
+
+def test_folded_calls_are_read_as_written_out():
+    class Tower(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(models.Block(4) for _ in range(4))
+
+        def forward(self, x):
+            for layer in (*self.layers, self.layers[0]):
+                x = layer(x)
+            return x
+
+    model = Tower()
+    model.layers[2].bn1.eps = 0.5
+    traced = Options().trace(model, torch.ones(1, 4, 4, 4))
+    text = dumps(traced)
+    assert text.count(" same as ") == 4 + 2
+    assert loads(text) == traced
