@@ -104,6 +104,8 @@ def test_a_layer_more_is_a_line_where_it_is_and_one_where_it_is_called(found):
 
 
 def test_reading_values_on_meta_is_refused_with_the_call_and_the_ways_out(found):
-    assert found["error"].startswith("TraceError: cannot go on without values on the meta device: bool(...) in model at ")
+    assert found["error"].startswith(
+        "TraceError: cannot go on without values on the meta device: bool(...) in model at "
+    )
     assert "masking_utils.py:" in found["error"]
     assert 'device="as-is"' in found["error"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import functools
-import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +17,9 @@ from torch.overrides import TorchFunctionMode
 from pytest_nnviz.architecture import Argument, Body, Call, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_call, format_spec
+from pytest_nnviz.tracing.binding import bind, leading_names
 from pytest_nnviz.tracing.functions import canonical_name, signature_of, spell
+from pytest_nnviz.tracing.handover import Handover, may_write
 from pytest_nnviz.tracing.modules import Places, configuration, unwrap
 from pytest_nnviz.tracing.operations import PROPERTIES, QUERIES, READS
 from pytest_nnviz.tracing.origins import Origins, Scope
@@ -27,7 +28,6 @@ from pytest_nnviz.tracing.values import NONE, named, qualified_name, spec_of, te
 __all__ = ["Failure", "Recorder", "is_machinery"]
 
 _ACTIVE = threading.Lock()
-_MAY_WRITE = frozenset({"setitem", "set_data"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +129,21 @@ class Recorder(TorchFunctionMode):
         self, name: str, arguments: tuple[Argument, ...], func: Callable[..., Any], args: Any, kwargs: Any
     ) -> Any:
         scope = self._scope()
-        handed = list(tensors_in((args, kwargs)))
-        if name.endswith("_") or name in _MAY_WRITE or "out" in kwargs or kwargs.get("inplace"):
+        if may_write(name) or "out" in kwargs or kwargs.get("inplace"):
             self._save(kwargs["out"] if "out" in kwargs else args[:1])
-        versions = [_version(tensor) for tensor in handed]
+        handed = Handover((args, kwargs))
         self.current = name
         result = func(*args, **kwargs)
         self.current = None
-        written = self._written(name, handed, versions)
-        if not written and next(tensors_in(result), None) is None and name not in READS:
-            return result
+        call = Call("function", name, arguments, NONE)
+        written = handed.written(name)
         if name in READS or _reads_mask(name, args):
             self.reads.append(name)
-            result = result if next(tensors_in(result), None) is not None else _Read(result)
-        return self._record(Call("function", name, arguments, NONE), scope, result, handed, written)
+        if written or next(tensors_in(result), None) is not None:
+            return self._record(call, scope, result, handed, written)
+        if name in READS:
+            scope.add(call)
+        return result
 
     def _arguments(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Argument, ...]:
         signature = signature_of(name, func)
@@ -158,7 +159,7 @@ class Recorder(TorchFunctionMode):
                 continue
             positional = positional and signature.is_operand(key)
             arguments.extend(
-                self._spread(thing, value) if signature.spreads(key) else [_argument(key, value, positional)]
+                self._spread(thing, value) if signature.spreads(key) else [Argument(None if positional else key, value)]
             )
         return tuple(arguments)
 
@@ -175,7 +176,7 @@ class Recorder(TorchFunctionMode):
     # modules
 
     def _root(self, module: torch.nn.Module, run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        pairs = _bind(module, args, kwargs)
+        pairs = bind(module, args, kwargs)
         self.scope = scope = Scope("")
         self.used.add(id(module))
         self.inputs = tuple(Argument(key, to_value(thing, spec_of, _object_spec)) for key, thing in pairs)
@@ -187,7 +188,7 @@ class Recorder(TorchFunctionMode):
 
     def _module(self, module: torch.nn.Module, run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         scope = self._scope()
-        pairs = _bind(module, args, kwargs)
+        pairs = bind(module, args, kwargs)
         self.used.add(id(module))
         path = self.places.modules.get(id(module))
         leaf = _is_leaf(module)
@@ -196,7 +197,7 @@ class Recorder(TorchFunctionMode):
             return self._opaque_module(call, module, scope, run, args, kwargs)
         self.scope = inner = Scope(path, scope, call.name, scope.counts.get(call.name, 0) + 1)
         self._name_inputs(pairs, inner)
-        handed = list(tensors_in((args, kwargs)))
+        handed = Handover((args, kwargs))
         try:
             with self._noting_failure():
                 result = run(args, kwargs)
@@ -208,18 +209,17 @@ class Recorder(TorchFunctionMode):
     def _opaque_module(
         self, call: Call, module: torch.nn.Module, scope: Scope, run: Callable[..., Any], args: Any, kwargs: Any
     ) -> Any:
-        handed = list(tensors_in((args, kwargs)))
         if getattr(module, "inplace", False):
             self._save(args)
         self.used.update(id(inner) for inner in module.modules())
-        versions = [_version(tensor) for tensor in handed]
+        handed = Handover((args, kwargs))
         self.muted = True
         try:
             with self._noting_failure():
                 result = run(args, kwargs)
         finally:
             self.muted = False
-        return self._record(call, scope, result, handed, self._written("", handed, versions))
+        return self._record(call, scope, result, handed, handed.written(""))
 
     def _module_call(
         self, module: torch.nn.Module, path: str | None, scope: Scope, arguments: tuple[Argument, ...]
@@ -234,10 +234,10 @@ class Recorder(TorchFunctionMode):
     ) -> tuple[Argument, ...]:
         """By name, as names hold inside; a torch.nn layer shows what it is handed without names."""
         arguments: list[Argument] = []
-        order = list(_forward_parameters(_class(module)))
+        order = leading_names(module)
         for index, (key, thing) in enumerate(pairs):
             positional = leaf and order[index : index + 1] == [key] and len(arguments) == index
-            arguments.append(_argument(key, self._value(thing), positional))
+            arguments.append(Argument(None if positional else key, self._value(thing)))
         return tuple(arguments)
 
     def _is_opaque(self, module: torch.nn.Module, path: str | None) -> bool:
@@ -262,16 +262,12 @@ class Recorder(TorchFunctionMode):
         call: Call,
         scope: Scope,
         result: Any,
-        handed: list[torch.Tensor],
+        handed: Handover,
         written: list[torch.Tensor],
         inner: Scope | None = None,
     ) -> Any:
         """Write a call down, name its results, and hand the result on."""
-        if isinstance(result, _Read):
-            scope.add(call)
-            return result.value
-        with torch._C.DisableTorchFunction():
-            result = _with_aliases(result, handed, written)
+        result = handed.with_identities(result, written)
         shown = written[0] if len(written) == 1 and next(tensors_in(result), None) is None else result
         nth = scope.add(replace(call, result=to_value(shown, spec_of, _object_spec)))
         for tensor in written:
@@ -281,25 +277,13 @@ class Recorder(TorchFunctionMode):
                 self.origins.name(leaf, scope, call.name, nth, path, fresh=inner is None)
         return result
 
-    def _is_new(
-        self, leaf: torch.Tensor, scope: Scope, handed: list[torch.Tensor], written: list[torch.Tensor]
-    ) -> bool:
+    def _is_new(self, leaf: torch.Tensor, scope: Scope, handed: Handover, written: list[torch.Tensor]) -> bool:
         """Whether a result needs a name: what was there before and was not written to keeps the one it has."""
         if any(leaf is tensor for tensor in written):
             return True
-        if any(leaf is tensor for tensor in handed) or id(leaf) in self.places.tensors:
+        if handed.holds(leaf) or id(leaf) in self.places.tensors:
             return False
         return not self.origins.has_name(leaf, scope)
-
-    def _written(self, name: str, handed: list[torch.Tensor], versions: list[int | None]) -> list[torch.Tensor]:
-        written: list[torch.Tensor] = []
-        for tensor, version in zip(handed, versions, strict=True):
-            changed = (
-                _version(tensor) != version if version is not None else _says_it_writes(name) and tensor is handed[0]
-            )
-            if changed and not any(tensor is other for other in written):
-                written.append(tensor)
-        return written
 
     def _save(self, targets: Any) -> None:
         for tensor in tensors_in(targets):
@@ -341,13 +325,6 @@ class Recorder(TorchFunctionMode):
         )
 
 
-class _Read:
-    """The value that a call read out of a tensor."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
 def _run(original: Callable[..., Any], module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
     if getattr(module, "_compiled_call_impl", None) is not None:
         return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
@@ -366,71 +343,8 @@ def _canonical(func: Any) -> tuple[str, bool]:
         return canonical_name(func)
 
 
-@functools.lru_cache(maxsize=4096)
-def _forward_parameters(cls: Any) -> dict[str, inspect.Parameter]:
-    """Parameters of forward without self; none where they cannot be known (ScriptModules)."""
-    try:
-        parameters = dict(inspect.signature(cls.forward).parameters)
-    except (TypeError, ValueError, AttributeError):
-        return {}
-    parameters.pop(next(iter(parameters), ""), None)
-    return parameters
-
-
-def _bind(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Names and values of the arguments of forward, in the order of its signature; defaults left out."""
-    if "forward" in vars(module):
-        parameters = dict(inspect.signature(module.forward).parameters)
-    else:
-        parameters = _forward_parameters(_class(module))
-    rest = list(args)
-    pairs: list[tuple[str, Any]] = []
-    given = dict(kwargs)
-    for name, parameter in parameters.items():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            pairs.extend([(name, tuple(rest))] if rest else [])
-            rest = []
-        elif parameter.kind is parameter.VAR_KEYWORD:
-            continue
-        elif rest and parameter.kind is not parameter.KEYWORD_ONLY:
-            pairs.append((name, rest.pop(0)))
-        elif name in given:
-            pairs.append((name, given.pop(name)))
-    pairs.extend((f"arg{index}", thing) for index, thing in enumerate(rest))
-    pairs.extend(given.items())
-    return [pair for pair in pairs if not _is_default(parameters.get(pair[0]), pair[1])]
-
-
-def _is_default(parameter: inspect.Parameter | None, value: Any) -> bool:
-    if parameter is None or parameter.default is parameter.empty:
-        return False
-    default = parameter.default
-    return value is default or (
-        isinstance(value, bool | int | float | str) and type(value) is type(default) and value == default
-    )
-
-
-def _argument(name: str, value: Value, positional: bool) -> Argument:
-    return Argument(None if positional else name, value)
-
-
-def _class(module: torch.nn.Module) -> Any:
-    return type(module)
-
-
 def _is_leaf(module: torch.nn.Module) -> bool:
     return type(module).__module__.startswith("torch.") and not module._modules
-
-
-def _version(tensor: torch.Tensor) -> int | None:
-    try:
-        return tensor._version
-    except (RuntimeError, NotImplementedError):  # inference tensors keep no count of writes
-        return None
-
-
-def _says_it_writes(name: str) -> bool:
-    return (name.endswith("_") and not name.endswith("__")) or name in _MAY_WRITE
 
 
 def _reads_mask(name: str, args: tuple[Any, ...]) -> bool:
@@ -451,31 +365,6 @@ def _object_spec(thing: Any) -> Value:
             runs.append((text, 1 + (runs.pop()[1] if runs and runs[-1][0] == text else 0)))
     shown = [text if count == 1 else f"{text} x{count}" for text, count in runs]
     return named(" ".join([qualified_name(type(thing)), ", ".join(shown)]).strip())
-
-
-def _with_aliases(result: Any, handed: list[torch.Tensor], written: list[torch.Tensor]) -> Any:
-    """Give a tensor that a call hands back as it was handed in an identity of its own.
-
-    Whether ``contiguous`` or ``to`` hands back its input depends on memory format, dtype and device; where an edge
-    starts must not.
-    """
-
-    def fresh(thing: Any) -> Any:
-        same = isinstance(thing, torch.Tensor) and any(thing is tensor for tensor in handed)
-        return _alias(thing) if same and not any(thing is tensor for tensor in written) else thing
-
-    if isinstance(result, torch.Tensor):
-        return fresh(result)
-    if type(result) in (tuple, list):
-        return type(result)(fresh(item) for item in result)
-    return result
-
-
-def _alias(tensor: torch.Tensor) -> torch.Tensor:
-    try:
-        return tensor.view_as(tensor)
-    except (RuntimeError, NotImplementedError):  # sparse and nested tensors have no views
-        return tensor
 
 
 def _source_line() -> tuple[str, int]:
