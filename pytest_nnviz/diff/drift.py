@@ -1,0 +1,92 @@
+"""A drift as data: what changed, of which gate, where, and with which consequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_nnviz.architecture import Architecture, Body
+
+__all__ = ["CONSEQUENCES", "Change", "Drift", "Row", "Way"]
+
+Way = tuple[int, ...]
+Row = tuple[int | None, int | None]
+
+CONSEQUENCES = ("breaks checkpoints", "changes the function", "training only", "cosmetic")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One changed fact.
+
+    Attributes:
+        gate: ``structure``, ``shapes``, ``parameters`` or ``topology``.
+        kind: ``added``, ``removed``, ``changed``, ``renamed``, ``moved`` or ``reordered``.
+        place: path of the module where it changed (the old path for what was removed; ``""`` is the model).
+        what: the thing at that place: ``""`` for the module itself, else ``kernel_size``, ``weight``, ``add(%bn2, x)``.
+        old: canonical text before, None for what was added and for an argument that had its default.
+        new: canonical text after, None for what was removed and for an argument that has its default.
+        consequence: ``breaks checkpoints``, ``changes the function``, ``training only`` or ``cosmetic``.
+        old_call: for calls, the way to it in ``Drift.old.forward``: an index at each level of bodies.
+        new_call: the same in ``Drift.new.forward``.
+        ripple: whether it follows from other changes: a shape whose inputs changed, the call of a module that is gone,
+            the weight of a layer with another kernel size.
+    """
+
+    gate: str
+    kind: str
+    place: str
+    what: str
+    old: str | None
+    new: str | None
+    consequence: str
+    old_call: Way | None = None
+    new_call: Way | None = None
+    ripple: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """All changes from ``old`` to ``new``; falsy when there are none.
+
+    Attributes:
+        old: the architecture before.
+        new: the architecture after.
+        changes: modules first, in the order of the new tree, then calls in the order of execution.
+        renames: (old path, new path) of each module that was renamed or moved; what is inside went along.
+        rows: how the calls of two bodies were paired, by the ways to them; see `pairs`.
+    """
+
+    old: Architecture
+    new: Architecture
+    changes: tuple[Change, ...]
+    renames: tuple[tuple[str, str], ...] = ()
+    rows: Mapping[tuple[Way, Way], tuple[Row, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def pairs(self, old_way: Way = (), new_way: Way = ()) -> tuple[Row, ...]:
+        """How this drift pairs the calls inside two paired calls (or the forward passes, by default).
+
+        ``old_way`` and ``new_way`` are the ways to the two calls. None stands for a missing partner; bodies without a
+        difference are paired call by call.
+        """
+        known = self.rows.get((old_way, new_way))
+        if known is not None:
+            return known
+        inside = _inside(self.new.forward, new_way)
+        return tuple((index, index) for index in range(len(inside.calls) if inside is not None else 0))
+
+    def old_path(self, path: str) -> str:
+        """The old path of the module that is at ``path`` now, renames undone."""
+        for old, new in sorted(self.renames, key=lambda rename: -len(rename[1])):
+            if path == new or path.startswith(new + "."):
+                return old + path[len(new) :]
+        return path
+
+
+def _inside(body: Body | None, way: Way) -> Body | None:
+    for index in way:
+        body = None if body is None else body.calls[index].body
+    return body

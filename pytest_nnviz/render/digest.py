@@ -1,0 +1,68 @@
+"""The digest of the text that a picture was drawn from, carried in the picture's first bytes."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from pathlib import Path
+
+from pytest_nnviz.errors import OptionError
+
+__all__ = ["embed_in_png", "embed_in_svg", "read_digest"]
+
+_HEAD = 1024
+_PNG = b"\x89PNG\r\n\x1a\n"
+_IHDR_END = len(_PNG) + 12 + 13
+_KEYWORD = b"pytest-nnviz digest"
+_COMMENT = re.compile(rb"<!-- pytest-nnviz digest=([A-Za-z0-9_.:+/=]+) -->")
+_DIGEST = re.compile(r"[A-Za-z0-9_.:+/=]{1,256}")
+
+
+def read_digest(path: Path) -> str | None:
+    """The digest that the SVG or PNG at ``path`` carries; None for a file without one. Reads its head alone.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith(_PNG):
+        return _from_png(head)
+    found = _COMMENT.search(head)
+    return found.group(1).decode("ascii") if found else None
+
+
+def embed_in_svg(svg: str, digest: str | None) -> str:
+    """The SVG with the digest as a comment below its first line."""
+    if digest is None:
+        return svg
+    head, newline, rest = svg.partition("\n")
+    return f"{head}{newline}<!-- pytest-nnviz digest={_checked(digest)} -->\n{rest}"
+
+
+def embed_in_png(png: bytes, digest: str | None) -> bytes:
+    """The PNG with the digest as its first text chunk; the pixels stay the same bytes."""
+    if digest is None:
+        return png
+    body = b"tEXt" + _KEYWORD + b"\0" + _checked(digest).encode("ascii")
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return png[:_IHDR_END] + chunk + png[_IHDR_END:]
+
+
+def _checked(digest: str) -> str:
+    if not _DIGEST.fullmatch(digest):
+        raise OptionError(f"digest={digest!r}: give letters, digits and _.:+/=")
+    return digest
+
+
+def _from_png(head: bytes) -> str | None:
+    at = len(_PNG)
+    while at + 8 <= len(head):
+        (length,) = struct.unpack(">I", head[at : at + 4])
+        data = head[at + 8 : at + 8 + length]
+        keyword, _, text = data.partition(b"\0")
+        if head[at + 4 : at + 8] == b"tEXt" and keyword == _KEYWORD and len(data) == length:
+            return text.decode("latin-1")
+        at += 12 + length
+    return None

@@ -1,0 +1,132 @@
+"""Every colour, font and size of the pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "ADDED",
+    "BOXES",
+    "CHANGES",
+    "COLOURS",
+    "EDGE",
+    "EDGES",
+    "FONT",
+    "GRAPH",
+    "INDENT",
+    "INK",
+    "KINDS",
+    "MUTED",
+    "PLATE",
+    "REMOVED",
+    "SIGNS",
+    "SIZES",
+    "WIDTHS",
+    "Colour",
+    "Look",
+    "dark_style",
+]
+
+FONT = "Helvetica"
+"""Engines measure text with built-in tables that know this name; a list of fonts or ``sans-serif`` they do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """A colour on white and the one that takes its place on a dark screen. The light values are unique."""
+
+    light: str
+    dark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a node, a box or an edge is drawn; ``style`` is Graphviz's, ``width`` that of the line in points."""
+
+    fill: Colour
+    line: Colour
+    ink: Colour
+    style: str = "filled,rounded"
+    shape: str = "box"
+    width: float = 1.0
+
+
+PLATE = Colour("#ffffff", "#0d1117")
+INK = Colour("#1f2328", "#e6edf3")
+MUTED = Colour("#59636e", "#9198a1")
+FAINT = Colour("#717983", "#848c96")
+HAIR = Colour("#c3cbd3", "#3a424b")
+EDGE = Colour("#6e7781", "#848d97")
+
+_MODULE = Colour("#ddebf9", "#12283f")
+_MODULE_LINE = Colour("#4a86c5", "#3f78b5")
+_PLAIN = Colour("#f4f6f8", "#1b2128")
+_PLAIN_LINE = Colour("#aab3bd", "#4b545e")
+_FUNCTION = Colour("#fefefe", "#10151b")
+_PORT = Colour("#444c56", "#c3cbd4")
+_PORT_INK = Colour("#fdfdfd", "#0e1218")
+_REST = Colour("#fafbfc", "#12171d")
+_BOX = Colour("#fbfcfd", "#11161c")
+_BOX_LINE = Colour("#b4bdc7", "#444d57")
+
+ADDED = Colour("#00704f", "#3fc795")
+REMOVED = Colour("#b3261e", "#ff8f85")
+CHANGED = Colour("#8a5a00", "#e8b339")
+_ADDED_FILL = Colour("#dcf5ea", "#08291d")
+_REMOVED_FILL = Colour("#fdeceb", "#33120f")
+_CHANGED_FILL = Colour("#fff2cc", "#332503")
+
+COLOURS = tuple(value for value in dict(globals()).values() if isinstance(value, Colour))
+
+KINDS = {
+    "module": Look(_PLAIN, _PLAIN_LINE, INK),
+    "weighty": Look(_MODULE, _MODULE_LINE, INK),
+    "function": Look(_FUNCTION, _PLAIN_LINE, INK, style="filled"),
+    "input": Look(_PORT, _PORT, _PORT_INK, shape="box"),
+    "output": Look(_PORT, _PORT, _PORT_INK, shape="box"),
+    "stack": Look(_PLAIN, _PLAIN_LINE, INK),
+    "rest": Look(_REST, FAINT, MUTED, style="filled,rounded,dotted"),
+    "dim": Look(_REST, HAIR, FAINT),
+}
+"""Nodes by kind; what holds parameters is ``weighty``, what did not change in a drift is ``dim``."""
+
+CHANGES = {
+    "added": Look(_ADDED_FILL, ADDED, INK, style="filled,rounded,bold", width=3.0),
+    "removed": Look(_REMOVED_FILL, REMOVED, INK, style="filled,rounded,dashed", width=1.6),
+    "changed": Look(_CHANGED_FILL, CHANGED, INK, style="filled,rounded", width=1.6),
+}
+
+BOXES = {
+    "": Look(_BOX, _BOX_LINE, MUTED),
+    "dim": Look(_BOX, HAIR, MUTED),
+    "added": Look(_BOX, ADDED, ADDED, style="filled,rounded,bold", width=2.4),
+    "removed": Look(_BOX, REMOVED, REMOVED, style="filled,rounded,dashed", width=1.4),
+    "changed": Look(_BOX, CHANGED, CHANGED, width=1.6),
+}
+
+EDGES = {
+    "": Look(PLATE, EDGE, MUTED, style="solid"),
+    "dim": Look(PLATE, HAIR, FAINT, style="solid"),
+    "added": Look(PLATE, ADDED, ADDED, style="bold", width=2.2),
+    "removed": Look(PLATE, REMOVED, REMOVED, style="dashed", width=1.3),
+    "changed": Look(PLATE, CHANGED, CHANGED, style="solid", width=1.4),
+}
+
+SIGNS = {"added": "+", "removed": "-", "changed": "~", "": ""}
+"""What stands before the name, so that no colour is needed to tell what happened."""
+
+SIZES = {"title": 16, "subtitle": 11, "node": 12, "detail": 9.5, "edge": 9, "box": 11}
+
+WIDTHS = {"node": 34, "row": 48, "note": 46}
+"""Characters in a line of small text: in a node, in a row of a stack, in a note about a change."""
+
+INDENT = 6
+"""Spaces that a module stands in below the one that holds it."""
+
+GRAPH = {"ranksep": "0.28", "nodesep": "0.25", "pad": "0.25", "margin": "0"}
+
+
+def dark_style() -> str:
+    """CSS that puts the dark colours in the place of the light ones where the screen is dark."""
+    rules = [f'.nnviz [{use}="{c.light}"]{{{use}:{c.dark}}}' for c in COLOURS for use in ("fill", "stroke")]
+    return "@media (prefers-color-scheme: dark){" + "".join(rules) + "}"

@@ -1,0 +1,334 @@
+"""A drift in words: the headline, then one changed fact a line, what matters most first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pytest_nnviz.architecture import Body, Call, Module, walk_modules
+from pytest_nnviz.diff.drift import CONSEQUENCES, Change, Drift, Way
+from pytest_nnviz.diff.grouping import Group, coarse, group
+from pytest_nnviz.diff.places import short_places
+from pytest_nnviz.textformat.write import format_arguments, format_call
+
+__all__ = ["headline", "words"]
+
+_MARKERS = {"added": "+", "removed": "-", "renamed": ">", "moved": ">"}
+_LINE, _PLACE, _FACT, _HEADLINE = 110, 44, 40, 100
+_CONTEXT = 10
+_HOOK = "keys changed, load hook present, not verified"
+
+
+def headline(drift: Drift, name: str, *, gate: frozenset[str] | None = None) -> str:
+    """The most important change, how many more there are, and ``name``, in which they are.
+
+    With ``gate`` the changes of other gates are passed over, unless there are no others.
+    """
+    changes = [change for change in drift.changes if gate is None or change.gate in gate] or list(drift.changes)
+    groups = _sorted(group(changes) or group(_promoted(changes)))
+    if not groups:
+        return f"no change in {name}"
+    first = groups[0]
+    text = f"{_place(first)} {_facts(drift, first, _HEADLINE - _PLACE)}".strip()
+    more = f" (+{len(groups) - 1} more)" if len(groups) > 1 else ""
+    return f"{_consequence(_Models(drift), first)}: {_shorten(text, _HEADLINE)}{more} in {name}"
+
+
+def words(drift: Drift, *, gate: frozenset[str], limit: int = 60) -> list[str]:
+    """What changed, line by line: facts by consequence, what is not gated, totals, versions.
+
+    Args:
+        drift: what to word; nothing is said about an empty one.
+        gate: the gates that decide; changes of others are notes behind.
+        limit: how many lines of facts there are before the rest is counted.
+    """
+    if not drift:
+        return []
+    gated = [change for change in drift.changes if change.gate in gate]
+    noted = [change for change in drift.changes if change.gate not in gate]
+    main = _sorted(group(_raised(gated, gate)))
+    notes = _sorted(group(noted))
+    lines = [
+        *_table(drift, main[:limit]),
+        *_left_out(main[limit:]),
+        *(["not gated:"] if notes else []),
+        *_table(drift, notes[: max(0, limit - len(main))]),
+        *_left_out(notes[max(0, limit - len(main)) :]),
+    ]
+    return [*lines, *_downstream(drift, [*main, *notes]), *_totals(drift), *_versions(drift)]
+
+
+def _raised(gated: Sequence[Change], gate: frozenset[str]) -> list[Change]:
+    """The changes with those ripples told for themselves whose cause is not gated."""
+    if "structure" in gate:
+        raised = list(gated)
+    else:
+        lone = ("added", "removed", "renamed", "moved", "changed")
+        raised = [replace(c, ripple=c.ripple and not (c.gate == "parameters" and c.kind in lone)) for c in gated]
+    return raised if any(not change.ripple for change in raised) else _promoted(raised)
+
+
+def _promoted(changes: Sequence[Change]) -> list[Change]:
+    """The changes with the first one told even if it is a ripple."""
+    return [replace(change, ripple=index > 0) for index, change in enumerate(changes)]
+
+
+def _sorted(groups: Iterable[Group]) -> list[Group]:
+    return sorted(groups, key=lambda found: CONSEQUENCES.index(found.consequence))
+
+
+def _left_out(groups: Sequence[Group]) -> list[str]:
+    return [f"... and {len(groups):,} more"] if groups else []
+
+
+class _Models:
+    """The modules of both sides by path."""
+
+    def __init__(self, drift: Drift) -> None:
+        self._drift = drift
+        self._old = dict(walk_modules(drift.old.root))
+        self._new = dict(walk_modules(drift.new.root))
+
+    def growth(self, found: Group) -> int:
+        """How many parameters a group adds or removes."""
+        total = 0
+        for change in (facts[0] for facts in found.changes):
+            if change.kind in ("added", "removed") and not change.what:
+                total += self._below(change.place, 1) if change.kind == "added" else -self._below(change.place, 0)
+            elif change.gate in ("structure", "parameters") and change.what != "mode":
+                total += _size(self._new.get(change.place)) - _size(self._old.get(self._drift.old_path(change.place)))
+        return total
+
+    def _below(self, place: str, side: int) -> int:
+        """How many parameters a module brings or takes; those of modules that moved stay."""
+        moved = [rename[side] for rename in self._drift.renames if rename[side].startswith(f"{place}.")]
+        parts = walk_modules((self._old, self._new)[side][place])
+        kept = (m for path, m in parts if not any(f"{place}.{path}.".startswith(f"{root}.") for root in moved))
+        return sum(map(_size, kept))
+
+    def hooked(self, place: str) -> bool:
+        """Whether the state-dict keys of a module may be translated on loading."""
+        while place:
+            if "load hook" in self._marks(place):
+                return True
+            place = place.rpartition(".")[0]
+        return "load hook" in self._marks("")
+
+    def _marks(self, place: str) -> tuple[str, ...]:
+        return self._new[place].marks if place in self._new else ()
+
+
+def _size(module: Module | None) -> int:
+    return 0 if module is None else sum(p.spec.numel for p in module.parameters if p.tied is None)
+
+
+def _consequence(models: _Models, found: Group) -> str:
+    broken = found.consequence == CONSEQUENCES[0]
+    return _HOOK if broken and models.hooked(found.facts[0].place) else found.consequence
+
+
+def _table(drift: Drift, groups: Sequence[Group]) -> list[str]:
+    """Marker, place, facts, how often and how many parameters, consequence; in columns."""
+    models = _Models(drift)
+    places = [f"{_marker(found)} {_place(found) or '(model)'}" for found in groups]
+    extras = [_extra(found, models.growth(found)) for found in groups]
+    consequences = [_consequence(models, found) for found in groups]
+    room = _LINE - 6 - sum(max(map(len, column), default=0) for column in (places, extras, consequences))
+    facts = [_facts(drift, found, max(_FACT, room)) for found in groups]
+    rows = list(zip(places, facts, extras, consequences, strict=True))
+    widths = [_column(places, _PLACE + 2), _column(facts, max(_FACT, room) + 12), _column(extras, _FACT)]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True) if width or text).rstrip()
+        for row in rows
+    ]
+
+
+def _place(found: Group) -> str:
+    return _shorten(short_places(found.places, _PLACE), _PLACE + 20)
+
+
+def _column(texts: Sequence[str], limit: int) -> int:
+    """A width that fits the texts; a few that are much longer stick out instead of pushing all others away."""
+    return max((len(text) for text in texts if len(text) <= limit), default=0)
+
+
+def _marker(found: Group) -> str:
+    """For what came, went or moved as a whole; everything else has changed."""
+    kinds = {change.kind for change in found.facts}
+    mark = found.facts[0].gate == "structure" and found.facts[0].what
+    return "~" if len(kinds) > 1 or mark else _MARKERS.get(kinds.pop(), "~")
+
+
+def _extra(found: Group, growth: int) -> str:
+    often = f"x{len(found.changes)}" if len(found.changes) > 1 else ""
+    return ", ".join(filter(None, [often, f"parameters {growth:+,}" if growth else ""]))
+
+
+def _facts(drift: Drift, found: Group, width: int) -> str:
+    """The facts of a group, those with equal values together, as many as fit."""
+    first = found.facts[0]
+    if first.kind in ("renamed", "moved") and not first.what:
+        return f"{first.kind} to {short_places([str(facts[0].new) for facts in found.changes], width - 11)}"
+    same = len({tuple((c.old, c.new) for c in facts) for facts in found.changes}) == 1
+    subjects: dict[str, list[str]] = {}
+    for change in found.facts:
+        subject, values = _fact(drift, change, width, whole=same)
+        subjects.setdefault(values, []).append(subject)
+    texts = [f"{', '.join(names)} {values}".strip() for values, names in subjects.items()]
+    kept = len(texts)
+    while kept > 1 and len(_some(texts, kept)) > width:
+        kept -= 1
+    return _some(texts, kept)
+
+
+def _some(texts: Sequence[str], kept: int) -> str:
+    return ", ".join([*texts[:kept], *([f"+{len(texts) - kept} more"] if kept < len(texts) else [])])
+
+
+def _fact(drift: Drift, change: Change, width: int, *, whole: bool) -> tuple[str, str]:
+    """What changed, and how: ``kernel_size``, ``3 -> 5``. ``whole`` if it did so in all places of its group."""
+    if change.kind in ("added", "removed"):
+        return "", _lone(change, width)
+    if change.kind in ("renamed", "moved"):
+        return change.what if change.what == "input" else "", f"{change.old} renamed to {change.new}"
+    inline = _inline(drift, change, width)
+    if inline:
+        return "", inline
+    subject = _subject(drift, change)
+    room = max(24, width - len(subject) - 5)
+    full = whole and not change.what and len(f"{change.old}{change.new}") <= room
+    old, new = _narrowed(*((change.old, change.new) if full else coarse(change)), room)
+    if change.kind == "reordered":
+        is_call = change.new_call is not None
+        return subject, f"runs {new}, was {old}" if is_call else f"reordered: {old} -> {new}"
+    return subject, f"{old} -> {new}"
+
+
+def _inline(drift: Drift, change: Change, width: int) -> str:
+    """A call of which one argument has changed, with both values in its place; empty for any other change."""
+    if change.kind != "changed" or change.gate != "topology" or change.old_call is None or change.new_call is None:
+        return ""
+    old, new = _call(drift.old.forward, change.old_call), _call(drift.new.forward, change.new_call)
+    if change.new != format_call(new) or (old.kind, old.target, len(old.args)) != (new.kind, new.target, len(new.args)):
+        return ""
+    pairs = [tuple(format_arguments([a]) for a in pair) for pair in zip(old.args, new.args, strict=True)]
+    changed = [index for index, (a, b) in enumerate(pairs) if a != b]
+    if len(changed) != 1:
+        return ""
+    texts = [a if a == b else f"{a} -> {b}" for a, b in pairs]
+    text = f"{change.what}({', '.join(texts)})"
+    if len(text) > width:
+        around = ["..." if changed[0] else "", texts[changed[0]], "..." if changed[0] < len(pairs) - 1 else ""]
+        text = f"{change.what}({', '.join(filter(None, around))})"
+    return text if len(text) <= width else ""
+
+
+def _call(body: Body | None, way: Way) -> Call:
+    for index in way[:-1]:
+        body = body.calls[index].body if body is not None else None
+    assert body is not None
+    return body.calls[way[-1]]
+
+
+def _lone(change: Change, width: int) -> str:
+    text = str(change.new if change.kind == "added" else change.old)
+    if text == change.what and change.new_call is None and change.old_call is None:
+        return f"now {text}" if change.kind == "added" else f"no longer {text}"
+    if change.gate == "parameters" and change.what != "parameters":
+        kind, _, rest = text.partition(" ")
+        text = f"{kind} {change.what} {rest}"
+    elif change.what and text != change.what:
+        text = f"{change.what} {text}"
+    return f"{_shorten(text, width - 5)} {'new' if change.kind == 'added' else 'gone'}"
+
+
+def _subject(drift: Drift, change: Change) -> str:
+    """The thing that changed, unless its old and new texts name it."""
+    if change.gate == "shapes" and change.new_call is not None:
+        return f"{change.what}{_ordinal(drift, change)} result"
+    if change.gate == "topology" and change.new_call is not None and change.kind == "changed":
+        whole = str(change.new).startswith(f"{change.what}(")
+        return "" if whole else change.what + _ordinal(drift, change)
+    return change.what
+
+
+def _ordinal(drift: Drift, change: Change) -> str:
+    """Which of the calls of this name in its scope, where there are several."""
+    body = drift.new.forward
+    *way, last = change.new_call or (0,)
+    for index in way:
+        body = body.calls[index].body if body is not None else None
+    if body is None:
+        return ""
+    call = body.calls[last]
+    alike = [index for index, other in enumerate(body.calls) if (other.kind, other.name) == (call.kind, call.name)]
+    return f" ({alike.index(last) + 1} of {len(alike)})" if len(alike) > 1 else ""
+
+
+def _narrowed(old: str | None, new: str | None, width: int) -> tuple[str, str]:
+    """Both texts, cut down to where they differ if they are too long."""
+    a, b = "(default)" if old is None else old, "(default)" if new is None else new
+    if len(a) + len(b) <= width:
+        return a, b
+    start = _common(a, b)
+    end = _common(a[start:][::-1], b[start:][::-1])
+    head, tail = max(0, start - _CONTEXT), max(0, end - _CONTEXT)
+    if head + tail > 2 * _CONTEXT:
+        a, b = (("..." if head else "") + text[head : len(text) - tail] + ("..." if tail else "") for text in (a, b))
+    longest = max(width // 2, width - min(len(a), len(b)))
+    return _shorten(a, longest), _shorten(b, longest)
+
+
+def _common(a: str, b: str) -> int:
+    return next((index for index, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _shorten(text: str, width: int) -> str:
+    if len(text) <= width:
+        return text
+    head = (width - 3 + 1) // 2
+    return f"{text[:head]}...{text[len(text) - (width - 3 - head) :]}"
+
+
+def _downstream(drift: Drift, groups: Iterable[Group]) -> list[str]:
+    """How many changes of calls and shapes only follow from what is told."""
+    told = {replace(change, ripple=True) for found in groups for facts in found.changes for change in facts}
+    ripples = [change for change in drift.changes if change.ripple and change not in told]
+    calls = sum(change.gate == "topology" and change.kind == "changed" for change in ripples)
+    shapes = sum(change.gate == "shapes" for change in ripples)
+    counts = [f"{n:,} {noun if n > 1 else noun[:-1]}" for n, noun in ((calls, "calls"), (shapes, "shapes")) if n]
+    return [f"and {', '.join(counts)} downstream"] if counts else []
+
+
+def _totals(drift: Drift) -> list[str]:
+    old, new = drift.old.totals, drift.new.totals
+    lines = [_total("parameters", old.parameters, new.parameters)]
+    if new.trainable - old.trainable != new.parameters - old.parameters:
+        lines.append(_total("trainable", old.trainable, new.trainable))
+    lines.append(_total("buffers", old.buffers, new.buffers))
+    return [line for line in lines if line]
+
+
+def _total(name: str, old: int, new: int) -> str:
+    if old == new:
+        return ""
+    return f"{name} {old:,} -> {new:,}" + (f" ({_percent(old, new)})" if old else "")
+
+
+def _percent(old: int, new: int) -> str:
+    change = 100 * (new - old) / old
+    return f"{change:+,.1f} %" if abs(change) >= 0.05 else f"{new - old:+,}"
+
+
+def _versions(drift: Drift) -> list[str]:
+    old, new = dict(drift.old.versions), dict(drift.new.versions)
+    if not old or not new:
+        return []
+    if old == new:
+        return [f"{_listed(old, old)}: unchanged since this was recorded"]
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return [f"recorded with {_listed(old, names)}; now {_listed(new, names)}"]
+
+
+def _listed(versions: dict[str, str], names: Iterable[str]) -> str:
+    return ", ".join(f"{name} {versions[name]}" if name in versions else f"no {name}" for name in names)

@@ -1,0 +1,581 @@
+"""What `diff` finds: one edit at a time, and the laws that hold for any two architectures."""
+
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+from time import perf_counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_up import ARCHITECTURES, BODIES, call, config, linear, model, norm, result, run, spec, x
+
+from pytest_nnviz.architecture import Architecture, Argument, Body, Buffer, Const, Module, Parameter, Tree
+from pytest_nnviz.diff import Change, align_calls, diff, group
+from pytest_nnviz.diff.places import short_places
+from pytest_nnviz.diff.sequence import common
+
+GATES = {"structure", "shapes", "parameters", "topology"}
+KINDS = {"added", "removed", "changed", "renamed", "moved", "reordered"}
+CONSEQUENCES = {"breaks checkpoints", "changes the function", "training only", "cosmetic"}
+
+
+def facts(old, new):
+    """What changed on its own, as tuples."""
+    return [
+        (c.gate, c.kind, c.place, c.what, c.old, c.new, c.consequence) for c in diff(old, new).changes if not c.ripple
+    ]
+
+
+def ripples(old, new):
+    return [change for change in diff(old, new).changes if change.ripple]
+
+
+class TestModules:
+    def test_argument(self):
+        old = model([("fc", norm(eps=1e-5, momentum=0.1))])
+        new = model([("fc", norm(eps=1e-3, momentum=0.2))])
+        assert facts(old, new) == [
+            ("structure", "changed", "fc", "eps", "1e-05", "0.001", "changes the function"),
+            ("structure", "changed", "fc", "momentum", "0.1", "0.2", "training only"),
+        ]
+
+    def test_argument_that_had_its_default(self):
+        assert facts(model([("n", norm())]), model([("n", norm(eps=1.0))])) == [
+            ("structure", "changed", "n", "eps", None, "1.0", "changes the function")
+        ]
+
+    @pytest.mark.parametrize(
+        ("class_name", "argument", "consequence"),
+        [
+            ("Dropout", "p", "training only"),
+            ("LSTM", "dropout", "training only"),
+            ("Block", "drop_path", "training only"),
+            ("BertConfig", "hidden_dropout_prob", "training only"),
+            ("ReLU", "inplace", "cosmetic"),
+            ("LPPool2d", "p", "changes the function"),
+            ("MultiheadAttention", "num_heads", "changes the function"),
+        ],
+    )
+    def test_consequence_of_an_argument(self, class_name, argument, consequence):
+        old, new = (model([("m", Module(class_name, config(**{argument: value})))]) for value in (1, 2))
+        assert [change.consequence for change in diff(old, new).changes] == [consequence]
+
+    def test_class_with_its_configuration_is_one_change(self):
+        old, new = model([("a", Module("ReLU"))]), model([("a", Module("GELU", config(approximate="tanh")))])
+        assert facts(old, new) == [
+            ("structure", "changed", "a", "", "ReLU()", "GELU(approximate='tanh')", "changes the function")
+        ]
+
+    def test_class_renamed_only_is_cosmetic_where_the_graph_shows_the_inside(self):
+        def of(class_name):
+            inside = Body((call("relu", x()),), result("relu"))
+            return model([("b", Module(class_name))], [run("b", x=x(), body=inside)])
+
+        assert [fact[-1] for fact in facts(of("Block"), of("BasicBlock"))] == ["cosmetic"]
+
+    def test_other_sizes_are_the_argument_and_the_parameters_follow(self):
+        old, new = model([("fc", linear(8, 8))]), model([("fc", linear(8, 16))])
+        assert [fact[3:6] for fact in facts(old, new)] == [("out_features", "8", "16")]
+        assert [(c.gate, c.what, c.old, c.new, c.consequence) for c in ripples(old, new)] == [
+            ("parameters", "weight", "f32[8, 8]", "f32[16, 8]", "breaks checkpoints"),
+            ("parameters", "bias", "f32[8]", "f32[16]", "breaks checkpoints"),
+        ]
+
+    def test_removed_subtree_is_one_change_of_structure(self):
+        block = Module("Block", children=(("a", linear()), ("b", linear())))
+        old, new = model([("x", block), ("y", linear(3))]), model([("y", linear(3))])
+        assert facts(old, new) == [("structure", "removed", "x", "", "Block()", None, "breaks checkpoints")]
+        assert [(c.gate, c.kind, c.old) for c in ripples(old, new)] == [("parameters", "removed", "144 in 4")]
+
+    @pytest.mark.parametrize(
+        ("module", "consequence"),
+        [
+            (Module("ReLU"), "changes the function"),
+            (Module("Dropout", config(p=0.5)), "training only"),
+            (Module("Identity"), "cosmetic"),
+            (Module("Head", buffers=(Buffer("mask", spec(2), persistent=False),)), "changes the function"),
+            (Module("Head", buffers=(Buffer("mask", spec(2)),)), "breaks checkpoints"),
+        ],
+    )
+    def test_added(self, module, consequence):
+        assert [(fact[1], fact[-1]) for fact in facts(model(), model([("m", module)]))] == [("added", consequence)]
+
+    def test_renamed(self):
+        old, new = model([("a", linear(1)), ("b", linear(2))]), model([("a", linear(1)), ("c", linear(2))])
+        assert facts(old, new) == [("structure", "renamed", "c", "", "b", "c", "breaks checkpoints")]
+
+    def test_renamed_and_edited_between_the_same_neighbours(self):
+        def of(name, size):
+            return model([("a", linear(1)), (name, linear(2, size)), ("z", linear(3))])
+
+        assert [fact[1:4] for fact in facts(of("b", 2), of("c", 4))] == [
+            ("renamed", "c", ""),
+            ("changed", "c", "out_features"),
+        ]
+
+    def test_inserted_in_a_sequence_of_numbers_renames_what_follows(self):
+        layers = [linear(2), Module("ReLU"), linear(3)]
+
+        def of(modules):
+            return model([("s", Module("Sequential", children=tuple((str(i), m) for i, m in enumerate(modules))))])
+
+        new = of([layers[0], Module("Dropout"), *layers[1:]])
+        assert [(fact[1], fact[4], fact[5]) for fact in facts(of(layers), new)] == [
+            ("added", None, "Dropout()"),
+            ("renamed", "s.1", "s.2"),
+            ("renamed", "s.2", "s.3"),
+        ]
+
+    def test_one_more_of_equal_layers_is_one_at_the_end(self):
+        def of(count):
+            return model([("l", Module("ModuleList", children=tuple((str(i), linear()) for i in range(count))))])
+
+        assert [fact[1:3] for fact in facts(of(3), of(4))] == [("added", "l.3")]
+
+    def test_moved_into_a_new_parent(self):
+        old = model([("encoder", linear(2)), ("head", linear(3))])
+        new = model([("model", Module("Inner", children=old.root.children))])
+        assert [fact[1:3] + fact[-1:] for fact in facts(old, new)] == [
+            ("added", "model", "changes the function"),
+            ("moved", "model.encoder", "breaks checkpoints"),
+            ("moved", "model.head", "breaks checkpoints"),
+        ]
+        assert diff(old, new).renames == (("encoder", "model.encoder"), ("head", "model.head"))
+
+    def test_edit_inside_of_what_was_renamed_is_found_at_the_new_path(self):
+        def of(name, p):
+            inside = (("fc", linear()), ("drop", Module("Dropout", config(p=p))))
+            return model([(name, Module("Block", children=inside))])
+
+        drift = diff(of("a", 0.1), of("b", 0.2))
+        assert [(c.kind, c.place, c.what) for c in drift.changes if not c.ripple] == [
+            ("renamed", "b", ""),
+            ("changed", "b.drop", "p"),
+        ]
+        assert drift.old_path("b.drop") == "a.drop"
+
+    def test_order_of_children(self):
+        children = [("a", linear(1)), ("b", linear(2)), ("c", linear(3))]
+        assert [fact[1:4] for fact in facts(model(children), model(children[1:] + children[:1]))] == [
+            ("reordered", "", "children")
+        ]
+
+    @pytest.mark.parametrize(
+        ("marks", "kind", "consequence"),
+        [
+            (((), ("never called",)), "added", "cosmetic"),
+            (((), ("train",)), "added", "changes the function"),
+            (((), ("load hook",)), "added", "cosmetic"),
+            ((("load hook",), ()), "removed", "breaks checkpoints"),
+        ],
+    )
+    def test_marks(self, marks, kind, consequence):
+        old, new = (model([("a", linear(marks=side))]) for side in marks)
+        assert [(fact[1], fact[-1]) for fact in facts(old, new)] == [(kind, consequence)]
+
+    def test_shared_module_becomes_its_own(self):
+        old = model([("a", linear()), ("b", Module("", shared="a"))])
+        new = model([("a", linear()), ("b", linear())])
+        assert [fact[2:] for fact in facts(old, new)] == [
+            ("b", "", "= a", "Linear(in_features=8, out_features=8)", "changes the function")
+        ]
+
+    def test_place_of_sharing_follows_a_rename(self):
+        old = model([("a", linear()), ("b", Module("", shared="a"))])
+        new = model([("c", linear()), ("b", Module("", shared="c"))])
+        assert [fact[1:3] for fact in facts(old, new)] == [("renamed", "c")]
+
+    def test_mode(self):
+        old = model([("a", linear())])
+        assert facts(old, replace(old, mode="train")) == [
+            ("structure", "changed", "", "mode", "eval", "train", "training only")
+        ]
+
+
+class TestTensors:
+    def of(self, *parameters, buffers=()):
+        return model([("m", Module("M", (), tuple(parameters), tuple(buffers)))])
+
+    @pytest.mark.parametrize(
+        ("old", "new", "fact"),
+        [
+            (
+                Parameter("w", spec(2)),
+                Parameter("w", spec(3)),
+                ("changed", "w", "f32[2]", "f32[3]", "breaks checkpoints"),
+            ),
+            (
+                Parameter("w", spec(2)),
+                Parameter("w", spec(2, dtype="f16")),
+                ("changed", "w", "f32[2]", "f16[2]", "breaks checkpoints"),
+            ),
+            (
+                Parameter("w", spec(2)),
+                Parameter("w", spec(2), trainable=False),
+                ("changed", "w", "trainable", "frozen", "training only"),
+            ),
+            (Parameter("w", spec(2)), Parameter("v", spec(2)), ("renamed", "v", "w", "v", "breaks checkpoints")),
+        ],
+    )
+    def test_parameter(self, old, new, fact):
+        (found,) = diff(self.of(old), self.of(new)).changes
+        assert (found.kind, found.what, found.old, found.new, found.consequence) == fact
+        assert found.gate == "parameters"
+
+    def test_added_parameter(self):
+        old, new = self.of(), self.of(Parameter("w", spec(2)))
+        assert facts(old, new) == [
+            ("parameters", "added", "m", "w", None, "parameter f32[2]", "breaks checkpoints"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("old", "new", "consequence"),
+        [
+            (Buffer("b", spec(2)), Buffer("b", spec(3)), "breaks checkpoints"),
+            (Buffer("b", spec(2), False), Buffer("b", spec(3), False), "changes the function"),
+            (Buffer("b", spec(2), False), Buffer("b", spec(2)), "breaks checkpoints"),
+        ],
+    )
+    def test_buffer(self, old, new, consequence):
+        (found,) = diff(self.of(buffers=[old]), self.of(buffers=[new])).changes
+        assert found.consequence == consequence
+
+    def test_parameter_that_became_a_buffer_keeps_its_key(self):
+        old, new = self.of(Parameter("w", spec(2))), self.of(buffers=[Buffer("w", spec(2))])
+        assert facts(old, new) == [
+            ("parameters", "changed", "m", "w", "parameter f32[2]", "buffer f32[2]", "training only")
+        ]
+
+    def test_tied(self):
+        tied = Parameter("weight", spec(8, 8), tied="^a.weight")
+        old = model([("a", linear()), ("b", Module("Linear", (), (Parameter("weight", spec(8, 8)),)))])
+        new = model([("a", linear()), ("b", Module("Linear", (), (tied,)))])
+        assert [fact[2:] for fact in facts(old, new)] == [
+            ("b", "weight", "f32[8, 8]", "tied to a.weight", "changes the function")
+        ]
+
+    def test_tie_follows_a_rename(self):
+        def of(name):
+            tied = Parameter("weight", spec(8, 8), tied=f"^{name}.weight")
+            return model([(name, linear()), ("b", Module("Linear", (), (tied,)))])
+
+        assert [fact[1:3] for fact in facts(of("a"), of("c"))] == [("renamed", "c")]
+
+
+class TestCalls:
+    calls = (
+        call("relu", x()),
+        call("add", result("relu"), x()),
+        call("add", result("add"), result("relu")),
+        call("mul", result("add"), result("add", back=1)),
+    )
+
+    def of(self, *calls, **extra):
+        return model((), calls, **extra)
+
+    def test_literal(self):
+        old, new = self.of(call("softmax", x(), dim=1)), self.of(call("softmax", x(), dim=2))
+        (change,) = diff(old, new).changes
+        assert change == Change(
+            "topology", "changed", "", "softmax", "dim=1", "dim=2", "changes the function", (0,), (0,)
+        )
+
+    def test_inserted_call_of_a_name_that_others_count_back(self):
+        """``%add~1`` reads ``%add~2`` behind it: the same call by another count."""
+        a, b, c, d = self.calls
+        extra = call("add", result("add"), 5)
+        last = replace(d, args=(d.args[0], Argument(None, result("add", back=2))))
+        assert facts(self.of(*self.calls), self.of(a, b, extra, c, last)) == [
+            ("topology", "added", "", "add(%add, 5)", None, "add(%add, 5)", "changes the function")
+        ]
+        assert [c.what for c in ripples(self.of(*self.calls), self.of(a, b, extra, c, last))] == ["add"]
+
+    def test_inserted_call_that_nothing_uses_is_one_change(self):
+        new = self.of(
+            *self.calls[:3],
+            call("add", x(), 7),
+            replace(
+                self.calls[3],
+                args=(Argument(None, result("add", back=1)), Argument(None, result("add", back=2))),
+            ),
+        )
+        assert len(diff(self.of(*self.calls), new).changes) == 1
+
+    def test_same_text_of_another_call_is_a_change(self):
+        """``relu(%add)`` takes another ``add`` when a second one stands before it."""
+        old = self.of(call("add", x(), 1), call("sub", x(), 2), call("relu", result("add")))
+        new = self.of(call("add", x(), 1), call("sub", x(), 2), call("add", x(), 9), call("relu", result("add")))
+        assert ("changed", "relu") in {(c.kind, c.what) for c in diff(old, new).changes if not c.ripple}
+
+    def test_removed_residual(self):
+        old = self.of(call("conv", x()), call("add", result("conv"), x()), call("relu", result("add")))
+        new = self.of(call("conv", x()), call("relu", result("conv")))
+        assert [fact[1:4] for fact in facts(old, new)] == [("removed", "", "add(%conv, x)")]
+        assert [c.what for c in ripples(old, new)] == ["relu"]
+
+    def test_rewired_past_something_else_is_no_ripple(self):
+        old = self.of(call("a", x()), call("b", x()), call("c", result("b")), call("relu", result("c")))
+        new = self.of(call("a", x()), call("b", x()), call("relu", result("a")))
+        assert [fact[1] for fact in facts(old, new)] == ["removed", "changed"]
+
+    @pytest.mark.parametrize(("name", "consequence"), [("sub", "changes the function"), ("mul", "cosmetic")])
+    def test_swapped_operands(self, name, consequence):
+        old = self.of(call("relu", x()), call(name, result("relu"), x()))
+        new = self.of(call("relu", x()), call(name, x(), result("relu")))
+        assert facts(old, new) == [
+            ("topology", "changed", "", name, f"{name}(%relu, x)", f"{name}(x, %relu)", consequence)
+        ]
+
+    def test_swapped_operands_in_a_list(self):
+        def of(*names):
+            items = tuple(map(result, names))
+            return self.of(call("relu", x()), call("gelu", x()), call("cat", Tree("list", items), dim=1))
+
+        assert [fact[4:6] for fact in facts(of("relu", "gelu"), of("gelu", "relu"))] == [
+            ("cat([%relu, %gelu], dim=1)", "cat([%gelu, %relu], dim=1)")
+        ]
+
+    def test_another_function_in_the_same_place_is_one_change(self):
+        old = self.of(call("relu", x()), call("mul", result("relu"), 2))
+        new = self.of(call("gelu", x()), call("mul", result("gelu"), 2))
+        assert [fact[1:6] for fact in facts(old, new)] == [("changed", "", "gelu", "relu(x)", "gelu(x)")]
+
+    def test_changed_places(self):
+        calls = [call("relu", x()), call("gelu", x()), call("cat", result("relu"), result("gelu"))]
+        old, new = self.of(*calls), self.of(calls[1], calls[0], calls[2])
+        assert [(fact[1], fact[-1]) for fact in facts(old, new)] == [("reordered", "cosmetic")]
+
+    def test_returns(self):
+        calls = [call("relu", x()), call("gelu", x())]
+        old, new = self.of(*calls), self.of(*calls, returns=result("relu"))
+        assert facts(old, new) == [("topology", "changed", "", "return", "%gelu", "%relu", "changes the function")]
+
+    def test_constant(self):
+        def of(size):
+            return self.of(call("add", x(), Const(spec(size), "self.table")))
+
+        assert [fact[3] for fact in facts(of(1), of(2))] == ["add"]
+
+    @pytest.mark.parametrize(
+        ("old", "new", "consequence"),
+        [
+            (call("dropout", x(), p=0.1), call("dropout", x(), p=0.2), "training only"),
+            (call("batch_norm", x(), training=False), call("batch_norm", x(), training=True), "training only"),
+            (call("relu", x()), call("relu_", x()), "cosmetic"),
+            (call("relu", x(), inplace=False), call("relu", x(), inplace=True), "cosmetic"),
+            (call("sum", x(), dim=1), call("sum", x()), "changes the function"),
+        ],
+    )
+    def test_consequence(self, old, new, consequence):
+        assert [fact[-1] for fact in facts(self.of(old), self.of(new))] == [consequence]
+
+    def test_shapes_follow_their_cause(self):
+        def of(size):
+            gives = spec(size, 8)
+            calls = [call("relu", x(), gives=gives), call("gelu", result("relu"), gives=gives)]
+            return self.of(*calls, inputs=(("x", gives),))
+
+        old, new = of(1), of(2)
+        assert facts(old, new) == [
+            ("shapes", "changed", "", "input x", "f32[1, 8]", "f32[2, 8]", "cosmetic"),
+        ]
+        assert [(c.gate, c.what, c.consequence) for c in ripples(old, new)] == [
+            ("shapes", "relu", "cosmetic"),
+            ("shapes", "gelu", "cosmetic"),
+        ]
+
+    def test_shape_without_a_cause_is_told(self):
+        old, new = self.of(call("pool", x())), self.of(call("pool", x(), gives=spec(1, 4)))
+        assert facts(old, new) == [("shapes", "changed", "", "pool", "f32[1, 8]", "f32[1, 4]", "changes the function")]
+
+    def test_names_of_inputs(self):
+        old = self.of(call("relu", x()))
+        new = self.of(call("relu", x("data")), inputs=(("data", spec(1, 8)),))
+        assert [fact[1:6] for fact in facts(old, new)] == [("renamed", "", "input", "x", "data")]
+
+    def test_graph_that_was_not_recorded(self):
+        old = self.of(call("relu", x()))
+        assert [fact[1:4] for fact in facts(old, model())] == [("removed", "", "forward")]
+
+
+class TestScopes:
+    def of(self, *inside, name="m", returns=None, argument="x", before=()):
+        body = Body(inside, returns or result(inside[-1].name))
+        calls = [*before, run(name, **{argument: x()}, body=body)]
+        return model([(name, Module("Block", children=(("fc", linear()),)))], calls)
+
+    def test_edit_inside(self):
+        old, new = (
+            self.of(run("fc", x()), call("softmax", result("fc"), dim=1)),
+            self.of(run("fc", x()), call("softmax", result("fc"), dim=2)),
+        )
+        (change,) = diff(old, new).changes
+        assert (change.place, change.what, change.old_call, change.new_call) == ("m", "softmax", (0, 1), (0, 1))
+
+    def test_call_of_a_renamed_module_is_no_change_of_its_own(self):
+        old, new = self.of(run("fc", x()), name="m"), self.of(run("fc", x()), name="n")
+        assert [fact[1:3] for fact in facts(old, new)] == [("renamed", "n")]
+        assert not [c for c in diff(old, new).changes if c.gate == "topology"]
+
+    def test_call_of_a_module_that_is_gone_follows_from_that(self):
+        old = model([("a", linear()), ("b", linear(8, 8, marks=("train",)))], [run("a", x()), run("b", result("a"))])
+        new = model([("a", linear())], [run("a", x())])
+        assert [fact[:4] for fact in facts(old, new)] == [("structure", "removed", "b", "")]
+        assert {c.kind for c in ripples(old, new) if c.gate == "topology"} == {"removed", "changed"}
+
+    def test_renamed_argument_of_forward(self):
+        old = self.of(call("relu", x()), argument="x")
+        new = self.of(call("relu", x("h")), argument="h")
+        assert [fact[1:] for fact in facts(old, new)] == [("renamed", "m", "input", "x", "h", "cosmetic")]
+
+    def test_reference_out_of_an_equal_scope_to_another_call(self):
+        inside = (call("add", x(), result("relu", up=1)),)
+        old = self.of(*inside, before=[call("relu", x()), call("gelu", x())])
+        new = self.of(*inside, before=[call("relu", x()), call("gelu", x()), call("relu", result("gelu"))])
+        assert ("changed", "m", "add") in {fact[1:4] for fact in facts(old, new)}
+
+    def test_same_edit_in_equal_layers_is_one_group(self):
+        def of(dim):
+            body = Body((call("softmax", x(), dim=dim),), result("softmax"))
+            layers = [("l", Module("ModuleList", children=tuple((str(i), Module("L")) for i in range(4))))]
+            calls = [run(f"l.{i}", x=x() if not i else result(f"l.{i - 1}"), body=body) for i in range(4)]
+            return model(layers, calls)
+
+        (found,) = group(diff(of(1), of(2)).changes)
+        assert short_places(found.places) == "l.{0..3}"
+        assert found.consequence == "changes the function"
+
+
+def test_align_calls_pairs_what_stayed():
+    old = Body((call("a", x()), call("b", x()), call("c", x())), x())
+    new = Body((call("a", x()), call("n", x(), 1), call("c", x(), 1)), x())
+    assert align_calls(old, new) == [(0, 0), (1, None), (None, 1), (2, 2)]
+
+
+def test_align_calls_pairs_what_changed_places():
+    old = Body((call("a", x()), call("b", x())), x())
+    new = Body((call("b", x()), call("a", x())), x())
+    assert sorted(align_calls(old, new), key=str) == [(0, 1), (1, 0)]
+
+
+def test_pairs_of_a_drift_follow_renames():
+    old = model([("a", linear()), ("z", linear(1))], [run("a", x()), run("z", x())])
+    new = model([("b", linear()), ("z", linear(1))], [run("b", x()), run("z", x())])
+    assert diff(old, new).pairs() == ((0, 0), (1, 1))
+
+
+@given(st.lists(st.integers(0, 4), max_size=14), st.lists(st.integers(0, 4), max_size=14))
+def test_common_is_a_longest_common_subsequence(old, new):
+    pairs = common(old, new)
+    assert all(old[i] == new[j] for i, j in pairs)
+    assert all(a < c and b < d for (a, b), (c, d) in pairwise(pairs))
+    lengths = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
+    for i, a in enumerate(old):
+        for j, b in enumerate(new):
+            longest = max(lengths[i][j + 1], lengths[i + 1][j])
+            lengths[i + 1][j + 1] = lengths[i][j] + 1 if a == b else longest
+    assert len(pairs) == lengths[-1][-1]
+
+
+def test_common_of_long_sequences_without_much_in_common_is_quick():
+    old, new = list(range(20_000)), list(range(19_999, -1, -2))
+    started = perf_counter()
+    assert common(old, new)
+    assert perf_counter() - started < 5
+
+
+@settings(max_examples=60, deadline=None)
+@given(ARCHITECTURES)
+def test_nothing_differs_from_itself(architecture):
+    copy = replace(architecture, root=replace(architecture.root), versions=(("torch", "9"),))
+    assert not diff(architecture, architecture)
+    assert not diff(architecture, copy)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ARCHITECTURES, ARCHITECTURES)
+def test_laws_of_two(old, new):
+    drift, mirror = diff(old, new), diff(new, old)
+    assert bool(drift) == (old != new)
+    kinds, mirrored = (Counter(change.kind for change in side.changes) for side in (drift, mirror))
+    assert kinds["added"] == mirrored["removed"]
+    assert kinds["removed"] == mirrored["added"]
+    for change in drift.changes:
+        assert change.gate in GATES
+        assert change.kind in KINDS
+        assert change.consequence in CONSEQUENCES
+        assert (change.old is None) <= (change.kind in ("added", "changed"))
+        assert (change.new is None) <= (change.kind in ("removed", "changed"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(BODIES, BODIES)
+def test_alignment_names_each_call_once(old, new):
+    rows = align_calls(old, new)
+    assert sorted(i for i, _ in rows if i is not None) == list(range(len(old.calls)))
+    assert [j for _, j in rows if j is not None] == list(range(len(new.calls)))
+    assert Counter((j, i) for i, j in rows) == Counter(align_calls(new, old))
+
+
+@settings(max_examples=100, deadline=None)
+@given(ARCHITECTURES, ARCHITECTURES)
+def test_grouping_loses_no_fact(old, new):
+    changes = [change for change in diff(old, new).changes if not change.ripple]
+    grouped = [change for found in group(changes) for one in found.changes for change in one]
+    assert Counter(grouped) == Counter(changes)
+
+
+def chain(length, inserted=()):
+    names = ("conv", "bn", "relu", "add")
+    calls, last = [], x()
+    for index in range(length):
+        name = names[index % 4]
+        calls.append(call(name, last, *([x()] if name == "add" else [])))
+        last = result(name)
+        if index in inserted:
+            calls.append(call("mul", last, 2))
+            last = result("mul")
+    return model((), calls)
+
+
+def test_local_edit_of_ten_thousand_calls_is_quick():
+    old, new = chain(10_000), chain(10_000, {5_000})
+    started = perf_counter()
+    drift = diff(old, new)
+    assert perf_counter() - started < 2
+    assert [change.kind for change in drift.changes if not change.ripple] == ["added"]
+
+
+def nested(depth, leaf):
+    module, body = Module("Leaf"), Body((call(leaf, x()),), result(leaf))
+    for _ in range(depth):
+        module = Module("Wrap", children=(("m", module),))
+        body = Body((run("m", x=x(), body=body),), result("m"))
+    return Architecture("eval", module, (Argument("x", spec(1, 8)),), body)
+
+
+def test_depth():
+    (change,) = diff(nested(200, "relu"), nested(200, "gelu")).changes
+    assert (change.what, len(change.place.split("."))) == ("gelu", 200)
+    assert diff(nested(200, "relu"), nested(150, "relu"))
+
+
+@pytest.mark.parametrize(
+    ("paths", "text"),
+    [
+        ([""], ""),
+        (["conv1"], "conv1"),
+        ([f"layers.{i}.mlp" for i in range(32)], "layers.{0..31}.mlp"),
+        (["a.0", "a.1", "a.5"], "a.{0,1,5}"),
+        (["l.0.a", "l.0.b", "l.1.a", "l.1.b"], "l.{0,1}.{a,b}"),
+        (["bn", "l.0.a", "l.1.a", "l.1.b"], "bn, l.0.a, l.1.{a,b}"),
+        (["a", "a.b"], "a, a.b"),
+    ],
+)
+def test_places_written_short(paths, text):
+    assert short_places(paths) == text
+
+
+def test_places_beyond_the_width_are_left_out():
+    assert short_places(["alpha", "beta.x.y", "gamma.z"], 10) == "alpha, ..."

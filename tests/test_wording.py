@@ -1,0 +1,242 @@
+"""How a drift reads: the lines of the message, their order, their length."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from made_up import ARCHITECTURES, call, config, linear, model, norm, result, run, spec, x
+
+from pytest_nnviz.architecture import Argument, Body, Literal, Module, Parameter
+from pytest_nnviz.diff import diff
+from pytest_nnviz.options import GATES
+from pytest_nnviz.wording import headline, words
+
+ALL = frozenset(GATES)
+
+
+def say(old, new, gate=ALL, **options):
+    return words(diff(old, new), gate=frozenset(gate), **options)
+
+
+def conv(kernel, padding):
+    weight = Parameter("weight", spec(64, 64, kernel, kernel))
+    return Module("Conv2d", config(kernel_size=kernel, padding=padding), (weight,))
+
+
+def resnet(kernel=3, padding=1, eps=1e-5, *, residual=True):
+    """Three blocks: an edit of each sort at the places of the README."""
+    inside = [run("conv", x()), run("bn", result("conv")), *([call("add", result("bn"), x())] if residual else [])]
+    plain = (run("conv", x()), run("bn", result("conv")), call("add", result("bn"), x()))
+    first = Module("Block", children=(("conv", conv(kernel, padding)), ("bn", norm(eps=1e-5))))
+    second = Module("Block", children=(("conv", conv(3, 1)), ("bn", norm(eps=eps))))
+    children = (("0", first), ("1", second), ("2", second))
+    bodies = [Body(plain, result("add")), Body(tuple(inside), result(inside[-1].name)), Body(plain, result("add"))]
+    calls = [
+        run(f"layers.{index}", x=x() if not index else result(f"layers.{index - 1}"), body=body)
+        for index, body in enumerate(bodies)
+    ]
+    architecture = model([("layers", Module("ModuleList", children=children))], calls)
+    return replace(architecture, versions=(("torch", "2.13.0"), ("timm", "1.0.31")))
+
+
+def test_message_as_a_whole():
+    drift = diff(resnet(), resnet(5, 2, 1e-3, residual=False))
+    assert headline(drift, "test_arch") == (
+        "breaks checkpoints: layers.0.conv kernel_size 3 -> 5, padding 1 -> 2 (+2 more) in test_arch"
+    )
+    assert words(drift, gate=ALL) == [
+        "~ layers.0.conv    kernel_size 3 -> 5, padding 1 -> 2  parameters +65,536  breaks checkpoints",
+        "~ layers.{1,2}.bn  eps 1e-05 -> 0.001                  x2                  changes the function",
+        "- layers.1         add(%bn, x) gone                                        changes the function",
+        "and 1 call downstream",
+        "parameters 110,640 -> 176,176 (+59.2 %)",
+        "torch 2.13.0, timm 1.0.31: unchanged since this was recorded",
+    ]
+
+
+def test_nothing_is_said_about_nothing():
+    drift = diff(resnet(), resnet())
+    assert words(drift, gate=ALL) == []
+    assert headline(drift, "test_arch") == "no change in test_arch"
+
+
+def test_the_most_important_comes_first():
+    old = model([("a", norm()), ("d", Module("Dropout", config(p=0.1))), ("r", Module("ReLU"))])
+    new = model(
+        [
+            ("a", norm(eps=1.0)),
+            ("d", Module("Dropout", config(p=0.2))),
+            ("r", Module("ReLU", config(inplace=True))),
+            ("z", linear()),
+        ]
+    )
+    endings = ["breaks checkpoints", "changes the function", "training only", "cosmetic"]
+    assert all(line.endswith(end) for line, end in zip(say(old, new), endings, strict=False))
+
+
+def test_what_is_not_gated_follows_as_notes():
+    lines = say(resnet(), resnet(5, 2, residual=False), gate={"topology"})
+    assert lines[0].startswith("- layers.1")
+    assert lines[1] == "not gated:"
+    assert lines[2].startswith("~ layers.0.conv")
+
+
+def test_headline_passes_over_what_is_not_gated():
+    drift = diff(resnet(), resnet(5, 2, residual=False))
+    assert headline(drift, "t", gate=frozenset({"topology"})).startswith("changes the function: layers.1 add(%bn, x)")
+
+
+def test_parameters_that_follow_from_what_is_not_gated_are_told():
+    old, new = model([("a", linear(8, 8))]), model([("a", linear(8, 16))])
+    first = say(old, new, gate={"parameters"})[0]
+    assert first.startswith("~ a  weight f32[8, 8] -> f32[16, 8], bias f32[8] -> f32[16]")
+    assert first.endswith("breaks checkpoints")
+
+
+def test_shapes_alone_are_told_by_the_first():
+    def of(size):
+        gives = spec(1, size)
+        return model(
+            [("a", Module("Pool", config(size=size)))],
+            [run("a", x(), gives=gives), call("relu", result("a"), gives=gives)],
+        )
+
+    lines = say(of(4), of(2), gate={"shapes"})
+    assert lines[0].startswith("~ (model)  self.a result f32[1, 4] -> f32[1, 2]")
+    assert "and 1 shape downstream" in lines
+
+
+def test_ripples_are_folded():
+    def of(size):
+        gives = spec(size, 8)
+        names = ["relu", "gelu", "silu"]
+        calls = [call(n, x() if not i else result(names[i - 1]), gives=gives) for i, n in enumerate(names)]
+        return model((), calls, inputs=(("x", gives),))
+
+    assert say(of(1), of(2)) == [
+        "~ (model)  input x f32[1, 8] -> f32[2, 8]  cosmetic",
+        "and 3 shapes downstream",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ([("n", norm())], [("n", norm(eps=1.0))], "~ n  eps (default) -> 1.0  changes the function"),
+        ([("a", linear())], [("b", linear())], "> a  renamed to b  breaks checkpoints"),
+        ([], [("r", Module("ReLU"))], "+ r  ReLU() new  changes the function"),
+        ([("r", Module("ReLU"))], [("r", Module("GELU"))], "~ r  ReLU -> GELU"),
+        (
+            [("a", linear())],
+            [("a", linear(marks=("never called",)))],
+            "~ a  now never called  cosmetic",
+        ),
+        (
+            [("a", Module("M", (), (Parameter("w", spec(2)), Parameter("v", spec(2)))))],
+            [("a", Module("M", (), (Parameter("w", spec(2), False), Parameter("v", spec(2), False))))],
+            "~ a  w, v trainable -> frozen  training only",
+        ),
+        (
+            [("a", Module("M", (), (Parameter("w", spec(2)),)))],
+            [("a", Module("M"))],
+            "- a  parameter w f32[2] gone  parameters -2  breaks checkpoints",
+        ),
+    ],
+)
+def test_line_about_a_module(old, new, line):
+    assert say(model(old), model(new))[0].startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fact"),
+    [
+        ([call("softmax", x(), dim=1)], [call("softmax", x(), dim=2)], "softmax dim=1 -> dim=2"),
+        ([call("mul", x(), 2)], [call("mul", x(), 3)], "mul(x, 2 -> 3)"),
+        ([call("sum", x(), dim=1)], [call("sum", x())], "sum dim=1 -> (default)"),
+        ([call("relu", x())], [call("gelu", x())], "relu(x) -> gelu(x)"),
+        (
+            [call("softmax", x(), dim=1), call("softmax", result("softmax"), dim=1)],
+            [call("softmax", x(), dim=1), call("softmax", result("softmax"), dim=0)],
+            "softmax (2 of 2) dim=1 -> dim=0",
+        ),
+        (
+            [call("relu", x()), call("gelu", x()), call("cat", result("relu"), result("gelu"))],
+            [call("gelu", x()), call("relu", x()), call("cat", result("relu"), result("gelu"))],
+            "runs ",
+        ),
+    ],
+)
+def test_line_about_a_call(old, new, fact):
+    assert fact in say(model((), old), model((), new))[0]
+
+
+def test_keys_that_a_load_hook_may_translate():
+    old = model([("b", Module("Block", marks=("load hook",), children=(("a", linear(8)),)))])
+    new = model([("b", Module("Block", marks=("load hook",), children=(("a", linear(9)),)))])
+    assert say(old, new)[0].endswith("keys changed, load hook present, not verified")
+
+
+def test_equal_edits_share_a_line():
+    def of(eps):
+        return model([("l", Module("L", children=tuple((str(i), norm(eps=eps)) for i in range(32))))])
+
+    assert say(of(1e-5), of(1e-3))[0] == "~ l.{0..31}  eps 1e-05 -> 0.001  x32  changes the function"
+
+
+def test_limit():
+    def of(size):
+        return model([(f"m{i}", linear(i + 1, size + i)) for i in range(9)])
+
+    lines = say(of(1), of(20), limit=3)
+    assert len([line for line in lines if line.startswith("~")]) == 3
+    assert "... and 6 more" in lines
+
+
+def test_totals():
+    old, new = model([("a", linear(8, 8))]), model([("a", linear(8, 9))])
+    assert "parameters 72 -> 81 (+12.5 %)" in say(old, new)
+    frozen = Module("Linear", (), (Parameter("weight", spec(8, 8), trainable=False), Parameter("bias", spec(8))))
+    thawed = Module("Linear", (), (Parameter("weight", spec(8, 8)), Parameter("bias", spec(8))))
+    assert "trainable 8 -> 72 (+800.0 %)" in say(model([("a", frozen)]), model([("a", thawed)]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ({"torch": "2.13.0"}, {"torch": "2.13.0"}, "torch 2.13.0: unchanged since this was recorded"),
+        (
+            {"torch": "2.13.0", "timm": "1.0"},
+            {"torch": "2.15.0", "timm": "1.0"},
+            "recorded with torch 2.13.0; now torch 2.15.0",
+        ),
+        ({"torch": "2.13.0"}, {"torch": "2.13.0", "timm": "1.0"}, "recorded with no timm; now timm 1.0"),
+    ],
+)
+def test_versions(old, new, line):
+    before = replace(model([("a", norm())]), versions=tuple(old.items()))
+    after = replace(model([("a", norm(eps=1.0))]), versions=tuple(new.items()))
+    assert say(before, after)[-1] == line
+
+
+def test_long_values_are_cut_to_where_they_differ():
+    def of(word):
+        pattern = Literal(f'"{"same " * 30}{word}{" also same" * 30}"')
+        return model([("a", Module("M", (Argument("pattern", pattern),)))])
+
+    line = say(of("one"), of("two"))[0]
+    assert "one" in line
+    assert "two" in line
+    assert len(line) <= 110
+
+
+@settings(max_examples=100, deadline=None)
+@given(ARCHITECTURES, ARCHITECTURES)
+def test_there_are_words_for_every_drift(old, new):
+    drift = diff(old, new)
+    for gate in (ALL, frozenset({"parameters"}), frozenset({"shapes"}), frozenset()):
+        lines = words(drift, gate=gate)
+        assert bool(lines) == bool(drift)
+        assert all("\n" not in line and line == line.rstrip() for line in lines)
+        if any(change.gate in gate for change in drift.changes):
+            assert lines[0] != "not gated:"
+    assert headline(drift, "name").endswith(" in name")
