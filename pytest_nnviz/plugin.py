@@ -1,1 +1,207 @@
 """pytest hooks, options and fixtures of pytest-nnviz. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Generator
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_nnviz.errors import NNVizWarning, OptionError, SnapshotError
+from pytest_nnviz.naming import SNAPSHOT_DIRNAME
+from pytest_nnviz.options import Options
+from pytest_nnviz.recap import Note, Recap
+from pytest_nnviz.unused import RunRecord
+
+if TYPE_CHECKING:
+    from pytest_nnviz.snapshot import NNVizSnapshot, RunningTest
+
+__all__ = ["nnviz_snapshot"]
+
+_RUN = "nnviz-run"
+_INI = [field.name for field in fields(Options) if field.name != "name"]
+_LISTS = ("gate", "opaque")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare ``--nnviz-artifacts`` and one ini key an option."""
+    group = parser.getgroup("nnviz", "architecture snapshots of PyTorch models")
+    group.addoption(
+        "--nnviz-artifacts",
+        dest="nnviz_artifacts",
+        metavar="DIR",
+        default="nnviz-artifacts",
+        help="where failures leave texts and pictures, from the rootdir (default: nnviz-artifacts)",
+    )
+    for key in _INI:
+        text = f"option {key} of nnviz_snapshot, see pytest_nnviz.Options"
+        if key in _LISTS:
+            parser.addini(f"nnviz_{key}", text, type="args", default=None)
+        else:
+            parser.addini(f"nnviz_{key}", text, type="string", default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options of the project and start to record the run."""
+    if Path(config.getoption("snapshot_dirname", "")).name == SNAPSHOT_DIRNAME:
+        raise pytest.UsageError(
+            f"--snapshot-dirname: {SNAPSHOT_DIRNAME} holds the files of nnviz_snapshot, name another"
+        )
+    config.addinivalue_line("markers", "nnviz(**options): options of nnviz_snapshot for this test")
+    run = Run(config, _project_options(config))
+    config.pluginmanager.register(run, _RUN)
+    if not config.pluginmanager.hasplugin("syrupy"):
+        config.pluginmanager.register(WithoutSyrupy(), "nnviz-without-syrupy")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say where failures leave their files; nothing under ``-q``."""
+    if config.get_verbosity() < 0:
+        return None
+    from pytest_nnviz import __version__
+
+    return f"nnviz: pytest-nnviz {__version__}, artifacts: {config.getoption('nnviz_artifacts')}"
+
+
+@pytest.fixture
+def nnviz_snapshot(request: pytest.FixtureRequest, snapshot: Any) -> NNVizSnapshot:
+    """Pin the architecture of a model: ``nnviz_snapshot(model, *args, **kwargs)``, as you would call the model."""
+    __tracebackhide__ = True
+    from pytest_nnviz.snapshot import NNVizSnapshot
+
+    run: Any = request.config.pluginmanager.get_plugin(_RUN)
+    return NNVizSnapshot(run.start(request.node, snapshot), _marked(run.options, request.node))
+
+
+class WithoutSyrupy:
+    """Stands in where syrupy is not loaded."""
+
+    @pytest.fixture
+    def nnviz_snapshot(self) -> None:
+        """Say that syrupy is missing, in place of an unknown fixture ``snapshot``."""
+        __tracebackhide__ = True
+        raise SnapshotError("nnviz_snapshot builds on syrupy, which is not loaded: drop -p no:syrupy, or add -p syrupy")
+
+
+class Run:
+    """The hooks that need to know what went before in this run."""
+
+    def __init__(self, config: pytest.Config, options: Options) -> None:
+        self.config = config
+        self.options = options
+        self.artifacts: Path = config.rootpath / config.getoption("nnviz_artifacts")
+        self.record = RunRecord(partial=bool(config.getoption("lf", False)))
+        self._recap = Recap()
+        self._strict: list[str] = []
+        self._pending: defaultdict[str, list[Note]] = defaultdict(list)
+
+    def start(self, item: pytest.Item, snapshot: Any) -> RunningTest:
+        """What the calls of a test share; its notes wait for its next report, which carries them to who prints them."""
+        __tracebackhide__ = True
+        from pytest_nnviz.artifacts import Artifacts
+        from pytest_nnviz.extension import Storage, untested_version
+        from pytest_nnviz.snapshot import RunningTest
+
+        untested = untested_version()
+        if untested is not None:
+            self._note(item, Note("setup", "syrupy", item.nodeid, (untested,)))
+        return RunningTest(item, Storage(snapshot, self.record), Artifacts(self.artifacts), partial(self._note, item))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Record which tests there are, whether or not they will be selected."""
+        report = yield
+        if isinstance(collector, pytest.Module | pytest.Class):
+            if report.passed:
+                children = report.result
+                items = [child for child in children if isinstance(child, pytest.Item)]
+                classes = [child.nodeid for child in children if isinstance(child, pytest.Class)]
+                self.record.collected(collector.path, collector.nodeid, items, classes)
+            else:
+                self.record.broken(collector.path)
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let a failure show the user's side, and attach the notes of a test, which travel with its report."""
+        excinfo = call.excinfo
+        if excinfo is None:
+            report = yield
+        else:
+            from pytest_nnviz.failures import headline_first, users_frames_only
+
+            if not self.config.getoption("fulltrace", False):
+                users_frames_only(excinfo)
+            report = yield
+            headline_first(report.longrepr, excinfo.value)
+        notes = self._pending.pop(item.nodeid, None)
+        if notes:
+            report.nnviz = [note.pack() for note in notes]  # type: ignore[attr-defined]
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Record outcomes and notes."""
+        self.record.reported(report.nodeid, report.when or "", report.outcome)
+        for packed in getattr(report, "nnviz", ()):
+            self._recap.add(Note.unpack(packed))
+
+    @pytest.hookimpl(wrapper=True)  # starts before syrupy's, in whichever order the plugins were loaded
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
+        """Let syrupy judge what is unused, by what this run recorded; warn once for the whole run."""
+        self.record.finishing = True
+        if not hasattr(self.config, "workerinput"):
+            self._warn(session)
+        return (yield)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print what was recorded and accepted, and what differs without being gated."""
+        lines = [*self._recap.lines(), *(f"error: {text}" for text in self._strict)]
+        if not lines or self.config.getoption("no_summary", False):
+            return
+        terminalreporter.section("nnviz", "-")
+        for line in lines:
+            terminalreporter.line(line)
+
+    def _note(self, item: pytest.Item, note: Note) -> None:
+        self._pending[item.nodeid].append(note)
+
+    def _warn(self, session: pytest.Session) -> None:
+        for text in self._recap.warnings():
+            try:
+                self.config.issue_config_time_warning(NNVizWarning(text), stacklevel=1)
+            except NNVizWarning:  # the user's filters make it an error
+                self._strict.append(text)
+                session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def _project_options(config: pytest.Config) -> Options:
+    values: dict[str, Any] = {}
+    for key in _INI:
+        try:
+            found = config.getini(f"nnviz_{key}")
+            if found is not None:
+                values |= {key: found} if key in _LISTS else Options.parse_ini({key: found})
+                Options(**{key: values[key]})
+        except (ValueError, pytest.UsageError) as error:
+            raise pytest.UsageError(f"nnviz_{key} in {config.inipath}: {error}") from error
+    return Options(**values)
+
+
+def _marked(options: Options, item: pytest.Item) -> Options:
+    __tracebackhide__ = True
+    for marker in reversed(list(item.iter_markers("nnviz"))):
+        try:
+            if marker.args:
+                raise OptionError(f"{marker.args[0]!r} has no name; write name=value")
+            options = options.using(**marker.kwargs)
+        except OptionError as error:
+            raise OptionError(f"@pytest.mark.nnviz of {item.nodeid}: {error}") from None
+    return options

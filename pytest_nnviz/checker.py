@@ -1,0 +1,193 @@
+"""One call of the fixture: trace, compare with the stored text, reach a verdict, word it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from pytest_nnviz.architecture import Architecture
+from pytest_nnviz.errors import TextError
+
+if TYPE_CHECKING:
+    from pytest_nnviz.diff import Drift
+    from pytest_nnviz.options import Options
+
+__all__ = ["Status", "Verdict", "Where", "check", "gist", "message", "words_of"]
+
+
+class Status(Enum):
+    """What became of a call."""
+
+    PASSED = "passed"
+    MISSING = "missing"
+    DRIFTED = "drifted"
+    DAMAGED = "damaged"
+    RECORDED = "recorded"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a call, as data.
+
+    Attributes:
+        status: see `Status`.
+        architecture: what was traced.
+        text: its canonical text.
+        stored: the stored text, None where there was none.
+        drift: the changes from the stored one; of a call that passed, those that are not gated.
+        damage: why the stored text could not be read.
+    """
+
+    status: Status
+    architecture: Architecture
+    text: str
+    stored: str | None = None
+    drift: Drift | None = None
+    damage: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the test has to fail."""
+        return self.status in (Status.MISSING, Status.DRIFTED, Status.DAMAGED)
+
+    @property
+    def kept(self) -> str:
+        """The text that the storage should hold after this call, if it may write."""
+        return self.stored if self.status is Status.PASSED and self.stored is not None else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a message says about places: the snapshot's name and file, the artifacts, how to run the test alone."""
+
+    name: str
+    expected: str
+    command: str
+    artifacts: str | None = None
+
+
+def check(
+    options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, stored: str | None, updates: str
+) -> Verdict:
+    """Trace the model and judge it by the stored text.
+
+    A call that passes costs one forward pass and a comparison of strings; nothing is parsed. Only what does not match
+    is traced again, warm, and what is to be written is traced with perturbed weights.
+
+    Args:
+        options: how to trace, and which changes fail.
+        model: what was given as the model.
+        args: positional arguments of its forward.
+        kwargs: keyword arguments of its forward.
+        stored: the stored text, None where there is none.
+        updates: what may be written: ``all``, ``new`` (what is missing) or ``nothing``.
+
+    Raises:
+        TraceError: the model cannot be traced, or its graph is not stable enough to be recorded.
+        Exception: whatever the model's forward raises.
+    """
+    __tracebackhide__ = True
+    from pytest_nnviz.textformat import dumps
+    from pytest_nnviz.tracing import open_session
+
+    writes = updates == "all" or (updates == "new" and stored is None)
+    with open_session(options, model, args, kwargs) as session:
+        architecture = session.run()
+        text = dumps(architecture)
+        if not _same(text, stored):
+            architecture = session.settle(architecture)
+            text = dumps(architecture)
+            if writes and not _same(text, stored):
+                session.check_values(architecture)
+    return _judge(options, architecture, text, stored, writes)
+
+
+def words_of(verdict: Verdict, name: str, gate: frozenset[str], limit: int = 60) -> list[str]:
+    """What changed, headline first; empty when nothing did."""
+    if verdict.damage is not None:
+        return [f"the snapshot before could not be read: {verdict.damage}"]
+    if verdict.drift is None:
+        return []
+    if not verdict.drift:
+        return _text_difference(verdict, name, limit)
+    from pytest_nnviz.wording import headline, words
+
+    return [headline(verdict.drift, name, gate=gate), *words(verdict.drift, gate=gate, limit=limit)]
+
+
+def message(verdict: Verdict, where: Where, gate: frozenset[str]) -> str:
+    """Why the test fails, headline first, and what to do next."""
+    if verdict.status is Status.MISSING:
+        lines = _missing(verdict, where)
+    elif verdict.status is Status.DAMAGED:
+        lines = _damaged(verdict, where)
+    else:
+        lines = [*words_of(verdict, where.name, gate), *_places(where), f"if intended: {where.command}"]
+    return "\n  ".join(lines)
+
+
+def gist(architecture: Architecture) -> str:
+    """An architecture in a few words."""
+    return f"{architecture.root.class_name}, {architecture.mode}, {architecture.total_parameters:,} parameters"
+
+
+def _same(text: str, stored: str | None) -> bool:
+    from pytest_nnviz.textformat import without_comments
+
+    return stored is not None and without_comments(text) == without_comments(stored)
+
+
+def _judge(options: Options, architecture: Architecture, text: str, stored: str | None, writes: bool) -> Verdict:
+    if stored is None:
+        return Verdict(Status.RECORDED if writes else Status.MISSING, architecture, text)
+    if _same(text, stored):
+        return Verdict(Status.PASSED, architecture, text, stored)
+    from pytest_nnviz.diff import diff
+    from pytest_nnviz.textformat import loads
+
+    try:
+        old = loads(stored)
+    except TextError as error:
+        status = Status.ACCEPTED if writes else Status.DAMAGED
+        return Verdict(status, architecture, text, stored, damage=str(error))
+    drift = diff(old, architecture)
+    if writes:
+        return Verdict(Status.ACCEPTED, architecture, text, stored, drift)
+    if old == architecture:  # written in another way, by another version of this package
+        return Verdict(Status.PASSED, architecture, text, stored)
+    gated = not drift or any(change.gate in options.gate for change in drift.changes)
+    return Verdict(Status.DRIFTED if gated else Status.PASSED, architecture, text, stored, drift)
+
+
+def _missing(verdict: Verdict, where: Where) -> list[str]:
+    return [
+        f"no snapshot yet: {where.name}",
+        f"{gist(verdict.architecture)}",
+        f"expected  {where.expected}",
+        f"to record: {where.command}",
+    ]
+
+
+def _damaged(verdict: Verdict, where: Where) -> list[str]:
+    return [
+        f"unreadable snapshot: {where.name}, {verdict.damage}",
+        f"expected  {where.expected}",
+        f"to write it anew: {where.command}",
+    ]
+
+
+def _places(where: Where) -> list[str]:
+    lines = [f"expected  {where.expected}"]
+    return lines if where.artifacts is None else [*lines, f"artifacts {where.artifacts}"]
+
+
+def _text_difference(verdict: Verdict, name: str, limit: int) -> list[str]:
+    """The lines that differ, for texts that say the same: of an update, or, should it happen, of a gap in `diff`."""
+    import difflib
+
+    old, new = (verdict.stored or "").split("\n"), verdict.text.split("\n")
+    lines = list(difflib.unified_diff(old, new, "expected", "actual", n=1, lineterm=""))
+    more = [f"... {len(lines) - limit} more lines"] if len(lines) > limit else []
+    return [f"the text differs in {name}", *(f"  {line}" for line in lines[:limit]), *more]

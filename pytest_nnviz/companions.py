@@ -1,0 +1,77 @@
+"""The pictures beside a snapshot: drawn with its text, told stale by the digest of the text that they carry."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_nnviz.atomic import write_atomic
+from pytest_nnviz.textformat import without_comments
+
+if TYPE_CHECKING:
+    from pytest_nnviz.architecture import Architecture
+    from pytest_nnviz.diff import Drift
+
+__all__ = ["digest_of", "draw_companions", "picture_bytes", "remove_other_companions", "stale_companions"]
+
+_FORMATS = ("svg", "png")
+
+
+def digest_of(text: str) -> str:
+    """The digest of the part of a text that decides."""
+    return hashlib.sha256(without_comments(text).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def stale_companions(snapshot: Path, text: str, images: str) -> list[Path]:
+    """The wanted pictures of a snapshot that are missing or were drawn from another text."""
+    digest = digest_of(text)
+    return [path for path in _wanted(snapshot, images) if _digest_in(path) != digest]
+
+
+def draw_companions(paths: Iterable[Path], architecture: Architecture, text: str, depth: int | None) -> None:
+    """Draw pictures and write them.
+
+    Raises:
+        DrawingError: no engine could draw.
+        OSError: a file could not be written.
+    """
+    for path in paths:
+        write_atomic(path, picture_bytes(architecture, path.suffix[1:], depth, digest_of(text)))
+
+
+def remove_other_companions(snapshot: Path, images: str) -> None:
+    """Remove the pictures of formats that are no longer wanted; a file without our digest stays."""
+    for path in set(_all(snapshot, _FORMATS)) - set(_wanted(snapshot, images)):
+        if _digest_in(path) is not None:
+            path.unlink(missing_ok=True)
+
+
+def picture_bytes(thing: Architecture | Drift, suffix: str, depth: int | None, digest: str | None = None) -> bytes:
+    """A picture as it is written to a file.
+
+    Raises:
+        DrawingError: no engine could draw.
+    """
+    from pytest_nnviz.render import render
+
+    picture = render(thing, suffix, depth=depth, digest=digest)
+    return picture if isinstance(picture, bytes) else picture.encode()
+
+
+def _wanted(snapshot: Path, images: str) -> list[Path]:
+    return [] if images == "off" else _all(snapshot, images.split())
+
+
+def _all(snapshot: Path, suffixes: Iterable[str]) -> list[Path]:
+    return [snapshot.with_name(f"{snapshot.stem}.{suffix}") for suffix in suffixes]
+
+
+def _digest_in(path: Path) -> str | None:
+    from pytest_nnviz.render.digest import read_digest
+
+    try:
+        return read_digest(path)
+    except OSError:
+        return None

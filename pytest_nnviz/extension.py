@@ -1,0 +1,202 @@
+"""Snapshots on top of syrupy: where they lie, how they are written, and which of them may be called unused.
+
+The only module that imports syrupy.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from syrupy.assertion import AssertionResult, SnapshotAssertion
+from syrupy.data import SnapshotCollection, SnapshotCollections
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from syrupy.location import PyTestLocation
+
+from pytest_nnviz.atomic import write_atomic
+from pytest_nnviz.errors import SnapshotError
+from pytest_nnviz.naming import SNAPSHOT_DIRNAME, SUFFIX, call_suffix, owning_names, stem_of_test
+from pytest_nnviz.unused import RunRecord
+
+__all__ = ["RUN_PLUGIN", "NNVizExtension", "Place", "Storage", "untested_version"]
+
+RUN_PLUGIN = "nnviz-run"
+_TESTED = ((7, 0, 1), (8,))
+
+
+class NNVizExtension(SingleFileSnapshotExtension):
+    """One text a snapshot, under a root of its own, with its pictures beside it.
+
+    At the top level of its module and without arguments: syrupy rebuilds it by name on the controller of xdist.
+    """
+
+    _write_mode = WriteMode.TEXT
+    file_extension = SUFFIX
+    snapshot_dirname = SNAPSHOT_DIRNAME
+    pictures = ("svg", "png")
+
+    @classmethod
+    def dirname(cls, *, test_location: PyTestLocation) -> str:
+        """An own root: syrupy's other extensions delete what they do not know under theirs."""
+        module = Path(test_location.filepath)
+        return str(module.parent / SNAPSHOT_DIRNAME / module.stem)
+
+    @classmethod
+    def get_snapshot_name(cls, *, test_location: PyTestLocation, index: int | str = 0) -> str:
+        """The name of a snapshot, which is the stem of its file."""
+        return stem_of_test(test_location.item) + call_suffix(index)
+
+    @classmethod
+    def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
+        """Whether a file may be a snapshot of this test."""
+        path = Path(snapshot_location)
+        folder = Path(cls.dirname(test_location=test_location))
+        return path.parent == folder and stem_of_test(test_location.item) in owning_names(path.stem)
+
+    def serialize(self, data: Any, **_: Any) -> str:
+        """A text as it is stored: with LF alone, as files are read back."""
+        return _unix(str(data))
+
+    def read_snapshot_data_from_location(
+        self, *, snapshot_location: str, snapshot_name: str, session_id: str
+    ) -> str | None:
+        """The stored text, None where there is none; what is not UTF-8 reads as damage, not as an error."""
+        try:
+            return _unix(Path(snapshot_location).read_bytes().decode("utf-8", "replace"))
+        except FileNotFoundError:
+            return None
+
+    @classmethod
+    def write_snapshot_collection(cls, *, snapshot_collection: SnapshotCollection, **_: Any) -> None:
+        """Write one text, whole or not at all."""
+        write_atomic(Path(snapshot_collection.location), str(next(iter(snapshot_collection)).data).encode())
+
+    def delete_snapshots(self, *, snapshot_location: str, snapshot_names: set[str]) -> None:
+        """Delete a text and its pictures."""
+        for suffix in (SUFFIX, *self.pictures):
+            Path(snapshot_location).with_name(f"{Path(snapshot_location).stem}.{suffix}").unlink(missing_ok=True)
+
+    def discover_snapshots(
+        self, *, test_location: PyTestLocation, ignore_extensions: list[str] | None = None
+    ) -> SnapshotCollections:
+        """The stored snapshots; at the end of the run only those that it may call unused."""
+        found = super().discover_snapshots(test_location=test_location, ignore_extensions=ignore_extensions)
+        record = _record(test_location.item)
+        if record is not None and not record.finishing:
+            return found  # at registration syrupy learns here who deletes what
+        kept = SnapshotCollections()
+        for collection in found:
+            if record is not None and record.may_judge(Path(collection.location)):
+                kept.add(collection)
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the snapshot of one call lies: its file, its name, and the index or the given name of the call."""
+
+    path: Path
+    name: str
+    index: int | str
+
+
+class Storage:
+    """The snapshots of one test. One syrupy assertion counts its calls, so there is one Storage a test.
+
+    Raises:
+        SnapshotError: the fixture ``snapshot`` is not syrupy's, or the item is a doctest.
+    """
+
+    def __init__(self, snapshot: Any, record: RunRecord) -> None:
+        if not isinstance(snapshot, SnapshotAssertion):
+            raise SnapshotError(
+                f"the fixture 'snapshot' is {type(snapshot).__name__}, not syrupy's, on which nnviz_snapshot builds: "
+                "pytest-snapshot cannot be loaded beside it (-p no:snapshot), and an override must return syrupy's"
+            )
+        self._location = snapshot.test_location
+        if self._location.is_doctest:
+            raise SnapshotError(f"nnviz_snapshot: doctests are not supported ({self._location.nodeid}); use a test")
+        self._assertion = snapshot.with_defaults(extension_class=NNVizExtension)
+        self._record = record
+
+    @property
+    def updates(self) -> str:
+        """What this run may write: ``all``, ``new`` or ``nothing``."""
+        if self._assertion.update_snapshots:
+            return "all"
+        return "new" if self._assertion.update_new_snapshots_only else "nothing"
+
+    def place(self, name: str | None) -> Place:
+        """The place of the next call.
+
+        Raises:
+            SnapshotError: another test's files differ from it in upper and lower case alone.
+        """
+        rivals = self._record.rivals(self._location.item)
+        if rivals:
+            raise SnapshotError(
+                f"{self._location.nodeid} and {rivals[0]} differ in upper and lower case alone, so that they share "
+                "a snapshot file where the file system does not tell; rename one, or give it another id"
+            )
+        index = name or self._assertion.num_executions
+        where = NNVizExtension.get_location(test_location=self._location, index=index)
+        return Place(Path(where), Path(where).stem, index)
+
+    def read(self, place: Place) -> str | None:
+        """The stored text, or None.
+
+        Raises:
+            SnapshotError: it cannot be read.
+        """
+        try:
+            return NNVizExtension().read_snapshot_data_from_location(
+                snapshot_location=str(place.path), snapshot_name=place.name, session_id=""
+            )
+        except OSError as error:
+            raise SnapshotError(f"cannot read the snapshot {place.path}: {error}") from error
+
+    def keep(self, place: Place, text: str) -> None:
+        """Compare, count and, where this run updates, write: all by syrupy.
+
+        Raises:
+            SnapshotError: another call has the same file, or it cannot be written.
+        """
+        owner = f"call {self._assertion.num_executions + 1} of {self._location.nodeid}"
+        other = self._record.claim(place.path, owner)
+        if other is not None:
+            raise SnapshotError(f"{owner} and {other} share the snapshot {place.path}; give each its own name=")
+        result = self._compare(place, text)
+        if result.exception is not None:  # syrupy keeps it to itself
+            raise SnapshotError(f"cannot store the snapshot {place.path}: {result.exception}") from result.exception
+
+    def _compare(self, place: Place, text: str) -> AssertionResult:
+        assertion = self._assertion(name=place.index) if isinstance(place.index, str) else self._assertion
+        with warnings.catch_warnings():
+            # syrupy doubts names that it did not make, which under -W error keeps it from writing.
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"syrupy\.")
+            _ = assertion == text
+        return self._assertion.executions[self._assertion.num_executions - 1]
+
+
+@cache
+def untested_version() -> str | None:
+    """What to say when syrupy is not a version that this was tested with, else None."""
+    found = version("syrupy")
+    numbers = tuple(int(part) for part in found.split(".")[:3] if part.isdecimal())
+    if _TESTED[0] <= numbers < _TESTED[1]:
+        return None
+    return f"pytest-nnviz is tested with syrupy >=7.0.1,<8; this is {found}: commit before you update snapshots."
+
+
+def _record(item: Any) -> RunRecord | None:
+    config = getattr(item, "config", None)
+    run = config.pluginmanager.get_plugin(RUN_PLUGIN) if config is not None else None
+    return None if run is None else run.record
+
+
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,201 @@
+"""What the fixture ``nnviz_snapshot`` hands to a test."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from pytest_nnviz.artifacts import Artifacts, ArtifactsFolder
+from pytest_nnviz.checker import Status, Verdict, Where, check, gist, message, words_of
+from pytest_nnviz.companions import draw_companions, picture_bytes, remove_other_companions, stale_companions
+from pytest_nnviz.errors import ArchitectureDrift, ArtifactsError, SnapshotError, TraceError
+from pytest_nnviz.extension import Place, Storage
+from pytest_nnviz.options import Options
+from pytest_nnviz.recap import Note
+
+if TYPE_CHECKING:
+    from pytest_nnviz.architecture import Architecture
+    from pytest_nnviz.diff import Drift
+
+__all__ = ["NNVizSnapshot", "RunningTest"]
+
+_NO_MODEL = object()
+_RECAP_WORDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTest:
+    """What all calls of one test share.
+
+    Attributes:
+        item: the pytest item.
+        storage: its snapshots.
+        artifacts: where failures leave their files.
+        note: takes what is to be said at the end of the run.
+    """
+
+    item: Any
+    storage: Storage
+    artifacts: Artifacts
+    note: Callable[[Note], None]
+
+    @property
+    def command(self) -> str:
+        """The command that updates this test's snapshots, as typed where pytest was started."""
+        return f"pytest --snapshot-update {shlex.quote(self.nodeid)}"
+
+    @property
+    def nodeid(self) -> str:
+        """The node id, relative to where pytest was started."""
+        # Not the item's own: xdist adds the names of its groups to that.
+        path, colons, rest = f"{self.item.parent.nodeid}::{self.item.name}".partition("::")
+        return f"{self.shown(self.item.config.rootpath / path).replace(os.sep, '/')}{colons}{rest}"
+
+    def shown(self, path: Path) -> str:
+        """A path as short as it can be from where pytest was started."""
+        start = self.item.config.invocation_params.dir
+        return str(path.relative_to(start)) if path.is_relative_to(start) else str(path)
+
+    def folder(self, place: Place) -> ArtifactsFolder:
+        """Where a failure of this call leaves its files."""
+        return self.artifacts.folder(PurePosixPath(self.item.nodeid.partition("::")[0]), place.name)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NNVizSnapshot:
+    """Compare a model with its snapshot: call it as you would call the model.
+
+    Immutable; `using` gives one with other options, for the same test.
+    """
+
+    _test: RunningTest
+    _options: Options
+
+    def __repr__(self) -> str:
+        return f"<nnviz_snapshot of {self._test.item.nodeid}>"
+
+    def using(self, **options: Any) -> NNVizSnapshot:
+        """The same fixture with other options, see `pytest_nnviz.Options`.
+
+        Raises:
+            OptionError: an unknown option, or a value that it does not take; the message lists the choices.
+        """
+        __tracebackhide__ = True
+        return replace(self, _options=self._options.using(**options))
+
+    def __call__(self, model: Any = _NO_MODEL, /, *args: Any, **kwargs: Any) -> Architecture:
+        """Trace ``model(*args, **kwargs)`` and compare it with the stored snapshot; ``--snapshot-update`` stores it.
+
+        Returns:
+            What was traced, so that a test can go on: ``assert arch.total_parameters < 5_000_000``.
+
+        Raises:
+            ArchitectureDrift: it is not what the snapshot says, or there is no snapshot yet.
+            SnapshotError: the snapshot is damaged or cannot be read or written, or two calls share one file.
+            TraceError: the model cannot be traced.
+            Exception: whatever the model's forward raises.
+        """
+        __tracebackhide__ = True
+        if model is _NO_MODEL:
+            raise TraceError("nnviz_snapshot() needs a model: call it as you would call it, nnviz_snapshot(model, x)")
+        storage = self._test.storage
+        place = storage.place(self._options.name)
+        verdict = check(self._options, model, args, kwargs, stored=storage.read(place), updates=storage.updates)
+        storage.keep(place, verdict.kept)
+        if verdict.failed:
+            self._fail(place, verdict)
+        self._passed(place, verdict)
+        return verdict.architecture
+
+    def _fail(self, place: Place, verdict: Verdict) -> None:
+        __tracebackhide__ = True
+        where = Where(place.name, self._test.shown(place.path), self._test.command)
+        text = message(verdict, where, self._options.gate)
+        if verdict.status is Status.DRIFTED:
+            text = message(verdict, replace(where, artifacts=self._leave(place, verdict, text)), self._options.gate)
+        else:
+            self._test.folder(place).clear()
+        self._test.item.user_properties.append(("nnviz", text.partition("\n")[0]))
+        raise SnapshotError(text) if verdict.status is Status.DAMAGED else ArchitectureDrift(text)
+
+    def _passed(self, place: Place, verdict: Verdict) -> None:
+        __tracebackhide__ = True
+        self._test.folder(place).clear()
+        self._tell(place, verdict)
+        self._illustrate(place, verdict)
+
+    def _tell(self, place: Place, verdict: Verdict) -> None:
+        """Say what was recorded or accepted, and what differs without being gated."""
+        if verdict.status is Status.PASSED and verdict.drift is None:
+            return
+        if verdict.status is Status.RECORDED:
+            lines = [gist(verdict.architecture)]
+        else:
+            lines = words_of(verdict, place.name, self._options.gate, _RECAP_WORDS)
+        kind = "not gated" if verdict.status is Status.PASSED else verdict.status.value
+        self._test.item.add_report_section("call", "nnviz", "\n".join([kind, *lines]))
+        self._note(kind, place.path, lines)
+
+    def _illustrate(self, place: Place, verdict: Verdict) -> None:
+        """Draw what is missing or stale where this run may write, else say that it is."""
+        __tracebackhide__ = True
+        images, updates = self._options.images, self._test.storage.updates
+        stale = stale_companions(place.path, verdict.kept, images)
+        if updates == "all" or verdict.status is Status.RECORDED:
+            self._draw(stale, place, verdict)
+            remove_other_companions(place.path, images)
+        elif stale and self._options.images_check == "digest":
+            shown = ", ".join(self._test.shown(path) for path in stale)
+            raise SnapshotError(
+                f"picture missing or older than its text: {shown}\nto redraw: {self._test.command}\n"
+                "(images_check='digest' makes this fail)"
+            )
+        for path in stale if updates == "nothing" else ():
+            self._note("picture", path, [])
+
+    def _draw(self, stale: list[Path], place: Place, verdict: Verdict) -> None:
+        try:
+            draw_companions(stale, verdict.architecture, verdict.kept, self._options.picture_depth)
+        except Exception as error:  # the text is stored, and it decides: no picture may fail a test
+            self._note("undrawn", place.path, [_said(error)])
+
+    def _leave(self, place: Place, verdict: Verdict, text: str) -> str:
+        """Write the files of a drift; where they are, or why they are not there."""
+        folder = self._test.folder(place)
+        try:
+            folder.open()
+            folder.write("expected.nnviz", _bytes(verdict.stored or ""))
+            folder.write("actual.nnviz", _bytes(verdict.text))
+            folder.write("words.txt", _bytes(text + "\n"))
+            self._leave_pictures(folder, place, verdict.drift)
+        except ArtifactsError as error:
+            return f"not written: {error}"
+        return self._test.shown(folder.path)
+
+    def _leave_pictures(self, folder: ArtifactsFolder, place: Place, drift: Drift | None) -> None:
+        if drift is None:
+            return
+        depth = self._options.picture_depth
+        try:
+            for which, thing in (("diff", drift), ("expected", drift.old), ("actual", drift.new)):
+                for suffix in ("svg", "png"):
+                    folder.write(f"{which}.{suffix}", picture_bytes(thing, suffix, depth))
+        except ArtifactsError:
+            raise
+        except Exception as error:  # the verdict must not be lost to a picture
+            self._note("undrawn", place.path, [_said(error)])
+
+    def _note(self, kind: str, path: Path, lines: list[str]) -> None:
+        self._test.note(Note(kind, self._test.shown(path), self._test.nodeid, tuple(lines)))
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")

@@ -1,0 +1,98 @@
+"""Which stored snapshots a run may call unused: those whose tests it collected, ran and saw pass."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from pytest_nnviz.naming import owning_names, stem_of_test
+
+__all__ = ["RunRecord"]
+
+
+class RunRecord:
+    """What this process collected and ran.
+
+    syrupy deletes what a run did not use. A run uses nothing of a test that was deselected, skipped, not reached,
+    broken at import or that crashed, so that each of these would cost its baseline.
+
+    Attributes:
+        finishing: True once the tests are over; before, nothing can be judged.
+        partial: True when pytest hides tests from collection (``--lf``), so that nothing can be judged at all.
+    """
+
+    def __init__(self, *, partial: bool) -> None:
+        self.finishing = False
+        self.partial = partial
+        self._passed: set[str] = set()
+        self._not_passed: set[str] = set()
+        self._modules: set[str] = set()
+        self._broken: set[str] = set()
+        self._unopened: defaultdict[str, set[str]] = defaultdict(set)
+        self._items: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        self._stems: dict[str, dict[str, list[Any]]] = {}
+        self._claims: dict[str, str] = {}
+
+    def collected(self, module: Path, nodeid: str, items: list[Any], classes: list[str]) -> None:
+        """Note that ``nodeid`` (a module, or a class in it) was opened and holds these items and these classes."""
+        key = _key(module)
+        if "::" not in nodeid:
+            self._modules.add(key)
+        self._unopened[key].discard(nodeid)
+        self._unopened[key].update(classes)
+        self._items[key].update((item.nodeid, item) for item in items)
+        self._stems.pop(key, None)
+
+    def broken(self, module: Path) -> None:
+        """Note that a module, or a class in it, could not be collected or was skipped as a whole."""
+        self._broken.add(_key(module))
+
+    def reported(self, nodeid: str, phase: str, outcome: str) -> None:
+        """Note the outcome of a phase of a test; one that is not a pass stays."""
+        if outcome != "passed":
+            self._not_passed.add(nodeid)
+        elif phase == "call":
+            self._passed.add(nodeid)
+
+    def may_judge(self, location: Path) -> bool:
+        """Whether a snapshot that nothing used may be called unused."""
+        folder = location.parent
+        module = folder.parent.parent / f"{folder.name}.py"
+        if not self.finishing or self.partial:
+            return False
+        if module.exists() and not self._complete(_key(module)):
+            return False
+        stems = self._stems_of(_key(module))
+        owners = [item for name in owning_names(location.stem) for item in stems.get(name.casefold(), ())]
+        return all(item.nodeid in self._passed and item.nodeid not in self._not_passed for item in owners)
+
+    def rivals(self, item: Any) -> list[str]:
+        """Other tests with this fixture whose files differ from this one's in upper and lower case alone."""
+        same = self._stems_of(_key(item.path)).get(stem_of_test(item).casefold(), [])
+        return [other.nodeid for other in same if other.nodeid != item.nodeid and "nnviz_snapshot" in _fixtures(other)]
+
+    def claim(self, path: Path, owner: str) -> str | None:
+        """Reserve a file for a call; the other call that has it already, or None."""
+        holder = self._claims.setdefault(str(path).casefold(), owner)
+        return None if holder == owner else holder
+
+    def _complete(self, key: str) -> bool:
+        return key in self._modules and key not in self._broken and not self._unopened[key]
+
+    def _stems_of(self, key: str) -> dict[str, list[Any]]:
+        if key not in self._stems:
+            stems: dict[str, list[Any]] = {}
+            for item in self._items[key].values():
+                stems.setdefault(stem_of_test(item).casefold(), []).append(item)
+            self._stems[key] = stems
+        return self._stems[key]
+
+
+def _fixtures(item: Any) -> tuple[str, ...]:
+    return tuple(getattr(item, "fixturenames", ()))
+
+
+def _key(module: Path) -> str:
+    """The same module by whichever link it was reached."""
+    return str(module.parent.resolve() / module.name)

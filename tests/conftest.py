@@ -1,0 +1,86 @@
+"""Inner pytest runs in subprocesses, with a stand-in for the tracer: quick, and with nothing but the plugins named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+STUB = Path(__file__).with_name("stub_tracer.py")
+_PLUGINS = ("syrupy", "pytest_nnviz.plugin", "xdist")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an inner run returned and printed."""
+
+    ret: int
+    out: str
+
+    def line(self, start: str) -> str:
+        """The first line that starts so, without indent and pytest's mark of an error."""
+        lines = [line.removeprefix("E  ").strip() for line in self.out.splitlines()]
+        found = [line for line in lines if line.startswith(start)]
+        assert found, f"no line starts with {start!r} in:\n{self.out}"
+        return found[0]
+
+
+class Project:
+    """A project on disk and its pytest runs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, name: str, source: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(source), encoding="utf-8")
+        return path
+
+    def stub(self) -> Project:
+        """Put the stand-ins in place of tracing and drawing."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        shutil.copy(STUB, self.root)
+        self.write("conftest.py", "import stub_tracer\nstub_tracer.install()\n")
+        return self
+
+    def pytest(self, *args: str, plugins: tuple[str, ...] = _PLUGINS, **env: str) -> Run:
+        options = [argument for plugin in plugins for argument in ("-p", plugin)]
+        return self.python("-m", "pytest", *options, *args, **env)
+
+    def python(self, *args: str, **env: str) -> Run:
+        dropped = ("PYTEST", "NNVIZ", "COV", "PYTHONDONTWRITEBYTECODE")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
+        own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPYCACHEPREFIX": str(self.root.parent.parent / "bytecode")}
+        done = subprocess.run(
+            [sys.executable, *args],
+            cwd=self.root,
+            env={**kept, **own, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="backslashreplace",
+            timeout=120,
+        )
+        return Run(done.returncode, done.stdout)
+
+    def files(self, *roots: str) -> dict[str, bytes]:
+        """Every file below folders of these names (``__nnviz__`` unless told), by its path."""
+        wanted = set(roots or ("__nnviz__",))
+        found = [path for path in self.root.rglob("*") if path.is_file() and wanted & set(path.parts)]
+        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in sorted(found)}
+
+    def copy(self, target: Path) -> Project:
+        shutil.copytree(self.root, target, symlinks=True)
+        return Project(target)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project").stub()

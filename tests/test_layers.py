@@ -1,0 +1,121 @@
+"""Imports point one way: who may import whom, exhaustively; lazy and type-only imports count."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pytest_nnviz
+
+PACKAGE = Path(pytest_nnviz.__file__).parent
+NAME = "pytest_nnviz"
+
+# A room (a module or a package) and the rooms that it may import; "" is the package itself (its version).
+DATA = {"architecture", "errors"}
+ROOMS: dict[str, set[str]] = {
+    "architecture": set(),
+    "errors": set(),
+    "atomic": set(),
+    "naming": set(),
+    "recap": set(),
+    "textformat": {*DATA},
+    "unused": {"naming"},
+    "diff": {"architecture", "textformat"},
+    "wording": {"architecture", "diff", "textformat"},
+    "render": {*DATA, "diff", "textformat"},
+    "options": {*DATA, "tracing"},  # Options.trace, on the call
+    "tracing": {"", *DATA, "options", "textformat"},
+    "companions": {"architecture", "atomic", "diff", "render", "textformat"},
+    "artifacts": {"errors", "atomic", "naming"},
+    "failures": {"errors"},
+    "checker": {*DATA, "diff", "options", "textformat", "tracing", "wording"},
+    "extension": {"errors", "atomic", "naming", "unused"},
+    "snapshot": {*DATA, "artifacts", "checker", "companions", "diff", "extension", "options", "recap"},
+    "plugin": {"", "errors", "artifacts", "extension", "failures", "naming", "options", "recap", "snapshot", "unused"},
+    "": {*DATA, "diff", "options", "render", "textformat", "tracing"},  # the public names, on first use
+}
+# Libraries that only some rooms may import; everything else outside of the standard library is refused everywhere.
+LIBRARIES: dict[str, set[str]] = {
+    "pytest": {"plugin"},
+    "syrupy": {"extension"},
+    "torch": {"tracing"},
+    "graphviz": {"render"},
+    "graphviz_pure": {"render"},
+    "pygraphviz": {"render"},
+    "PIL": {"render"},
+}
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "" if first == "__init__" else first
+
+
+def imported(source: str) -> Iterator[str]:
+    """Dotted names of what a source imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where they lead"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_room(name: str) -> bool:
+    return (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()
+
+
+def refused(room: str, source: str) -> Iterator[str]:
+    """What a source in a room imports that it may not."""
+    import sys
+
+    for name in imported(source):
+        top, _, rest = name.partition(".")
+        if top == NAME:
+            target = rest.partition(".")[0]
+            target = target if is_room(target) else ""
+            if target not in {room, *ROOMS[room]}:
+                yield name
+        elif top not in sys.stdlib_module_names and room not in LIBRARIES.get(top, ()):
+            yield name
+
+
+SOURCES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def test_every_room_is_in_the_table() -> None:
+    assert {room_of(path) for path in SOURCES.values()} == set(ROOMS)
+
+
+@pytest.mark.parametrize("name", list(SOURCES))
+def test_a_module_imports_what_its_room_may(name: str) -> None:
+    path = SOURCES[name]
+    assert list(refused(room_of(path), path.read_text(encoding="utf-8"))) == []
+
+
+def test_the_table_has_no_circle_but_the_options_own() -> None:
+    """`Options.trace` reaches for the tracer, which takes Options: the one circle, and a lazy one."""
+    left = {room: rooms - {"", room} for room, rooms in ROOMS.items() if room}
+    left["options"] = left["options"] - {"tracing"}
+    while left:
+        free = {room for room, rooms in left.items() if not rooms & set(left)}
+        assert free, f"circle among {sorted(left)}"
+        left = {room: rooms for room, rooms in left.items() if room not in free}
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("diff", "import torch"),
+        ("checker", "def f():\n    from syrupy.assertion import SnapshotAssertion"),
+        ("architecture", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pytest_nnviz.errors import X"),
+        ("textformat", "from pytest_nnviz import render"),
+        ("render", "import pytest_nnviz.plugin"),
+        ("wording", "import yaml"),
+    ],
+)
+def test_the_check_notices(room: str, source: str) -> None:
+    assert len(list(refused(room, source))) == 1
