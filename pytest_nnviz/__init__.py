@@ -1,4 +1,7 @@
-"""Architecture regression testing for PyTorch models: trace, pin, compare and draw what a model is."""
+"""Architecture regression testing for PyTorch models: trace, pin, compare and draw what a model is.
+
+PYTEST_DONT_REWRITE
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
-    from pytest_nnviz.diff import Drift, diff
+    from pytest_nnviz.drift import Drift, diff
     from pytest_nnviz.errors import ArchitectureDrift, NNVizError
     from pytest_nnviz.options import Options
-    from pytest_nnviz.render import render
+    from pytest_nnviz.pictures import render
     from pytest_nnviz.textformat import dumps, loads
     from pytest_nnviz.tracing import trace
 
@@ -31,13 +34,13 @@ __version__ = "0.1.0"
 _HOME = {
     "Architecture": "architecture",
     "ArchitectureDrift": "errors",
-    "Drift": "diff",
+    "Drift": "drift",
     "NNVizError": "errors",
     "Options": "options",
-    "diff": "diff",
+    "diff": "drift",
     "dumps": "textformat",
     "loads": "textformat",
-    "render": "render",
+    "render": "pictures",
     "trace": "tracing",
 }
 

@@ -10,7 +10,7 @@ from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.errors import TextError
 
 if TYPE_CHECKING:
-    from pytest_nnviz.diff import Drift
+    from pytest_nnviz.drift import Drift
     from pytest_nnviz.options import Options
 
 __all__ = ["Status", "Verdict", "Where", "check", "gist", "message", "words_of"]
@@ -144,7 +144,7 @@ def _judge(options: Options, architecture: Architecture, text: str, stored: str 
         return Verdict(Status.RECORDED if writes else Status.MISSING, architecture, text)
     if _same(text, stored):
         return Verdict(Status.PASSED, architecture, text, stored)
-    from pytest_nnviz.diff import diff
+    from pytest_nnviz.drift import diff
     from pytest_nnviz.textformat import loads
 
     try:

@@ -12,7 +12,7 @@ from pytest_nnviz.textformat import without_comments
 
 if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
-    from pytest_nnviz.diff import Drift
+    from pytest_nnviz.drift import Drift
 
 __all__ = ["digest_of", "draw_companions", "picture_bytes", "remove_other_companions", "stale_companions"]
 
@@ -54,7 +54,7 @@ def picture_bytes(thing: Architecture | Drift, suffix: str, depth: int | None, d
     Raises:
         DrawingError: no engine could draw.
     """
-    from pytest_nnviz.render import render
+    from pytest_nnviz.pictures import render
 
     picture = render(thing, suffix, depth=depth, digest=digest)
     return picture if isinstance(picture, bytes) else picture.encode()
@@ -69,7 +69,7 @@ def _all(snapshot: Path, suffixes: Iterable[str]) -> list[Path]:
 
 
 def _digest_in(path: Path) -> str | None:
-    from pytest_nnviz.render.digest import read_digest
+    from pytest_nnviz.pictures.digest import read_digest
 
     try:
         return read_digest(path)

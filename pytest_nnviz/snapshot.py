@@ -19,7 +19,7 @@ from pytest_nnviz.recap import Note
 
 if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
-    from pytest_nnviz.diff import Drift
+    from pytest_nnviz.drift import Drift
 
 __all__ = ["NNVizSnapshot", "RunningTest"]
 

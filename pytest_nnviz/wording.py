@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pytest_nnviz.architecture import Body, Call, Module, walk_modules
-from pytest_nnviz.diff.drift import CONSEQUENCES, Change, Drift, Way
-from pytest_nnviz.diff.grouping import Group, coarse, group
-from pytest_nnviz.diff.places import short_places
+from pytest_nnviz.drift.data import CONSEQUENCES, Change, Drift, Way
+from pytest_nnviz.drift.grouping import Group, coarse, group
+from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.textformat.write import format_arguments, format_call
 
 __all__ = ["headline", "words"]

@@ -74,7 +74,7 @@ def open_session(options: Any, net: Net, args: tuple[Any, ...], kwargs: dict[str
 
 
 def render(thing: Any, suffix: str, *, depth: int | None = None, digest: str | None = None) -> str | bytes:
-    from pytest_nnviz.render.digest import embed_in_png, embed_in_svg
+    from pytest_nnviz.pictures.digest import embed_in_png, embed_in_svg
 
     if "NNVIZ_STUB_DRAWN" in os.environ:
         with Path(os.environ["NNVIZ_STUB_DRAWN"]).open("a") as log:
@@ -88,10 +88,10 @@ def render(thing: Any, suffix: str, *, depth: int | None = None, digest: str | N
 
 def install() -> None:
     """Put the stand-ins where the package will look for the tracer and the drawing."""
-    import pytest_nnviz.render
+    import pytest_nnviz.pictures
 
     tracing = ModuleType("pytest_nnviz.tracing")
     tracing.open_session = open_session  # type: ignore[attr-defined]
     sys.modules["pytest_nnviz.tracing"] = tracing
     if "NNVIZ_REAL_DRAWING" not in os.environ:
-        pytest_nnviz.render.render = render
+        pytest_nnviz.pictures.render = render

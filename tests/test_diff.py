@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from made_up import ARCHITECTURES, BODIES, call, config, linear, model, norm, result, run, spec, x
 
 from pytest_nnviz.architecture import Architecture, Argument, Body, Buffer, Const, Module, Parameter, Tree
-from pytest_nnviz.diff import Change, align_calls, diff, group
-from pytest_nnviz.diff.places import short_places
-from pytest_nnviz.diff.sequence import common
+from pytest_nnviz.drift import Change, align_calls, diff, group
+from pytest_nnviz.drift.places import short_places
+from pytest_nnviz.drift.sequence import common
 
 GATES = {"structure", "shapes", "parameters", "topology"}
 KINDS = {"added", "removed", "changed", "renamed", "moved", "reordered"}

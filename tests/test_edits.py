@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import architectures
+import models
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations
 
-import architectures
-import models
 from pytest_nnviz import Options, diff, dumps, trace
 from pytest_nnviz.options import GATES
 from pytest_nnviz.textformat import without_comments
@@ -93,7 +93,10 @@ MODULE_EDITS = {
     "identity": (lambda m: _edit(bn2=nn.Identity())(m.blocks[2]), ["blocks.2.bn2", "BatchNorm2d", "Identity"]),
     "width": (lambda m: _edit(stem=nn.Conv2d(3, 8, 3, padding=1).double())(m) or m.double(), ["f32", "f64"]),
     "order of modules": (_swap_blocks, ["blocks.0", "eps"]),
-    "weight norm": (lambda m: parametrizations.weight_norm(m.head), ["head", "Parametrized", "keys changed, load hook"]),
+    "weight norm": (
+        lambda m: parametrizations.weight_norm(m.head),
+        ["head", "Parametrized", "keys changed, load hook"],
+    ),
     "number of blocks": (lambda m: m.blocks.append(models.Block(8)), ["blocks.3", "Block"]),
 }
 
@@ -133,7 +136,11 @@ FORWARD_EDITS = {
         lambda m, x: torch.cat(_parts(m, x)[::-1], 1),
         ["cat", "(%linear, %inner)", "(%inner, %linear)"],
     ),
-    "softmax dim": (lambda m, x: m.linear(x).softmax(1), lambda m, x: m.linear(x).softmax(0), ["softmax dim=1 -> dim=0"]),
+    "softmax dim": (
+        lambda m, x: m.linear(x).softmax(1),
+        lambda m, x: m.linear(x).softmax(0),
+        ["softmax dim=1 -> dim=0"],
+    ),
     "is_causal": (
         lambda m, x: F.scaled_dot_product_attention(x, x, x),
         lambda m, x: F.scaled_dot_product_attention(x, x, x, is_causal=True),

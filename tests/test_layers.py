@@ -23,29 +23,29 @@ ROOMS: dict[str, set[str]] = {
     "recap": set(),
     "textformat": {*DATA},
     "unused": {"naming"},
-    "diff": {"architecture", "textformat"},
-    "wording": {"architecture", "diff", "textformat"},
-    "render": {*DATA, "diff", "textformat"},
+    "drift": {"architecture", "textformat"},
+    "wording": {"architecture", "drift", "textformat"},
+    "pictures": {*DATA, "drift", "textformat"},
     "options": {*DATA, "tracing"},  # Options.trace, on the call
     "tracing": {"", *DATA, "options", "textformat"},
-    "companions": {"architecture", "atomic", "diff", "render", "textformat"},
+    "companions": {"architecture", "atomic", "drift", "pictures", "textformat"},
     "artifacts": {"errors", "atomic", "naming"},
     "failures": {"errors"},
-    "checker": {*DATA, "diff", "options", "textformat", "tracing", "wording"},
+    "checker": {*DATA, "drift", "options", "textformat", "tracing", "wording"},
     "extension": {"errors", "atomic", "naming", "unused"},
-    "snapshot": {*DATA, "artifacts", "checker", "companions", "diff", "extension", "options", "recap"},
+    "snapshot": {*DATA, "artifacts", "checker", "companions", "drift", "extension", "options", "recap"},
     "plugin": {"", "errors", "artifacts", "extension", "failures", "naming", "options", "recap", "snapshot", "unused"},
-    "": {*DATA, "diff", "options", "render", "textformat", "tracing"},  # the public names, on first use
+    "": {*DATA, "drift", "options", "pictures", "textformat", "tracing"},  # the public names, on first use
 }
 # Libraries that only some rooms may import; everything else outside of the standard library is refused everywhere.
 LIBRARIES: dict[str, set[str]] = {
     "pytest": {"plugin"},
     "syrupy": {"extension"},
     "torch": {"tracing"},
-    "graphviz": {"render"},
-    "graphviz_pure": {"render"},
-    "pygraphviz": {"render"},
-    "PIL": {"render"},
+    "graphviz": {"pictures"},
+    "graphviz_pure": {"pictures"},
+    "pygraphviz": {"pictures"},
+    "PIL": {"pictures"},
 }
 
 
@@ -109,11 +109,11 @@ def test_the_table_has_no_circle_but_the_options_own() -> None:
 @pytest.mark.parametrize(
     ("room", "source"),
     [
-        ("diff", "import torch"),
+        ("drift", "import torch"),
         ("checker", "def f():\n    from syrupy.assertion import SnapshotAssertion"),
         ("architecture", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pytest_nnviz.errors import X"),
         ("textformat", "from pytest_nnviz import render"),
-        ("render", "import pytest_nnviz.plugin"),
+        ("pictures", "import pytest_nnviz.plugin"),
         ("wording", "import yaml"),
     ],
 )

@@ -44,8 +44,8 @@ def listing(tmp_path: Path) -> Project:
 
         def pytest_unconfigure(config):
             found = {{name.partition(".")[0] for name in sys.modules}} & {HEAVY!r}
-            rooms = {{name for name in sys.modules if name.startswith("pytest_nnviz.render.")}}
-            print("HEAVY", sorted(found), sorted(rooms - {{"pytest_nnviz.render.digest"}}))
+            rooms = {{name for name in sys.modules if name.startswith("pytest_nnviz.pictures.")}}
+            print("HEAVY", sorted(found), sorted(rooms - {{"pytest_nnviz.pictures.digest"}}))
         """,
     )
     project.write(

@@ -12,7 +12,7 @@ from conftest import Project
 
 from pytest_nnviz.artifacts import ARTIFACT_NAMES, Artifacts
 from pytest_nnviz.errors import ArtifactsError
-from pytest_nnviz.render.digest import read_digest
+from pytest_nnviz.pictures.digest import read_digest
 from pytest_nnviz.textformat import without_comments
 
 WORKERS = {"serial": (), "xdist": ("-n", "2")}

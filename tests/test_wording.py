@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from made_up import ARCHITECTURES, call, config, linear, model, norm, result, run, spec, x
 
 from pytest_nnviz.architecture import Argument, Body, Literal, Module, Parameter
-from pytest_nnviz.diff import diff
+from pytest_nnviz.drift import diff
 from pytest_nnviz.options import GATES
 from pytest_nnviz.wording import headline, words
 

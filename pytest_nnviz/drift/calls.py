@@ -1,0 +1,354 @@
+"""What changed in the graph: both forward passes walked in parallel, scope by scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_nnviz.architecture import Architecture, Argument, Call, TensorSpec, Tree, Value
+from pytest_nnviz.drift.alignment import align_calls
+from pytest_nnviz.drift.consequence import COSMETIC, FUNCTION, TRAINING, of_call, of_config, worst
+from pytest_nnviz.drift.data import Change, Row, Way
+from pytest_nnviz.drift.effects import ModuleEffects
+from pytest_nnviz.drift.identity import Identities
+from pytest_nnviz.drift.links import Links
+from pytest_nnviz.drift.matching import Match, join
+from pytest_nnviz.drift.modules import label_arguments
+from pytest_nnviz.drift.references import Graph, Source, refs
+from pytest_nnviz.drift.sequence import increasing
+from pytest_nnviz.textformat.write import format_arguments, format_call, format_value
+
+__all__ = ["CallChanges"]
+
+Difference = tuple[str, Argument | None, Argument | None]
+
+
+@dataclass(slots=True)
+class _Scope:
+    """Two paired bodies on the walk; ``start`` is the number of changes found before them."""
+
+    old: Way
+    new: Way
+    rows: Iterator[Row]
+    crossing: frozenset[int]
+    start: int
+
+
+class CallChanges:
+    """The changes of two graphs, given those of the modules; `changes` walks once and fills ``rows``."""
+
+    def __init__(
+        self, old: Architecture, new: Architecture, match: Match, ids: Identities, modules: Sequence[Change]
+    ) -> None:
+        assert old.forward is not None
+        assert new.forward is not None
+        self.old = Graph(old.forward)
+        self.new = Graph(new.forward)
+        self.links = Links(self.old, self.new, match, _renamed_tensors(modules), self._of_lone)
+        self.rows: dict[tuple[Way, Way], tuple[Row, ...]] = {}
+        self._inputs = (old.inputs, new.inputs)
+        self._modules = ModuleEffects(old, new, match, modules)
+        self._ids = ids
+        self._found: list[Change] = []
+        self._reshaped: dict[Way, str] = {}
+        self._tainted: dict[Way, dict[str, str]] = {}
+
+    def changes(self) -> list[Change]:
+        """All changes in the order of execution."""
+        self._compare_inputs()
+        stack = [self._enter((), ())]
+        while stack:
+            scope = stack[-1]
+            row = next(scope.rows, None)
+            if row is None:
+                self._leave(stack.pop())
+                continue
+            inside = self._row(scope, *row)
+            if inside is not None:
+                stack.append(inside)
+        return self._found
+
+    def _add(
+        self,
+        gate: str,
+        kind: str,
+        place: str,
+        what: str,
+        texts: tuple[str | None, str | None],
+        consequence: str,
+        ways: tuple[Way | None, Way | None] = (None, None),
+        *,
+        ripple: bool = False,
+    ) -> None:
+        self._found.append(Change(gate, kind, place, what, *texts, consequence, *ways, ripple))
+
+    def _compare_inputs(self) -> None:
+        old, new = (label_arguments(side) for side in self._inputs)
+        renamed = _renamed_arguments(old, new, lambda a, b: a.value == b.value)
+        self.links.rename_inputs((), renamed)
+        for before, after in renamed.items():
+            self._add("topology", "renamed", "", "input", (before, after), FUNCTION)
+        for name in {**old, **new}:
+            if name not in renamed and name not in renamed.values():
+                self._compare_input(name, old.get(name), new.get(name))
+        order = [renamed.get(name, name) for name in old if renamed.get(name, name) in new]
+        by_new = [name for name in new if name in order]
+        if order != by_new:
+            self._add("topology", "reordered", "", "inputs", (", ".join(order), ", ".join(by_new)), FUNCTION)
+
+    def _compare_input(self, name: str, old: Argument | None, new: Argument | None) -> None:
+        before, after = (None if a is None else format_value(a.value) for a in (old, new))
+        if old is None or new is None:
+            kind = "added" if old is None else "removed"
+            self._add("topology", kind, "", f"input {name}", (before, after), FUNCTION)
+        elif old.value != new.value:
+            gate = "shapes" if _same_form(old.value, new.value) else "topology"
+            self._add(gate, "changed", "", f"input {name}", (before, after), COSMETIC)
+            self._tainted.setdefault((), {})[name] = COSMETIC
+
+    def _enter(self, old: Way, new: Way) -> _Scope:
+        rows = tuple(align_calls(self.links.respelled(old, new), self.new.body(new)))
+        self.rows[old, new] = rows
+        self.links.enter(old, new, rows)
+        pairs = [(i, j) for i, j in rows if i is not None and j is not None]
+        stays = set(increasing([i for i, _ in pairs]))
+        crossing = frozenset(j for at, (_, j) in enumerate(pairs) if at not in stays)
+        return _Scope(old, new, iter(rows), crossing, len(self._found))
+
+    def _leave(self, scope: _Scope) -> None:
+        self._compare_returns(scope)
+        if scope.new:
+            self._compare_result(scope.old, scope.new, scope.start)
+
+    def _compare_returns(self, scope: _Scope) -> None:
+        bodies = (self.old.body(scope.old), self.new.body(scope.new))
+        ways = ((*scope.old, len(bodies[0].calls)), (*scope.new, len(bodies[1].calls)))
+        old, new = ((body.returns, way) for body, way in zip(bodies, ways, strict=True))
+        if not self.links.same(old, new):
+            bypass = self.links.bypass(old, new)
+            self._add(
+                "topology",
+                "changed",
+                self.new.place(scope.new),
+                "return",
+                (format_value(old[0]), format_value(new[0])),
+                bypass or FUNCTION,
+                ripple=bypass is not None,
+            )
+
+    def _row(self, scope: _Scope, i: int | None, j: int | None) -> _Scope | None:
+        if j is None:
+            assert i is not None
+            self._lone("removed", self.old, (*scope.old, i))
+            return None
+        if i is None:
+            self._lone("added", self.new, (*scope.new, j))
+            return None
+        old, new = (*scope.old, i), (*scope.new, j)
+        start = len(self._found)
+        if j in scope.crossing:
+            self._reordered(old, new)
+        self._compare_call(old, new)
+        if self._has_inside(old, new):
+            inside = self._enter(old, new)
+            inside.start = start
+            return inside
+        self._compare_result(old, new, start)
+        return None
+
+    def _lone(self, kind: str, graph: Graph, way: Way) -> None:
+        call = graph.call(way)
+        side = 0 if kind == "removed" else 1
+        text = format_call(call)
+        sides: tuple[str | None, str | None] = (None, text) if side else (text, None)
+        target = graph.target(way)
+        ripple = target is not None and self._modules.lone(target, side)
+        ways = (None, way) if side else (way, None)
+        self._add("topology", kind, graph.place(way[:-1]), text, sides, self._of_lone(side, way), ways, ripple=ripple)
+
+    def _of_lone(self, side: int, way: Way) -> str:
+        """The consequence of a call that came or went."""
+        graph = (self.old, self.new)[side]
+        target = graph.target(way)
+        return of_call(graph.call(way), None if target is None else self._modules.module(target, side))
+
+    def _reordered(self, old: Way, new: Way) -> None:
+        call = self.new.call(new)
+        texts = (_position(self.old, old), _position(self.new, new))
+        if call.target.endswith("_"):
+            consequence = FUNCTION
+        else:
+            consequence = TRAINING if of_call(call, None) == TRAINING else COSMETIC
+        place = self.new.place(new[:-1])
+        self._add("topology", "reordered", place, _callee(call), texts, consequence, (old, new))
+
+    def _compare_call(self, old: Way, new: Way) -> None:
+        """Target, arguments and configuration of two paired calls."""
+        a, b = self.old.call(old), self.new.call(new)
+        differences = self._differences(old, new)
+        if a.kind != b.kind or (a.target != b.target and a.kind != "module") or a.config != b.config:
+            self._other_call(a, b, old, new)
+        elif differences:
+            bypasses = [self._bypass(difference, old, new) for difference in differences]
+            real = [d for d, bypass in zip(differences, bypasses, strict=True) if bypass is None]
+            consequence = worst([c for c in bypasses if c is not None])
+            if real:
+                consequence = worst([self._of_difference(a, d) for d in real])
+                consequence = COSMETIC if self._commutes(a, b, old, new) else consequence
+            self._changed(real or differences, old, new, consequence, ripple=not real)
+
+    def _other_call(self, a: Call, b: Call, old: Way, new: Way) -> None:
+        in_place = a.target.rstrip("_") == b.target.rstrip("_") and a.kind == b.kind and a.config == b.config
+        consequence = COSMETIC if in_place else worst([of_call(a, None), of_call(b, None)])
+        place = self.new.place(new[:-1])
+        texts = (format_call(a), format_call(b))
+        self._add("topology", "changed", place, _callee(b), texts, consequence, (old, new))
+
+    def _changed(self, changed: list[Difference], old: Way, new: Way, consequence: str, *, ripple: bool) -> None:
+        a, b = self.old.call(old), self.new.call(new)
+        if any(label.startswith("#") for label, _, _ in changed):
+            texts: tuple[str | None, str | None] = (format_call(a), format_call(b))
+        else:
+            texts = (_joined(d[1] for d in changed), _joined(d[2] for d in changed))
+        place = self.new.place(new[:-1])
+        self._add("topology", "changed", place, _callee(b), texts, consequence, (old, new), ripple=ripple)
+
+    def _differences(self, old: Way, new: Way) -> list[Difference]:
+        a, b = (label_arguments(graph.call(way).args) for graph, way in ((self.old, old), (self.new, new)))
+        renamed: dict[str, str] = {}
+        if self.old.call(old).body is None or self.new.call(new).body is None:
+            a, b = _positional(a, b)
+        elif a.keys() != b.keys():
+            renamed = _renamed_arguments(a, b, lambda x, y: self.links.same((x.value, old), (y.value, new)))
+            self._rename_inputs(renamed, old, new)
+        found: list[Difference] = []
+        for label in {**a, **b}:
+            x, y = a.get(label), b.get(label)
+            if label in renamed or label in renamed.values():
+                continue
+            if x is None or y is None or not self.links.same((x.value, old), (y.value, new)):
+                found.append((label, x, y))
+        return found
+
+    def _rename_inputs(self, renamed: dict[str, str], old: Way, new: Way) -> None:
+        self.links.rename_inputs(old, renamed)
+        for before, after in renamed.items():
+            self._add("topology", "renamed", self.new.place(new), "input", (before, after), COSMETIC, (old, new))
+
+    def _bypass(self, difference: Difference, old: Way, new: Way) -> str | None:
+        _, a, b = difference
+        return None if a is None or b is None else self.links.bypass((a.value, old), (b.value, new))
+
+    def _of_difference(self, call: Call, difference: Difference) -> str:
+        if call.kind == "function" and of_call(call, None) == TRAINING:
+            return TRAINING
+        label = difference[0]
+        return FUNCTION if label.startswith("#") else of_config(call.target, label)
+
+    def _commutes(self, a: Call, b: Call, old: Way, new: Way) -> bool:
+        """Whether two operands changed places that may do so."""
+        if a.kind != "function" or a.target not in ("add", "mul") or not len(a.args) == len(b.args) == 2:
+            return False
+        crossed = zip(a.args, reversed(b.args), strict=True)
+        return all(self.links.same((x.value, old), (y.value, new)) for x, y in crossed)
+
+    def _has_inside(self, old: Way, new: Way) -> bool:
+        """Whether two paired calls have insides that may differ."""
+        a, b = self.old.call(old).body, self.new.call(new).body
+        if a is None or b is None:
+            if a is not b:
+                texts = ("one call" if a is None else "its calls", "one call" if b is None else "its calls")
+                place, callee = self.new.place(new[:-1]), _callee(self.new.call(new))
+                ripple = self.new.target(new) in self._modules.touched
+                self._add("topology", "changed", place, callee, texts, COSMETIC, (old, new), ripple=ripple)
+            return False
+        self._taint_inputs(new)
+        if self._ids.body(a) != self._ids.body(b) or self.new.reach(b) > 0:
+            return True
+        return self._modules.disturbed(self.old.place(old))
+
+    def _taint_inputs(self, new: Way) -> None:
+        for label, argument in label_arguments(self.new.call(new).args).items():
+            cause = self._cause_of(argument.value, new)
+            if cause:
+                self._tainted.setdefault(new, {})[label] = worst(cause)
+
+    def _compare_result(self, old: Way, new: Way, start: int) -> None:
+        a, b = self.old.call(old), self.new.call(new)
+        if a.result == b.result:
+            return
+        causes = self._causes(new, start)
+        consequence = worst(causes) if causes else FUNCTION
+        self._reshaped[new] = consequence
+        texts = (format_value(a.result), format_value(b.result))
+        place = self.new.place(new[:-1])
+        self._add("shapes", "changed", place, _callee(b), texts, consequence, (old, new), ripple=bool(causes))
+
+    def _causes(self, new: Way, start: int) -> list[str]:
+        """Consequences of what explains another result: a changed call or module, or operands of another shape."""
+        target = self.new.target(new)
+        inside = [change for change in self._found[start:] if change.gate != "shapes" or not change.ripple]
+        known = [FUNCTION] if inside or (target is not None and target in self._modules.touched) else []
+        shapes = [change.consequence for change in self._found[start:] if change.gate == "shapes"]
+        operands = [c for argument in self.new.call(new).args for c in self._cause_of(argument.value, new)]
+        return known + shapes + operands
+
+    def _cause_of(self, value: Value, way: Way) -> list[str]:
+        sources = [self.new.source(ref, way) for ref in refs(value)]
+        return [cause for source in sources if (cause := self._cause(source)) is not None]
+
+    def _cause(self, source: Source) -> str | None:
+        if source.kind == "result":
+            return self._reshaped.get(source.way)
+        if source.kind == "input":
+            return self._tainted.get(source.way, {}).get(str(source.name))
+        return FUNCTION if source.name in self._modules.tensors else None
+
+
+def _renamed_tensors(modules: Sequence[Change]) -> dict[str, str]:
+    renamed = [c for c in modules if c.kind == "renamed" and c.gate == "parameters" and not c.ripple]
+    return {join(c.place, str(c.old)): join(c.place, str(c.new)) for c in renamed}
+
+
+def _renamed_arguments(
+    old: dict[str, Argument], new: dict[str, Argument], same: Callable[[Argument, Argument], bool]
+) -> dict[str, str]:
+    """Names that went and names that came, in order, as long as they bring the same value."""
+    went = [name for name in old if name not in new]
+    came = [name for name in new if name not in old]
+    pairs = zip(went, came, strict=True) if len(went) == len(came) else ()
+    return {a: b for a, b in pairs if same(old[a], new[b])}
+
+
+def _positional(old: dict[str, Argument], new: dict[str, Argument]) -> tuple[dict[str, Argument], dict[str, Argument]]:
+    """The arguments with those named by position that have a name on one side alone, as where one side is opaque."""
+    labels = [
+        (x if x == y or x in new or y in old else f"#{index}")
+        for index, (x, y) in enumerate(zip(old, new, strict=False))
+    ]
+    sides = [dict(zip([*labels, *list(side)[len(labels) :]], side.values(), strict=True)) for side in (old, new)]
+    return (sides[0], sides[1]) if len(sides[0]) == len(old) and len(sides[1]) == len(new) else (old, new)
+
+
+def _same_form(old: Value, new: Value) -> bool:
+    """Whether two inputs differ in nothing but shapes and dtypes."""
+    if isinstance(old, Tree) and isinstance(new, Tree):
+        return (old.kind, old.keys, len(old.items)) == (new.kind, new.keys, len(new.items)) and all(
+            map(_same_form, old.items, new.items)
+        )
+    return old == new or (isinstance(old, TensorSpec) and isinstance(new, TensorSpec))
+
+
+def _callee(call: Call) -> str:
+    """A call without its arguments: ``softmax``, ``self.conv``, ``new Softmax(dim=1)``."""
+    return format_call(replace(call, args=())).removesuffix("()")
+
+
+def _joined(arguments: Iterable[Argument | None]) -> str | None:
+    return format_arguments(a for a in arguments if a is not None) or None
+
+
+def _position(graph: Graph, way: Way) -> str:
+    if not way[-1]:
+        return "first"
+    return f"after {format_call(graph.call((*way[:-1], way[-1] - 1)))}"

@@ -1,0 +1,153 @@
+"""What changed in the modules: classes, configuration, parameters, buffers, children and remarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pytest_nnviz.architecture import Architecture, Argument, Module, TensorSpec, walk_modules
+from pytest_nnviz.drift.consequence import BREAKS, COSMETIC, FUNCTION, TRAINING, of_config, of_mark, of_module, worst
+from pytest_nnviz.drift.data import Change
+from pytest_nnviz.drift.matching import Match, Pair, join
+from pytest_nnviz.drift.tensors import compare_tensors, reordered, resolve, sides, tensors_of
+from pytest_nnviz.textformat.write import format_config, format_value
+
+__all__ = ["ModuleChanges", "label_arguments"]
+
+
+def label_arguments(arguments: Sequence[Argument]) -> dict[str, Argument]:
+    """Arguments by name; by ``#`` and position where they have none."""
+    return {f"#{index}" if a.name is None else a.name: a for index, a in enumerate(arguments)}
+
+
+class ModuleChanges:
+    """The changes of two matched trees, in the order of the new one; iterate for them.
+
+    ``opaque`` holds the modules whose inside the graphs do not show, as (side, path); None if a graph is missing.
+    """
+
+    def __init__(
+        self, old: Architecture, new: Architecture, match: Match, opaque: frozenset[tuple[int, str]] | None
+    ) -> None:
+        self._modes = (old.mode, new.mode)
+        self._modules = (dict(walk_modules(old.root)), dict(walk_modules(new.root)))
+        self._match = match
+        self._opaque = opaque
+
+    def __iter__(self) -> Iterator[Change]:
+        if self._modes[0] != self._modes[1]:
+            yield Change("structure", "changed", "", "mode", *self._modes, TRAINING)
+        for pair in self._match.pairs:
+            if pair.kind != "kept":
+                yield from self._went(pair)
+            if not pair.equal:
+                yield from self._compare(pair)
+
+    def _compare(self, pair: Pair) -> Iterator[Change]:
+        if pair.old.shared is not None or pair.new.shared is not None:
+            yield from self._sharing(pair)
+        else:
+            yield from self._own(pair)
+        for path, module in pair.removed:
+            yield from self._subtree("removed", path, module, 0)
+        for path, module in pair.added:
+            yield from self._subtree("added", path, module, 1)
+        yield from self._order(pair)
+
+    def _went(self, pair: Pair) -> Iterator[Change]:
+        """A module that has another name or parent now, and the keys of its parameters with it."""
+        paths = (pair.old_path, pair.new_path)
+        keys = self._state(pair.old_path, pair.old, 0)
+        yield Change("structure", pair.kind, pair.new_path, "", *paths, BREAKS if keys else COSMETIC)
+        if keys:
+            yield Change("parameters", pair.kind, pair.new_path, "parameters", *paths, BREAKS, ripple=True)
+
+    def _subtree(self, kind: str, path: str, module: Module, side: int) -> Iterator[Change]:
+        """One change for a module that came or went with all below it, and one for its parameters."""
+        keys = self._state(path, module, side)
+        yield Change("structure", kind, path, "", *sides(_header(module), side), BREAKS if keys else of_module(module))
+        if keys:
+            text = f"{sum(spec.numel for spec in keys.values()):,} in {len(keys)}"
+            yield Change("parameters", kind, path, "parameters", *sides(text, side), BREAKS, ripple=True)
+
+    def _state(self, path: str, module: Module, side: int) -> dict[str, TensorSpec]:
+        """The state dict that a module answers for, by keys below it; what moved elsewhere has left it."""
+        found: dict[str, TensorSpec] = {}
+        left = [rename[side] for rename in self._match.renames if rename[side].startswith(path + ".")]
+        for inner, part in walk_modules(module):
+            inside = join(path, inner)
+            if not any(inside == place or inside.startswith(place + ".") for place in left):
+                part = self._behind(inside, part, side)
+                dropped = {buffer.name for buffer in part.buffers if not buffer.persistent}
+                state = {
+                    join(inner, name): tensor.spec for name, tensor in tensors_of(part).items() if name not in dropped
+                }
+                found.update(state)
+        return found
+
+    def _behind(self, path: str, module: Module, side: int) -> Module:
+        """The module that stands behind a second registration; others stand for themselves."""
+        if module.shared is None:
+            return module
+        return self._modules[side].get(resolve(path.rpartition(".")[0], module.shared), module)
+
+    def _sharing(self, pair: Pair) -> Iterator[Change]:
+        old, new = pair.old.shared, pair.new.shared
+        if old is not None and new is not None:
+            was = self._match.home(resolve(pair.old_path.rpartition(".")[0], old))
+            if was == resolve(pair.new_path.rpartition(".")[0], new):
+                return
+        before, after = self._state(pair.old_path, pair.old, 0), self._state(pair.new_path, pair.new, 1)
+        consequence = FUNCTION if before == after else BREAKS
+        yield Change("structure", "changed", pair.new_path, "", _header(pair.old), _header(pair.new), consequence)
+
+    def _own(self, pair: Pair) -> Iterator[Change]:
+        """Class, configuration, tensors and remarks of a module, without its children."""
+        facts = [*self._class(pair), *_config(pair)]
+        yield from facts
+        explained = any(not fact.what or fact.consequence == FUNCTION for fact in facts)
+        yield from compare_tensors(pair, self._match, ripple=explained)
+        yield from self._marks(pair)
+
+    def _class(self, pair: Pair) -> Iterator[Change]:
+        old, new = pair.old, pair.new
+        if old.class_name == new.class_name:
+            return
+        texts = (old.class_name, new.class_name) if old.config == new.config else (_header(old), _header(new))
+        shown = self._opaque is not None and not {(0, pair.old_path), (1, pair.new_path)} & self._opaque
+        consequence = COSMETIC if shown else worst([of_module(old), of_module(new)])
+        yield Change("structure", "changed", pair.new_path, "", *texts, consequence)
+
+    def _marks(self, pair: Pair) -> Iterator[Change]:
+        marks = (pair.old.marks, pair.new.marks)
+        for side, kind in enumerate(("removed", "added")):
+            for mark in marks[side]:
+                if mark not in marks[1 - side]:
+                    consequence = of_mark(mark, self._modes[side], gone=not side)
+                    yield Change("structure", kind, pair.new_path, mark, *sides(mark, side), consequence)
+
+    def _order(self, pair: Pair) -> Iterator[Change]:
+        names = [name for name, _ in pair.new.children]
+        by_old = [names[j] for _, j in sorted(pair.children)]
+        by_new = [names[j] for j in sorted(j for _, j in pair.children)]
+        # Without a graph the order is all that is known of what a Sequential runs; optimizers go by it anyway.
+        consequence = FUNCTION if self._opaque is None and pair.new.class_name == "Sequential" else TRAINING
+        yield from reordered("structure", pair.new_path, "children", by_old, by_new, consequence)
+
+
+def _header(module: Module) -> str:
+    return format_config(module.class_name, module.config) if module.shared is None else f"= {module.shared}"
+
+
+def _config(pair: Pair) -> Iterator[Change]:
+    """A change for each constructor argument; None stands for its default."""
+    if pair.old.class_name != pair.new.class_name:
+        return
+    old, new = (
+        {name: format_value(a.value) for name, a in label_arguments(m.config).items()} for m in (pair.old, pair.new)
+    )
+    for name in {**old, **new}:
+        if old.get(name) != new.get(name):
+            consequence = of_config(pair.new.class_name, name)
+            yield Change("structure", "changed", pair.new_path, name, old.get(name), new.get(name), consequence)
+    if old == new:
+        yield from reordered("structure", pair.new_path, "arguments", list(old), list(new), COSMETIC)

@@ -1,0 +1,142 @@
+"""What changed in the parameters and buffers of one module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pytest_nnviz.architecture import Buffer, Module, Parameter, resolve_shared
+from pytest_nnviz.drift.consequence import BREAKS, FUNCTION, TRAINING
+from pytest_nnviz.drift.data import Change
+from pytest_nnviz.drift.matching import Match, Pair
+from pytest_nnviz.drift.sequence import increasing
+from pytest_nnviz.textformat.write import format_spec
+
+__all__ = ["Tensor", "compare_tensors", "reordered", "resolve", "sides", "tensors_of"]
+
+Tensor = Parameter | Buffer
+
+
+def tensors_of(module: Module) -> dict[str, Tensor]:
+    """Parameters, then buffers, by name."""
+    found: dict[str, Tensor] = {parameter.name: parameter for parameter in module.parameters}
+    found.update({buffer.name: buffer for buffer in module.buffers})
+    return found
+
+
+def resolve(owner: str, place: str) -> str:
+    """As `resolve_shared`; a place outside of the model stays as it is written."""
+    try:
+        return resolve_shared(owner, place)
+    except ValueError:
+        return place
+
+
+def sides(text: str, side: int) -> tuple[str | None, str | None]:
+    """A text as the old (side 0) or the new one."""
+    return (None, text) if side else (text, None)
+
+
+def reordered(gate: str, place: str, what: str, old: list[str], new: list[str], consequence: str) -> Iterator[Change]:
+    """At most one change, with the names that left their place."""
+    if old == new:
+        return
+    spots = {name: index for index, name in enumerate(new)}
+    stays = {old[index] for index in increasing([spots[name] for name in old])}
+    texts = [", ".join(name for name in names if name not in stays) for names in (old, new)]
+    if texts[0] == texts[1]:
+        texts = [", ".join(old), ", ".join(new)]
+    yield Change(gate, "reordered", place, what, texts[0], texts[1], consequence)
+
+
+def compare_tensors(pair: Pair, match: Match, *, ripple: bool) -> Iterator[Change]:
+    """The changes of a pair's own parameters and buffers; ``ripple`` if its configuration explains other shapes."""
+    old, new = tensors_of(pair.old), tensors_of(pair.new)
+    renamed = _renamed(old, new)
+    kept = {name: renamed.get(name, name) for name in old if renamed.get(name, name) in new}
+    for name, tensor in old.items():
+        if name not in kept:
+            yield _lone("removed", pair.old_path, tensor, 0, ripple=ripple)
+        else:
+            yield from _compare(pair, match, tensor, new[kept[name]], ripple=ripple)
+    for name, tensor in new.items():
+        if name not in kept.values():
+            yield _lone("added", pair.new_path, tensor, 1, ripple=ripple)
+    by_old = [kept[name] for name in kept if type(old[name]) is type(new[kept[name]])]
+    by_new = [name for name in new if name in set(by_old)]
+    # State of optimizers goes by the order of parameters.
+    yield from reordered("parameters", pair.new_path, "parameters", by_old, by_new, TRAINING)
+
+
+def _renamed(old: Mapping[str, Tensor], new: Mapping[str, Tensor]) -> dict[str, str]:
+    """Tensors that lost their name, if exactly one that came is alike."""
+    left = [tensor for name, tensor in old.items() if name not in new]
+    right = [tensor for name, tensor in new.items() if name not in old]
+    found: dict[str, str] = {}
+    for tensor in left:
+        came = [other for other in right if _like(other) == _like(tensor)]
+        went = [other for other in left if _like(other) == _like(tensor)]
+        if len(came) == len(went) == 1:
+            found[tensor.name] = came[0].name
+    return found
+
+
+def _like(tensor: Tensor) -> tuple[object, ...]:
+    return (type(tensor), tensor.spec, tensor.tied is None)
+
+
+def _lone(kind: str, path: str, tensor: Tensor, side: int, *, ripple: bool) -> Change:
+    texts = sides(_describe(tensor), side)
+    return Change("parameters", kind, path, tensor.name, *texts, _breaks(tensor), ripple=ripple)
+
+
+def _describe(tensor: Tensor) -> str:
+    kind = "parameter" if isinstance(tensor, Parameter) else "buffer"
+    return f"{kind} {format_spec(tensor.spec)}" if tensor.tied is None else f"{kind} = {tensor.tied}"
+
+
+def _bound(tensor: Tensor, path: str) -> str:
+    return format_spec(tensor.spec) if tensor.tied is None else f"tied to {resolve(path, tensor.tied)}"
+
+
+def _saved(tensor: Tensor) -> bool:
+    return tensor.persistent if isinstance(tensor, Buffer) else True
+
+
+def _breaks(*tensors: Tensor) -> str:
+    return BREAKS if any(map(_saved, tensors)) else FUNCTION
+
+
+def _compare(pair: Pair, match: Match, old: Tensor, new: Tensor, *, ripple: bool) -> Iterator[Change]:
+    place, name = pair.new_path, new.name
+    if old.name != new.name:
+        yield Change("parameters", "renamed", place, name, old.name, new.name, _breaks(old, new))
+    if type(old) is not type(new):
+        same = old.spec == new.spec and _saved(old) and _saved(new)
+        consequence = TRAINING if same else BREAKS
+        yield Change("parameters", "changed", place, name, _describe(old), _describe(new), consequence)
+        return
+    if not _same_tie(pair, match, old, new):
+        consequence = FUNCTION if old.spec == new.spec else _breaks(old, new)
+        texts = (_bound(old, pair.old_path), _bound(new, pair.new_path))
+        yield Change("parameters", "changed", place, name, *texts, consequence)
+    elif old.tied is None and old.spec != new.spec:
+        texts = (format_spec(old.spec), format_spec(new.spec))
+        yield Change("parameters", "changed", place, name, *texts, _breaks(old, new), ripple=ripple)
+    yield from _flags(place, old, new)
+
+
+def _same_tie(pair: Pair, match: Match, old: Tensor, new: Tensor) -> bool:
+    if old.tied is None or new.tied is None:
+        return old.tied == new.tied
+    return match.home(resolve(pair.old_path, old.tied)) == resolve(pair.new_path, new.tied)
+
+
+def _flags(place: str, old: Tensor, new: Tensor) -> Iterator[Change]:
+    """What else is said about a tensor: trainable, saved in the state dict."""
+    if isinstance(old, Parameter) and isinstance(new, Parameter):
+        if old.trainable != new.trainable and (old.tied is None or new.tied is None):
+            texts = ("trainable", "frozen") if old.trainable else ("frozen", "trainable")
+            yield Change("parameters", "changed", place, new.name, *texts, TRAINING)
+    elif _saved(old) != _saved(new):
+        texts = ("saved", "not saved") if _saved(old) else ("not saved", "saved")
+        yield Change("parameters", "changed", place, new.name, *texts, BREAKS)

@@ -1,0 +1,212 @@
+"""Drawing -> DOT text: pure; whatever a model is called, it comes out as text."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pytest_nnviz.pictures import theme
+from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, Stack
+
+if TYPE_CHECKING:
+    import graphviz
+
+__all__ = ["to_dot"]
+
+_LONGEST = 80
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "\\\\"}
+
+
+def to_dot(drawing: Drawing) -> str:
+    """The DOT text of a drawing, for any version of Graphviz's dot."""
+    import graphviz
+
+    graph = graphviz.Digraph(
+        "nnviz",
+        graph_attr=_graph_attributes(drawing),
+        node_attr={
+            "fontname": theme.FONT,
+            "fontsize": str(theme.SIZES["node"]),
+            "margin": "0.13,0.06",
+            "height": "0.3",
+        },
+        edge_attr={"fontname": theme.FONT, "fontsize": str(theme.SIZES["edge"]), "arrowsize": "0.6"},
+    )
+    _items(graph, drawing.items)
+    for edge in drawing.edges:
+        graph.edge(edge.tail, edge.head, **_edge_attributes(edge))
+    return str(graph.source)
+
+
+def _graph_attributes(drawing: Drawing) -> dict[str, str]:
+    return {
+        **theme.GRAPH,
+        "newrank": "true",
+        "splines": "spline",
+        "nslimit": "8",
+        "nslimit1": "8",
+        "bgcolor": theme.PLATE.light,
+        "fontname": theme.FONT,
+        "fontcolor": theme.INK.light,
+        "fontsize": str(theme.SIZES["subtitle"]),
+        "labelloc": "t",
+        "labeljust": "l",
+        "label": _heading(drawing),
+    }
+
+
+def _heading(drawing: Drawing) -> str:
+    lines = [_font(f"<b>{_text(drawing.title)}</b>", theme.SIZES["title"], theme.INK)]
+    lines += [_font(_text(line), theme.SIZES["subtitle"], theme.MUTED) for line in drawing.subtitle]
+    if drawing.legend:
+        lines.append(_legend())
+    return "<" + "".join(f'{line}<br align="left"/>' for line in lines) + ">"
+
+
+def _legend() -> str:
+    shown = [
+        _font(f"<b>{theme.SIGNS[change]} {change}</b>", theme.SIZES["subtitle"], theme.CHANGES[change].line)
+        for change in ("added", "removed", "changed")
+    ]
+    return "   ".join(shown)
+
+
+def _items(graph: graphviz.Digraph, items: tuple[Item, ...]) -> None:
+    for item in items:
+        match item:
+            case Node():
+                graph.node(item.id, **_node_attributes(item))
+            case Stack():
+                graph.node(item.id, **_stack_attributes(item))
+            case Box():
+                with graph.subgraph(name=f"cluster_{item.id}") as inside:
+                    inside.attr("graph", **_box_attributes(item))
+                    _items(inside, item.items)
+
+
+def _look(node: Node) -> theme.Look:
+    if node.change:
+        return theme.CHANGES[node.change]
+    if node.kind == "rest":
+        return theme.KINDS["rest"]
+    if node.dim:
+        return theme.KINDS["dim"]
+    return theme.KINDS["weighty" if node.kind == "module" and node.weighty else node.kind]
+
+
+def _line(look: theme.Look) -> dict[str, str]:
+    return {"color": look.line.light, "style": look.style, "penwidth": f"{look.width:g}"}
+
+
+def _node_attributes(node: Node) -> dict[str, str]:
+    if node.kind == "point":
+        return _point_attributes(node)
+    look = _look(node)
+    size = (node.size,) if node.size else ()
+    label = "<" + _label(node, look, [*_lines(node, theme.WIDTHS["node"]), *size]) + ">"
+    return {
+        "id": node.id,
+        "class": " ".join(filter(None, (node.kind, node.change))),
+        "label": label,
+        "shape": look.shape,
+        "fillcolor": look.fill.light,
+        "fontcolor": look.ink.light,
+        **_line(look),
+        **({"peripheries": "2"} if node.change == "changed" else {}),
+    }
+
+
+def _point_attributes(node: Node) -> dict[str, str]:
+    colour = theme.EDGES["dim" if node.dim else ""].line.light
+    size = {"width": "0.05", "height": "0.05"}
+    return {"id": node.id, "class": "point", "label": "", "shape": "point", "color": colour, **size}
+
+
+def _stack_attributes(stack: Stack) -> dict[str, str]:
+    line = theme.KINDS["dim" if stack.rows[0].dim else "stack"].line.light
+    rows = [_row(row, shape, first=row is stack.rows[0]) for row, shape in zip(stack.rows, stack.shapes, strict=True)]
+    table = f'<table border="1" cellborder="0" cellspacing="0" cellpadding="3" color="{line}">{"".join(rows)}</table>'
+    return {"id": stack.id, "class": "stack", "label": f"<{table}>", "shape": "plain", "fontcolor": theme.INK.light}
+
+
+def _row(node: Node, shape: str, *, first: bool) -> str:
+    look = _look(node)
+    cell = f'bgcolor="{look.fill.light}" color="{look.line.light}" sides="T" border="{0 if first else 1}"'
+    text = _font(_label(node, look, _lines(node, theme.WIDTHS["row"]), "left"), theme.SIZES["node"], look.ink)
+    facts = "".join(f'{_text(line)}<br align="right"/>' for line in (shape, node.size) if line) or " "
+    small = _font(facts, theme.SIZES["edge"], look.ink if node.dim else theme.MUTED)
+    sides = {"left": text, "right": small}
+    cells = [f'<td {cell} align="{side}" balign="{side}">{what}</td>' for side, what in sides.items()]
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _lines(node: Node, width: int) -> list[str]:
+    return [line for text in node.details for line in _wrap(text, width, 2)]
+
+
+def _label(item: Node | Box, look: theme.Look, details: list[str], align: str = "") -> str:
+    sign = f"{theme.SIGNS[item.change]} " if item.change else ""
+    first = f"<b>{_text(sign + item.title)}</b>" + (f": {_text(item.label)}" if item.label else "")
+    muted = look.ink if item.dim or look.ink is not theme.INK else theme.MUTED
+    small = theme.SIZES["detail"]
+    lines = [first, *(_font(_text(line), small, muted) for line in details)]
+    noted = theme.CHANGES[item.change].line if item.change else theme.INK
+    notes = [line for text in item.notes for line in _wrap(text, theme.WIDTHS["note"], 3)]
+    lines += [_font(f"<b>{_text(line)}</b>", small, noted) for line in notes]
+    end = f'<br align="{align}"/>' if align else "<br/>"
+    if isinstance(item, Node) and item.indent:
+        lines = [_font("&#160;" * theme.INDENT * item.indent, theme.SIZES["node"], look.ink) + line for line in lines]
+    return end.join(lines) + (end if align else "")
+
+
+def _box_attributes(box: Box) -> dict[str, str]:
+    look = theme.BOXES[box.change or ("dim" if box.dim else "")]
+    return {
+        "id": box.id,
+        "class": " ".join(filter(None, ("box", box.change))),
+        "label": "<" + _label(box, look, [], "left") + ">",
+        "labeljust": "l",
+        "labelloc": "t",
+        "margin": "10",
+        "fillcolor": look.fill.light,
+        "fontcolor": look.ink.light,
+        "fontsize": str(theme.SIZES["box"]),
+        **_line(look),
+    }
+
+
+def _edge_attributes(edge: Edge) -> dict[str, Any]:
+    look = theme.EDGES[edge.change or ("dim" if edge.dim else "")]
+    found = {"fontcolor": look.ink.light, "class": edge.change or "edge", **_line(look)}
+    if not edge.arrow:
+        found["arrowhead"] = "none"
+    if edge.labels:
+        found["label"] = "<" + "<br/>".join(f" {_text(line)} " for line in edge.labels) + ">"
+    return found
+
+
+def _font(text: str, size: float, colour: theme.Colour) -> str:
+    return f'<font point-size="{size:g}" color="{colour.light}">{text}</font>'
+
+
+def _text(text: str) -> str:
+    """Any text as text of an HTML label: control characters gone, markup and backslashes escaped, cut if long."""
+    plain = _CONTROL.sub(" ", text)
+    if len(plain) > _LONGEST:
+        plain = plain[: _LONGEST - 1] + "…"
+    return "".join(_HTML.get(character, character) for character in plain) or " "
+
+
+def _wrap(text: str, width: int, lines: int) -> list[str]:
+    """Break a text at spaces into at most ``lines`` lines of about ``width`` characters, with an ellipsis if cut."""
+    found: list[str] = []
+    for word in text.split():
+        if found and len(found[-1]) + len(word) < width:
+            found[-1] += f" {word}"
+        elif len(found) < lines:
+            found.append(word)
+        else:
+            found[-1] += " …"
+            break
+    return [line if len(line) <= 2 * width else line[: 2 * width - 1] + "…" for line in found]

@@ -1,0 +1,166 @@
+"""The words of a picture: names, shapes, arguments and changes, short enough to stand in a node."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import dropwhile
+from typing import TYPE_CHECKING
+
+from pytest_nnviz.architecture import (
+    Argument,
+    Call,
+    Const,
+    Literal,
+    Module,
+    Ref,
+    TensorSpec,
+    Tree,
+    Value,
+    walk_modules,
+)
+from pytest_nnviz.pictures.sites import Run, Site
+from pytest_nnviz.textformat.write import format_ref, format_value
+
+if TYPE_CHECKING:
+    from pytest_nnviz.drift import Change
+
+__all__ = [
+    "TIMES",
+    "arguments_text",
+    "change_text",
+    "class_text",
+    "config_text",
+    "count_text",
+    "module_size",
+    "names_text",
+    "parameters_text",
+    "range_name",
+    "rest_text",
+    "run_name",
+    "shape_text",
+]
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+_TENSOR = "·"
+
+
+def shape_text(spec: TensorSpec | None) -> str:
+    """The sizes of a tensor; the dtype stands before it unless it is f32, ``scalar`` for no dimensions."""
+    if spec is None:
+        return ""
+    sizes = TIMES.join("?" if size is None else str(size) for size in spec.shape) or "scalar"
+    return " ".join(filter(None, ("" if spec.dtype == "f32" else spec.dtype, sizes, spec.kind)))
+
+
+def run_name(run: Run) -> str:
+    """The name of a call; for a run see `range_name`."""
+    return range_name(run.first.call.target, run.sites[-1].call.target) or "self"
+
+
+def range_name(first: str, last: str) -> str:
+    """``layers.{0..31}`` from the names of the first and the last."""
+    pairs = zip(first.split("."), last.split("."), strict=True)
+    return ".".join(one if one == other else f"{{{one}..{other}}}" for one, other in pairs)
+
+
+def class_text(site: Site) -> str:
+    """The class of the module that is called."""
+    if site.call.kind == "created":
+        return site.call.target
+    return site.module.class_name if site.module is not None else ""
+
+
+def config_text(config: Iterable[Argument]) -> str:
+    """Constructor arguments: ``3 → 64, kernel_size=7``; the sizes going in and out stand first, without names."""
+    texts = {str(a.name): format_value(a.value) for a in config}
+    sizes: list[str] = []
+    for kind in ("channels", "features"):
+        if f"in_{kind}" in texts and f"out_{kind}" in texts:
+            sizes.append(f"{texts.pop(f'in_{kind}')} → {texts.pop(f'out_{kind}')}")
+    return ", ".join(sizes + [f"{name}={_short(text)}" for name, text in texts.items()])
+
+
+def _short(text: str) -> str:
+    return re.sub(r"^\((\d+), \1\)$", r"\1", text)
+
+
+def arguments_text(call: Call) -> str:
+    """What a function gets besides tensors: ``dim=1``; a tensor between such arguments is a ``·``."""
+    parts = [_argument(a) for a in call.args]
+    return ", ".join(dropwhile(lambda part: part == _TENSOR, _strip_end(parts)))
+
+
+def _strip_end(parts: list[str]) -> list[str]:
+    named = [part for part in parts if part.endswith(f"={_TENSOR}")]
+    return [part for part in parts if part not in named]
+
+
+def _argument(argument: Argument) -> str:
+    text = _value(argument.value)
+    return text if argument.name is None else f"{argument.name}={text}"
+
+
+def _value(value: Value) -> str:
+    match value:
+        case Literal(text):
+            return text
+        case Ref(kind="attribute"):
+            return format_ref(value)
+        case Const(spec, name, tracked):
+            return name or ("const " if tracked else "untracked ") + shape_text(spec)
+        case Tree(kind, items) if items:
+            parts = [_value(item) for item in items]
+            if all(part == _TENSOR for part in parts):
+                return _TENSOR
+            opening, closing = ("[", "]") if kind == "list" else ("(", ")")
+            return opening + ", ".join(parts) + closing
+        case Tree():
+            return format_value(value)
+    return _TENSOR
+
+
+def module_size(module: Module | None) -> int:
+    """Number of elements of the parameters of a module and those below it, tied ones not counted again."""
+    if module is None:
+        return 0
+    return sum(p.spec.numel for _, m in walk_modules(module) for p in m.parameters if p.tied is None)
+
+
+def parameters_text(modules: tuple[Module | None, Module | None], count: int = 1) -> str:
+    """``9,408 parameters``; both numbers where they differ, the sum for a run of ``count``."""
+    sizes = [count * module_size(module) for module in modules if module is not None]
+    if not any(sizes):
+        return ""
+    texts = list(dict.fromkeys(f"{size:,}" for size in sizes))
+    return " → ".join(texts) + " parameters"
+
+
+def count_text(number: int, thing: str) -> str:
+    """``1 call``, ``12 calls``."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def names_text(runs: Iterable[Run]) -> str:
+    """The names of calls, each once."""
+    return ", ".join(dict.fromkeys(run.first.call.target.rpartition(".")[2] or run.first.call.name for run in runs))
+
+
+def rest_text(runs: tuple[Run, ...], *, unchanged: bool) -> str:
+    """What stands in a node for many calls."""
+    size = sum(run.size for run in runs)
+    return f"{size:,} unchanged" if unchanged else count_text(size, "call")
+
+
+def change_text(change: Change) -> str:
+    """``kernel_size 3 → 5``, ``+ bias f32[64]``; empty for what the node's look already says."""
+    what = change.what
+    if change.kind == "changed" or (change.old is not None and change.new is not None):
+        both = f"{change.old or 'default'} → {change.new or 'default'}"
+        if change.kind in ("renamed", "moved", "reordered"):
+            return " ".join(filter(None, (change.kind, what, both)))
+        return f"{what} {both}" if what and change.old_call is None and change.new_call is None else both
+    if not what or change.old_call is not None or change.new_call is not None:
+        return "" if change.kind in ("added", "removed") else change.kind
+    sign, value = ("+", change.new) if change.old is None else ("-", change.old)
+    return " ".join(filter(None, (sign, what, value if value != what else "")))

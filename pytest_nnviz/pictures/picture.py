@@ -1,0 +1,156 @@
+"""DOT -> SVG or PNG, by whichever engine is there; each runs as a process of its own with a time limit."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+
+from pytest_nnviz.errors import DrawingError
+from pytest_nnviz.pictures import theme
+
+__all__ = ["TIME_LIMIT", "Engine", "TooSlow", "draw_png", "draw_svg", "engines"]
+
+TIME_LIMIT = 20.0
+"""Seconds that an engine may take for one picture."""
+
+_VARIABLE = "NNVIZ_DOT"
+_PIXELS = 40e6
+_SIDE = 16_384
+_BEST_DPI = 144.0
+_PYGRAPHVIZ = (
+    "import sys, pygraphviz;"
+    "graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode('utf-8'));"
+    "sys.stdout.buffer.write(graph.draw(format=sys.argv[1][2:], prog='dot', args=' '.join(sys.argv[2:])))"
+)
+
+
+class TooSlow(DrawingError):
+    """The engine reached its time limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A program that reads DOT and writes pictures, with ``dot``'s arguments behind ``command``."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def engines() -> Iterator[Engine]:
+    """The engines that are there, in the order in which they are tried; one that is named stands alone."""
+    own = os.environ.get(_VARIABLE)
+    if own:
+        yield Engine(f"{_VARIABLE}={own}", (own,))
+        return
+    embedded = _embedded()
+    if embedded is not None:
+        yield Engine("graphviz-pure", (embedded,))
+    system = shutil.which("dot")
+    if system is not None:
+        yield Engine(system, (system,))
+    if util.find_spec("pygraphviz") is not None:
+        yield Engine("pygraphviz", (sys.executable, "-c", _PYGRAPHVIZ))
+
+
+def _embedded() -> str | None:
+    """The executable of graphviz-pure, wherever its distribution lies."""
+    try:
+        files = metadata.distribution("graphviz-pure").files or []
+    except metadata.PackageNotFoundError:
+        return None
+    for file in files:
+        path = Path(str(file.locate()))
+        if file.stem == "graphviz-pure" and not file.match("*.dist-info/*") and path.is_file():
+            return str(path.resolve())
+    return None
+
+
+def draw_svg(dot: str) -> str:
+    """The SVG of a graph: nothing in it but the drawing, in light and dark.
+
+    Raises:
+        TooSlow: an engine took longer than the limit, twice.
+        DrawingError: there is no engine, or none that can draw this.
+    """
+    return _clean(_draw(dot, ("-Tsvg",)).decode("utf-8"))
+
+
+def draw_png(dot: str) -> bytes:
+    """The PNG of a graph, light, of at most 40 megapixels.
+
+    Raises:
+        TooSlow: an engine took longer than the limit, twice.
+        DrawingError: there is no engine, or none that can draw this.
+    """
+    width, height = _points(draw_svg(dot))
+    most = min((_PIXELS / (width * height)) ** 0.5, _SIDE / max(width, height)) * 72
+    return _draw(dot, ("-Tpng", f"-Gdpi={min(_BEST_DPI, most * 0.99):.4g}"))
+
+
+def _draw(dot: str, arguments: tuple[str, ...]) -> bytes:
+    said: list[str] = []
+    for engine in engines():
+        try:
+            return _try_twice(engine, dot, arguments)
+        except TooSlow:
+            raise
+        except DrawingError as error:
+            said.append(f"  {engine.name}: {error}")
+    if not said:
+        raise DrawingError(
+            "no engine to draw with: pip install graphviz-pure, or install Graphviz and have its dot on the PATH "
+            f"(or name a dot in the environment variable {_VARIABLE})"
+        )
+    raise DrawingError("\n".join(["no engine could draw the picture:", *said]))
+
+
+def _try_twice(engine: Engine, dot: str, arguments: tuple[str, ...]) -> bytes:
+    try:
+        return _run(engine, dot, arguments)
+    except TooSlow:
+        hasty = dot.replace("nslimit=8", "nslimit=2", 1).replace("nslimit1=8", "nslimit1=2", 1)
+        return _run(engine, hasty, arguments)
+
+
+def _run(engine: Engine, dot: str, arguments: tuple[str, ...]) -> bytes:
+    try:
+        done = subprocess.run(
+            [*engine.command, *arguments],
+            input=dot.encode("utf-8"),
+            capture_output=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TooSlow(f"{engine.name} took longer than {TIME_LIMIT:g} s") from error
+    except OSError as error:
+        raise DrawingError(str(error)) from error
+    if done.returncode or not done.stdout:
+        raise DrawingError(_complaint(done.stderr) or f"ended with status {done.returncode} and no picture")
+    return done.stdout
+
+
+def _complaint(stderr: bytes) -> str:
+    """The first line that an engine said, its remark about characters beyond ASCII aside."""
+    lines = stderr.decode("utf-8", "replace").splitlines()
+    return next((line.strip() for line in lines if line.strip() and "non-ASCII" not in line), "")
+
+
+def _clean(svg: str) -> str:
+    """Without what depends on the engine's version, with the colours for dark screens."""
+    text = re.sub(r"<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*", "", svg.replace("\r\n", "\n"), flags=re.DOTALL)
+    return re.sub(r"<svg ([^>]*)>", rf'<svg class="nnviz" \1>\n<style>{theme.dark_style()}</style>', text, count=1)
+
+
+def _points(svg: str) -> tuple[float, float]:
+    found = re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"', svg)
+    if found is None:
+        raise DrawingError("the engine wrote an SVG without a size")
+    return float(found.group(1)), float(found.group(2))

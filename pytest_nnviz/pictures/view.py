@@ -1,0 +1,322 @@
+"""What a picture shows: an Architecture or a Drift as a drawing of nodes, boxes and edges that fits a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_nnviz.architecture import Architecture, Argument, Ref, TensorSpec, Tree, Value
+from pytest_nnviz.pictures import labels
+from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, walk_nodes
+from pytest_nnviz.pictures.flow import Sight, Stream, follow
+from pytest_nnviz.pictures.plan import Opened, Plan, Rest, plan_drift, plan_whole, sights
+from pytest_nnviz.pictures.ports import branch_inside
+from pytest_nnviz.pictures.sites import Run, Weave, safe_id, unique_id, walk_runs, weave
+from pytest_nnviz.pictures.stacks import stack_chains
+from pytest_nnviz.pictures.tree import draw_tree
+
+if TYPE_CHECKING:
+    from pytest_nnviz.drift import Change, Drift
+
+__all__ = ["BUDGET", "DRIFT_BUDGET", "view"]
+
+BUDGET = 70
+"""Nodes of a picture of a whole model."""
+
+DRIFT_BUDGET = 50
+"""Nodes of a picture of a drift, inputs and outputs aside."""
+
+_MOST_OUTPUTS = 6
+_DENSE = 30
+
+
+def view(thing: Architecture | Drift, *, depth: int | None = None, coarser: int = 1) -> Drawing:
+    """The drawing of an Architecture (all of it, with modules closed as needed) or of a Drift (what changed in it).
+
+    ``depth`` is how many levels of modules are opened, None for what fits; ``coarser`` divides what fits.
+    """
+    scene = _Scene.of(thing)
+    if not scene.weave.runs:
+        return draw_tree(thing, BUDGET // coarser, depth, _title(scene), _subtitle(scene))
+    runs = scene.weave.runs
+    if scene.drift is None or depth is not None:
+        plan = plan_whole(runs, BUDGET // coarser, depth)
+    else:
+        plan = plan_drift(runs, DRIFT_BUDGET // coarser, lambda bare: _beside_changes(scene, bare))
+    edges = tuple(_edges(scene, plan))
+    return _assemble(scene, plan, edges)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What is drawn: one model (after), or two and the drift between them."""
+
+    models: tuple[Architecture | None, Architecture]
+    drift: Drift | None
+    weave: Weave
+
+    @classmethod
+    def of(cls, thing: Architecture | Drift) -> _Scene:
+        if isinstance(thing, Architecture):
+            return cls((None, thing), None, weave(None, thing))
+        return cls((thing.old, thing.new), thing, weave(thing.old, thing.new, thing))
+
+    @property
+    def model(self) -> Architecture:
+        return self.models[1]
+
+
+def _beside_changes(scene: _Scene, plan: Plan) -> set[str]:
+    """The nodes that an edge joins with a changed node, or that an edge which came or went ends at."""
+    touched = {run.first.id for run in walk_runs(scene.weave.runs) if run.first.touched}
+    found: set[str] = set()
+    for edge in _edges(scene, plan):
+        if edge.change in ("added", "removed") or edge.tail in touched or edge.head in touched:
+            found |= {edge.tail, edge.head}
+    return found
+
+
+def _edges(scene: _Scene, plan: Plan) -> Iterator[Edge]:
+    """The edges of both sides as one set: an edge that is there on one side only was added or removed."""
+    before, after = _side_edges(scene, plan, 0), _side_edges(scene, plan, 1)
+    if scene.drift is None:
+        yield from (Edge(tail, head, texts) for (tail, head), texts in after.items())
+        return
+    for ends in dict.fromkeys([*before, *after]):
+        old, new = before.get(ends), after.get(ends)
+        tail, head = ends
+        if old is None or new is None:
+            yield Edge(tail, head, new or old or (), "removed" if new is None else "added")
+        elif old != new:
+            yield Edge(tail, head, (*old, *(f"→ {line}" for line in new)), "changed")
+        else:
+            yield Edge(tail, head, new, dim=True)
+
+
+def _side_edges(scene: _Scene, plan: Plan, side: int) -> dict[tuple[str, str], tuple[str, ...]]:
+    model = scene.models[side]
+    if model is None or model.forward is None:
+        return {}
+    seen, inputs, outputs = sights(plan, side), _input_ids(scene), _output_ids(scene)
+    own = _output_names(model.forward.returns)
+    streams = follow(
+        model.forward,
+        model.inputs,
+        lambda at: seen.get(at) or Sight("unseen"),
+        inputs.__getitem__,
+        lambda keys: outputs[keys[0] if keys and keys[0] in own else own[0]],
+    )
+    return _joined(streams)
+
+
+def _joined(streams: Iterable[Stream]) -> dict[tuple[str, str], tuple[str, ...]]:
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for stream in streams:
+        texts = found.setdefault((stream.tail, stream.head), {})
+        texts[labels.shape_text(stream.spec)] = None
+    return {ends: _few(tuple(filter(None, texts))) for ends, texts in found.items()}
+
+
+def _few(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return texts if len(texts) <= 3 else (*texts[:2], f"… {len(texts) - 2} more")
+
+
+def _assemble(scene: _Scene, plan: Plan, edges: tuple[Edge, ...]) -> Drawing:
+    inside = _items(scene, plan)
+    ports = [*_inputs(scene), *_homeless(scene), *inside, *_outputs(scene)]
+    known = {node.id for node in walk_nodes(tuple(ports))}
+    drawn = tuple(edge for edge in edges if edge.tail in known and edge.head in known)
+    items, drawn = stack_chains(*branch_inside(tuple(ports), drawn), dense=len(known) > _DENSE)
+    return Drawing(_title(scene), _subtitle(scene), items, drawn, legend=scene.drift is not None)
+
+
+def _title(scene: _Scene) -> str:
+    names = dict.fromkeys(model.root.class_name for model in scene.models if model is not None)
+    return " → ".join(names)
+
+
+def _subtitle(scene: _Scene) -> tuple[str, ...]:
+    totals = [model.totals for model in scene.models if model is not None]
+    texts = dict.fromkeys(f"{total.parameters:,}" for total in totals)
+    facts = " → ".join(texts) + " parameters"
+    if scene.drift is None:
+        frozen = totals[-1].parameters - totals[-1].trainable
+        return (", ".join([scene.model.mode, facts, *([f"{frozen:,} of them frozen"] if frozen else [])]),)
+    about = [labels.change_text(change) for change in scene.weave.homeless if _is_about_model(scene, change)]
+    causes = sum(not change.ripple for change in scene.drift.changes)
+    ripples = len(scene.drift.changes) - causes
+    count = labels.count_text(causes, "change") + (f" and {ripples:,} that follow" if ripples else "")
+    return (f"{count}, {facts}", *filter(None, about[:4]))
+
+
+def _is_about_model(scene: _Scene, change: Change) -> bool:
+    """Is it a fact about the model that no node shows?"""
+    drawn = {"return", *(f"input {node.title}" for node in _inputs(scene))}
+    return not change.place and change.what not in drawn
+
+
+def _items(scene: _Scene, plan: Plan) -> tuple[Item, ...]:
+    return tuple(_item(scene, item) for item in plan)
+
+
+def _item(scene: _Scene, item: Run | Opened | Rest) -> Item:
+    match item:
+        case Opened(run, items):
+            return _box(scene, run, _items(scene, items))
+        case Rest(runs) if runs == scene.weave.runs and scene.drift is None:
+            return _whole(scene, item)
+        case Rest(runs):
+            return _rest(scene, item, runs)
+    return _node(scene, item)
+
+
+def _whole(scene: _Scene, rest: Rest) -> Node:
+    """The model as one node."""
+    root = scene.model.root
+    count = labels.count_text(sum(run.size for run in rest.runs), "call")
+    return Node(rest.id, "module", root.class_name, "", (count,), labels.parameters_text((None, root)), weighty=True)
+
+
+def _rest(scene: _Scene, rest: Rest, runs: tuple[Run, ...]) -> Node:
+    unchanged = scene.drift is not None and not any(run.first.touched for run in runs)
+    return Node(
+        rest.id,
+        "rest",
+        labels.rest_text(runs, unchanged=unchanged),
+        details=(labels.names_text(runs), *(("shapes follow",) if any(run.first.reshaped for run in runs) else ())),
+        change="changed" if not unchanged and scene.drift is not None else "",
+        dim=unchanged,
+    )
+
+
+def _notes(run: Run) -> tuple[str, ...]:
+    texts = list(dict.fromkeys(filter(None, map(labels.change_text, run.first.notable))))
+    return tuple(texts[:4] + ([f"… {len(texts) - 4} more"] if len(texts) > 4 else []))
+
+
+def _label(run: Run) -> str:
+    """What stands behind the name: the class of a module, and how often it comes."""
+    of_class = labels.class_text(run.first)
+    times = f"{labels.TIMES}{len(run.sites)}" if len(run.sites) > 1 else ""
+    return " ".join(filter(None, ("" if of_class == labels.run_name(run) else of_class, times)))
+
+
+def _box(scene: _Scene, run: Run, items: tuple[Item, ...]) -> Box:
+    site = run.first
+    dim = scene.drift is not None and not site.change
+    return Box(f"box/{site.id}", labels.run_name(run), _label(run), items, _notes(run), site.change, dim)
+
+
+def _node(scene: _Scene, run: Run) -> Node:
+    site = run.first
+    kind = "function" if site.call.kind == "function" else "module"
+    hidden = sum(len(inner.sites) for inner in walk_runs(site.inside) if inner.first.change)
+    notes = _notes(run)
+    if hidden and site.change in ("", "changed"):
+        notes = (*notes, f"{labels.count_text(hidden, 'change')} inside")
+    change = site.change or ("changed" if hidden else "")
+    return Node(
+        site.id,
+        kind,
+        labels.run_name(run),
+        _label(run),
+        tuple(filter(None, [_detail(run, kind)])),
+        labels.parameters_text(site.modules, len({s.place for s in run.sites})),
+        notes,
+        change,
+        dim=scene.drift is not None and not change,
+        weighty=labels.module_size(site.module) > 0,
+    )
+
+
+def _detail(run: Run, kind: str) -> str:
+    site = run.first
+    if kind == "function":
+        return labels.arguments_text(site.call)
+    if site.inside:
+        return labels.count_text(site.size, "call") + (" each" if len(run.sites) > 1 else "")
+    return labels.config_text(site.call.config if site.module is None else site.module.config)
+
+
+def _input_ids(scene: _Scene) -> dict[str, str]:
+    """The identifier of each argument of forward."""
+    return _ids("input", (str(a.name) for model in scene.models if model is not None for a in model.inputs))
+
+
+def _output_ids(scene: _Scene) -> dict[str, str]:
+    """The identifier of each output that has a node of its own, by its key."""
+    forwards = [model.forward for model in scene.models if model is not None]
+    keys = [_output_names(forward.returns) for forward in forwards if forward is not None]
+    return _ids("output", (key for own in keys for key in own))
+
+
+def _ids(kind: str, names: Iterable[str]) -> dict[str, str]:
+    taken: dict[str, int] = {}
+    return {name: f"{kind}/{unique_id(name, taken)}" for name in dict.fromkeys(names)}
+
+
+def _inputs(scene: _Scene) -> Iterator[Node]:
+    sides = [{str(a.name): a for a in model.inputs} if model is not None else {} for model in scene.models]
+    for name, identity in _input_ids(scene).items():
+        values = [side.get(name) for side in sides]
+        if not any(value is not None and _specs(value.value) for value in values):
+            continue
+        texts = [
+            ", ".join(map(labels.shape_text, _specs(value.value))) if value is not None else "" for value in values
+        ]
+        yield _port("input", identity, name, texts, scene)
+
+
+def _port(kind: str, identity: str, name: str, texts: list[str], scene: _Scene) -> Node:
+    """An input or output, with what it was and what it is."""
+    old, new = texts
+    if scene.drift is None or old == new:
+        return Node(identity, kind, name, details=(new,), dim=scene.drift is not None)
+    change = "added" if not old else "removed" if not new else "changed"
+    return Node(identity, kind, name, notes=(f"{old} → {new}" if old and new else old or new,), change=change)
+
+
+def _specs(value: Value | Argument) -> list[TensorSpec]:
+    match value:
+        case TensorSpec():
+            return [value]
+        case Tree(_, items):
+            return [spec for item in items for spec in _specs(item)]
+    return []
+
+
+def _outputs(scene: _Scene) -> Iterator[Node]:
+    sides = [
+        _output_names(model.forward.returns) if model is not None and model.forward is not None else None
+        for model in scene.models
+    ]
+    for name, identity in _output_ids(scene).items():
+        texts = ["" if side is None or name not in side else name for side in sides]
+        node = _port("output", identity, "output", texts, scene)
+        yield Node(identity, "output", name or "output", change=node.change, dim=node.dim)
+
+
+def _output_names(returns: Value) -> list[str]:
+    """The keys of what forward returns that get nodes of their own; just ``""`` where one node is enough."""
+    if isinstance(returns, Tree):
+        keys = returns.keys or tuple(str(index) for index in range(len(returns.items)))
+        names = [key for key, item in zip(keys, returns.items, strict=True) if _has_ref(item)]
+        if 0 < len(names) <= _MOST_OUTPUTS:
+            return names
+    return [""]
+
+
+def _has_ref(value: Value) -> bool:
+    return isinstance(value, Ref) or (isinstance(value, Tree) and any(map(_has_ref, value.items)))
+
+
+def _homeless(scene: _Scene) -> Iterator[Node]:
+    """Changed modules that no call belongs to, each as a node without edges."""
+    changes = [c for c in scene.weave.homeless if c.place]
+    for place in list(dict.fromkeys(change.place for change in changes))[:8]:
+        own = [change for change in changes if change.place == place]
+        kinds = {change.kind for change in own if not change.what}
+        change = next(iter(kinds)) if kinds in ({"added"}, {"removed"}) else "changed"
+        notes = tuple(filter(None, map(labels.change_text, own[:4])))
+        yield Node(f"lone/{safe_id(place)}", "module", place, "not called", notes=notes, change=change)

@@ -1,0 +1,532 @@
+"""Pictures: what is drawn, in which style, by which engine; the same drawing gives the same bytes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from pytest_nnviz.architecture import (
+    Architecture,
+    Argument,
+    Body,
+    Call,
+    Literal,
+    Module,
+    Parameter,
+    Ref,
+    Step,
+    TensorSpec,
+)
+from pytest_nnviz.drift import Change, Drift, diff
+from pytest_nnviz.errors import DrawingError, OptionError
+from pytest_nnviz.pictures import picture, read_digest, render, theme
+from pytest_nnviz.pictures.drawing import Box, Drawing, Node, Stack, walk_nodes
+from pytest_nnviz.pictures.labels import TIMES
+from pytest_nnviz.pictures.view import view
+
+SHAPE = TensorSpec("f32", (1, 16, 8, 8))
+
+
+def result(name: str, back: int = 0, up: int = 0) -> Ref:
+    return Ref("result", (Step(name, back),), up=up)
+
+
+def entry(name: str) -> Ref:
+    return Ref("input", (Step(name),))
+
+
+def function(name: str, *values: Ref | Literal) -> Call:
+    return Call("function", name, tuple(Argument(None, value) for value in values), SHAPE)
+
+
+def module(path: str, value: Ref, body: Body | None = None) -> Call:
+    return Call("module", path, (Argument("x", value),), SHAPE, body)
+
+
+def linear(width: int = 16, bias: bool = True) -> Module:
+    config = (Argument("in_features", Literal("16")), Argument("out_features", Literal(str(width))))
+    extra = () if bias else (Argument("bias", Literal("False")),)
+    return Module("Linear", config + extra, (Parameter("weight", TensorSpec("f32", (width, 16))),))
+
+
+RESIDUAL = Body(
+    (function("relu", entry("x")), module("proj", result("relu")), function("add", result("proj"), entry("x"))),
+    result("add"),
+)
+PLAIN = Body((function("relu", entry("x")), module("proj", result("relu"))), result("proj"))
+
+
+def block(projection: Module | None = None) -> Module:
+    return Module("Block", children=(("proj", projection or linear()),))
+
+
+def model(*bodies: Body, blocks: tuple[Module, ...] = ()) -> Architecture:
+    """Blocks in a row, from an input ``x`` to one output."""
+    children = blocks or tuple(block() for _ in bodies)
+    root = Module(
+        "Net",
+        children=(("blocks", Module("ModuleList", children=tuple((str(i), b) for i, b in enumerate(children)))),),
+    )
+    calls: list[Call] = []
+    for index, body in enumerate(bodies):
+        calls.append(module(f"blocks.{index}", result(f"blocks.{index - 1}") if index else entry("x"), body))
+    return Architecture("eval", root, (Argument("x", SHAPE),), Body(tuple(calls), result(calls[-1].name)))
+
+
+def edges(drawing: Drawing) -> set[tuple[str, str]]:
+    return {(edge.tail, edge.head) for edge in drawing.edges}
+
+
+def boxes(drawing: Drawing) -> list[Box]:
+    return [item for item in drawing.items if isinstance(item, Box)]
+
+
+def nodes(drawing: Drawing) -> dict[str, Node]:
+    return {node.id: node for node in walk_nodes(drawing.items)}
+
+
+def change_of(drawing: Drawing, tail: str, head: str) -> str:
+    (edge,) = [edge for edge in drawing.edges if (edge.tail, edge.head) == (tail, head)]
+    return edge.change
+
+
+# What is drawn of a model
+
+
+def test_edges_of_a_residual_block_are_exactly_the_tensors_that_flow():
+    drawing = view(model(RESIDUAL))
+    fork = "point/input/x/box/blocks.0"
+    assert edges(drawing) == {
+        ("input/x", fork),
+        (fork, "blocks.0.relu"),
+        (fork, "blocks.0.add"),
+        ("blocks.0.relu", "blocks.0.add"),  # relu and proj stand in one stack, named by its first row
+        ("blocks.0.add", "output/_"),
+    }
+    (box,) = boxes(drawing)
+    stack = next(item for item in box.items if isinstance(item, Stack))
+    assert [row.id for row in stack.rows] == ["blocks.0.relu", "blocks.0.proj"]
+
+
+def test_edges_carry_shapes():
+    drawing = view(model(RESIDUAL))
+    (first,) = [edge for edge in drawing.edges if edge.tail == "input/x"]
+    assert first.labels == (TIMES.join(["1", "16", "8", "8"]),)
+
+
+def test_a_closed_module_has_the_edges_of_what_is_inside():
+    drawing = view(model(RESIDUAL, PLAIN), depth=1)
+    assert edges(drawing) == {("input/x", "blocks.0"), ("blocks.0", "output/_")}
+    (stack,) = [item for item in drawing.items if isinstance(item, Stack)]
+    assert [row.details for row in stack.rows] == [("3 calls",), ("2 calls",)]
+
+
+def test_a_tensor_from_an_outer_scope_is_an_edge_into_the_module():
+    body = Body((function("mul", entry("x"), Ref("result", (Step("cos"),), up=1)),), result("mul"))
+    inner = Module("Scale")
+    forward = Body((function("cos", entry("x")), module("scale", entry("x"), body)), result("scale"))
+    arch = Architecture("eval", Module("Net", children=(("scale", inner),)), (Argument("x", SHAPE),), forward)
+    for depth in (1, 2):
+        heads = {head for tail, head in edges(view(arch, depth=depth)) if tail == "cos"}
+        assert heads == {"scale" if depth == 1 else "scale.mul"}
+
+
+def test_a_result_inside_a_finished_call_and_a_name_counted_back_are_found():
+    forward = Body(
+        (
+            module("blocks.0", entry("x"), PLAIN),
+            function("add", Ref("result", (Step("blocks.0"), Step("relu"))), result("blocks.0")),
+            function("add", result("add"), entry("x")),
+            function("cat", result("add", back=1), result("add")),
+        ),
+        result("cat"),
+    )
+    drawing = view(replace(model(PLAIN), forward=forward))
+    assert {
+        ("blocks.0.relu", "add"),
+        ("blocks.0.proj", "add"),
+        ("add", "cat"),
+        ("add", "add~2"),
+        ("add~2", "cat"),
+        ("input/x", "add~2"),
+    } <= edges(drawing)
+
+
+def test_an_overwritten_tensor_comes_from_both_calls():
+    forward = Body(
+        (
+            function("exp", entry("x")),
+            function("add_", entry("x")),
+            function("sin", replace(result("exp"), after=result("add_"))),
+        ),
+        result("sin"),
+    )
+    drawing = view(replace(model(PLAIN), forward=forward))
+    assert {("exp", "sin"), ("add_", "sin")} <= edges(drawing)
+
+
+def test_equal_blocks_in_a_row_are_one_box():
+    drawing = view(model(*[RESIDUAL] * 32))
+    (box,) = boxes(drawing)
+    assert (box.title, box.label) == ("blocks.{0..31}", f"Block {TIMES}32")
+    assert ("blocks.0.add", "output/_") in edges(drawing)
+
+
+def test_blocks_that_differ_stay_apart():
+    titles = [box.title for box in boxes(view(model(RESIDUAL, RESIDUAL, PLAIN, RESIDUAL)))]
+    assert titles == ["blocks.{0..1}", "blocks.2", "blocks.3"]
+
+
+def test_equal_modules_side_by_side_are_not_folded_unless_they_are_counted():
+    root = Module("Net", children=(("q", linear()), ("k", linear())))
+    forward = Body(
+        (module("q", entry("x")), module("k", entry("x")), function("mul", result("q"), result("k"))), result("mul")
+    )
+    drawing = view(Architecture("eval", root, (Argument("x", SHAPE),), forward))
+    assert {("q", "mul"), ("k", "mul")} <= edges(drawing)
+
+
+def test_a_picture_stays_readable_whatever_the_size_of_the_model():
+    deep = [
+        Body((*RESIDUAL.calls, function("mul", result("add"), Literal(f"{n}.0"))), result("mul")) for n in range(60)
+    ]
+    assert len(nodes(view(model(*deep)))) <= 80
+    calls = [function("relu", entry("x"))]
+    calls += [
+        function("add" if n % 2 else "mul", result(calls[-1].name) if n == 0 else entry("x")) for n in range(2_000)
+    ]
+    flat = replace(model(PLAIN), forward=Body(tuple(calls), result("add")))
+    assert len(nodes(view(flat))) <= 80
+
+
+def test_a_model_without_a_forward_pass_is_drawn_as_its_modules():
+    drawing = view(replace(model(RESIDUAL, RESIDUAL, RESIDUAL), forward=None, inputs=()))
+    (outline,) = drawing.items
+    assert isinstance(outline, Stack)
+    rows = [(row.indent, row.title, row.label) for row in outline.rows]
+    assert rows == [
+        (0, "Net", ""),
+        (1, "blocks", "ModuleList"),
+        (2, "{0..2}", f"Block {TIMES}3"),
+        (3, "proj", "Linear"),
+    ]
+
+
+def test_depth_zero_is_the_model_as_one_node():
+    drawing = view(model(RESIDUAL, PLAIN), depth=0)
+    assert [node.title for node in nodes(drawing).values()] == ["x", "Net", "output"]
+
+
+# What is drawn of a drift
+
+
+def test_a_removed_residual_is_red_and_dashed_and_the_rest_is_folded():
+    drift = diff(model(*[RESIDUAL] * 8), model(*[RESIDUAL] * 4, PLAIN, *[RESIDUAL] * 3))
+    drawing = view(drift)
+    assert nodes(drawing)["blocks.4.add"].change == "removed"
+    assert change_of(drawing, "blocks.4.relu", "blocks.4.add") == "removed"
+    dot = str(render(drift, "dot"))
+    assert theme.REMOVED.light in dot
+    assert "dashed" in dot
+    assert nodes(drawing)["blocks.0"].dim
+    assert nodes(drawing)["blocks.0"].label == f"Block {TIMES}4"
+
+
+def test_what_did_not_change_is_counted_and_folded():
+    def chain(last: str) -> Architecture:
+        calls = [function("relu", entry("x"))]
+        calls += [function("mul", result(calls[-1].name if n else "relu"), Literal(f"{n}.0")) for n in range(40)]
+        return replace(model(PLAIN), forward=Body((*calls, function(last, result("mul"))), result(last)))
+
+    drawing = view(diff(chain("sin"), chain("cos")))
+    titles = [node.title for node in nodes(drawing).values()]
+    assert "40 unchanged" in titles
+    assert len(titles) <= 6
+
+
+def test_an_added_call_is_green_and_bold():
+    drift = diff(model(PLAIN), model(RESIDUAL))
+    drawing = view(drift)
+    assert nodes(drawing)["blocks.0.add"].change == "added"
+    assert change_of(drawing, "blocks.0.add", "output/_") == "added"
+    assert change_of(drawing, "blocks.0.relu", "output/_") == "removed"
+    dot = str(render(drift, "dot"))
+    assert theme.ADDED.light in dot
+    assert "bold" in dot
+
+
+def test_a_changed_module_marks_its_call_with_old_and_new():
+    drift = diff(model(RESIDUAL, blocks=(block(),)), model(RESIDUAL, blocks=(block(linear(bias=False)),)))
+    node = nodes(view(drift))["blocks.0.proj"]
+    assert node.change == "changed"
+    assert any("bias" in note and "False" in note for note in node.notes)
+    assert nodes(view(drift))["blocks.0.relu"].dim
+
+
+def test_the_same_change_in_every_block_is_drawn_once():
+    old = model(*[RESIDUAL] * 6)
+    new = model(*[RESIDUAL] * 6, blocks=tuple(block(linear(bias=False)) for _ in range(6)))
+    drawing = view(diff(old, new))
+    assert [box.title for box in boxes(drawing)] == ["blocks.{0..5}"]
+    assert [node.change for node in nodes(drawing).values()].count("changed") == 1
+
+
+def test_a_changed_module_that_is_never_called_is_a_node_of_its_own():
+    arch = model(RESIDUAL)
+    extra = Change("structure", "changed", "aux.head", "bias", "True", "False", "breaks checkpoints")
+    (node,) = [node for node in nodes(view(Drift(arch, arch, (extra,)))).values() if node.id.startswith("lone/")]
+    assert (node.title, node.change) == ("aux.head", "changed")
+
+
+def test_a_drift_by_hand_pairs_calls_without_the_help_of_diff():
+    old, new = model(RESIDUAL), model(PLAIN)
+    change = Change("topology", "removed", "blocks.0", "add", "add(%proj, x)", None, "changes the function", (0, 2))
+    assert nodes(view(Drift(old, new, (change,))))["blocks.0.add"].change == "removed"
+
+
+def test_a_drift_without_forward_marks_the_rows():
+    old = replace(model(RESIDUAL), forward=None)
+    new = replace(model(RESIDUAL, blocks=(block(linear(bias=False)),)), forward=None)
+    rows = {node.title: node.change for node in walk_nodes(view(diff(old, new)).items)}
+    assert rows["proj"] == "changed"
+    assert rows["blocks"] == ""
+
+
+@pytest.mark.parametrize("kind", ["added", "removed", "changed"])
+def test_kinds_of_change_differ_by_more_than_colour(kind):
+    looks = {name: (look.style, look.width) for name, look in theme.CHANGES.items()}
+    assert len(set(looks.values())) == len(looks)
+    assert theme.SIGNS[kind] in "+-~"
+
+
+def test_light_colours_are_unique_so_that_each_has_its_dark_one():
+    light = [colour.light for colour in theme.COLOURS]
+    assert len(set(light)) == len(light)
+
+
+# Text and bytes
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    'a"b',
+    "back\\slash\\N\\G\\",
+    "new\nline",
+    "control\x00\x07\x1b",
+    "x" * 300,
+    "]]>",
+    "--><!--",
+    "&amp;",
+    "é漢字\U0001f600",
+    "\ud800",
+    "",
+    " ",
+    "graph",
+]
+
+
+def hostile() -> Architecture:
+    """A chain of modules, functions, arguments, classes and outputs with names that break a careless writer."""
+    previous = entry("x")
+    calls = []
+    for name in HOSTILE:
+        body = Body(
+            (Call("function", name, (Argument(name, entry(name)), Argument(name, Literal(name))), SHAPE),) * 2,
+            result(name),
+        )
+        calls.append(Call("module", name, (Argument(name, previous),), SHAPE, body))
+        previous = result(name)
+    children = tuple((name, Module(name, (Argument(name, Literal(name)),))) for name in HOSTILE)
+    inputs = tuple(Argument(name, SHAPE) for name in ("x", *HOSTILE))
+    return Architecture("eval", Module(HOSTILE[0], children=children), inputs, Body(tuple(calls), previous))
+
+
+@pytest.mark.parametrize("forward", [True, False])
+def test_hostile_names_are_text(forward):
+    arch = hostile() if forward else replace(hostile(), forward=None)
+    svg = str(render(arch))
+    root = ElementTree.fromstring(svg.encode())
+    texts = ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert any("<script>" in text for text in texts)
+    assert any("back\\slash\\N\\G" in text for text in texts)
+    assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
+    assert max(map(len, texts)) <= 90
+
+
+def test_identifiers_are_unique():
+    dot = str(render(hostile(), "dot"))
+    found = [
+        line.split(" id=")[1].split(" ")[0].rstrip("]")
+        for line in dot.splitlines()
+        if " id=" in line and "->" not in line
+    ]
+    assert len(set(found)) == len(found)
+
+
+def test_the_bytes_do_not_depend_on_hash_seed_locale_or_home(tmp_path):
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_pictures as t;"
+        "from pytest_nnviz.drift import diff;"
+        "d = diff(t.model(*[t.RESIDUAL] * 3), t.model(t.RESIDUAL, t.PLAIN, t.RESIDUAL));"
+        "import hashlib; print([hashlib.sha256(x if isinstance(x, bytes) else x.encode()).hexdigest()"
+        " for x in (t.render(d), t.render(d, 'png'), t.render(t.hostile(), 'dot'))])"
+    )
+    found = set()
+    for seed, home, language in (("1", str(tmp_path), "C"), ("2", "/nonexistent", "tr_TR.UTF-8")):
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "HOME": home,
+            "LC_ALL": language,
+            "FONTCONFIG_FILE": "/dev/null",
+        }
+        command = [sys.executable, "-c", script, str(Path(__file__).parent)]
+        found.add(subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout)
+    assert len(found) == 1
+
+
+def test_svg_carries_nothing_of_the_engine_and_reads_on_dark_screens():
+    svg = str(render(model(RESIDUAL)))
+    assert "Graphviz" not in svg
+    assert "graphviz" not in svg
+    assert "DOCTYPE" not in svg
+    assert "prefers-color-scheme: dark" in svg
+    assert theme.PLATE.light in svg
+    known = {colour.light for colour in theme.COLOURS} | {"none", "transparent", "black"}
+    used = {e.get(key) for e in ElementTree.fromstring(svg.encode()).iter() for key in ("fill", "stroke")} - {None}
+    assert used <= known
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_the_digest_is_carried_and_read_from_the_head(kind, tmp_path):
+    path = tmp_path / f"picture.{kind}"
+    for digest, expected in (("sha256:0123abc", "sha256:0123abc"), (None, None)):
+        drawn = render(model(PLAIN), kind, digest=digest)
+        path.write_bytes(drawn if isinstance(drawn, bytes) else drawn.encode())
+        assert read_digest(path) == expected
+
+
+def test_a_png_with_a_digest_is_a_png(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "picture.png"
+    path.write_bytes(bytes(render(model(PLAIN), "png", digest="abc")))
+    with image.open(path) as found:
+        found.load()
+        assert found.text == {"pytest-nnviz digest": "abc"}
+        assert found.width * found.height <= 40e6
+
+
+def test_foreign_files_have_no_digest(tmp_path):
+    for name, content in (("a", b""), ("b", b"\x89PNG\r\n\x1a\n\0\0"), ("c", b"<svg/>"), ("d", os.urandom(4096))):
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert read_digest(path) is None
+
+
+def test_a_digest_that_would_break_the_comment_is_refused():
+    with pytest.raises(OptionError, match="digest"):
+        render(model(PLAIN), digest="-->")
+
+
+def test_an_unknown_format_is_an_error_with_the_choices():
+    with pytest.raises(OptionError, match=r"format='pdf': choose one of 'svg', 'png', 'dot'"):
+        render(model(PLAIN), "pdf")
+
+
+def test_a_wide_picture_stays_below_the_limit_of_pixels(monkeypatch):
+    monkeypatch.setattr(picture, "_PIXELS", 1e5)
+    image = pytest.importorskip("PIL.Image")
+    from io import BytesIO
+
+    with image.open(BytesIO(bytes(render(model(RESIDUAL, PLAIN), "png")))) as found:
+        assert found.width * found.height <= 1e5
+
+
+# Engines
+
+
+def without_engines(monkeypatch, tmp_path):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.delenv("NNVIZ_DOT", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(metadata, "distribution", missing)
+    monkeypatch.setattr(picture.util, "find_spec", lambda name: None)
+
+
+def program(path: Path, text: str) -> str:
+    path.write_text(f"#!{sys.executable}\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_no_engine_is_an_error_that_says_what_to_install(monkeypatch, tmp_path):
+    without_engines(monkeypatch, tmp_path)
+    with pytest.raises(DrawingError, match=r"pip install graphviz-pure"):
+        render(model(PLAIN))
+    assert str(render(model(PLAIN), "dot")).startswith("digraph")
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="the stand-in for an engine is a script")
+
+
+@posix
+def test_the_engine_of_the_environment_is_used_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("NNVIZ_DOT", program(tmp_path / "dot", "import sys; sys.exit('broken on purpose')"))
+    with pytest.raises(DrawingError, match="broken on purpose"):
+        render(model(PLAIN))
+
+
+@posix
+def test_the_system_dot_is_the_next_choice(monkeypatch, tmp_path):
+    without_engines(monkeypatch, tmp_path)
+    program(tmp_path / "dot", "print('<svg width=\"1\">drawn by the system</svg>')")
+    assert "drawn by the system" in str(render(model(PLAIN)))
+
+
+@posix
+def test_an_engine_that_hangs_is_stopped_and_reported(monkeypatch, tmp_path):
+    monkeypatch.setenv("NNVIZ_DOT", program(tmp_path / "dot", "import time; time.sleep(60)"))
+    monkeypatch.setattr(picture, "TIME_LIMIT", 0.2)
+    start = time.monotonic()
+    with pytest.raises(DrawingError, match=r"took longer than 0\.2 s"):
+        render(model(PLAIN))
+    assert time.monotonic() - start < 10
+
+
+@posix
+def test_a_slow_engine_gets_an_easier_drawing(monkeypatch, tmp_path):
+    slow = "import sys, time\nif 'nslimit=8' in sys.stdin.read(): time.sleep(60)\nprint('<svg a=\"b\">easier</svg>')"
+    monkeypatch.setenv("NNVIZ_DOT", program(tmp_path / "dot", slow))
+    monkeypatch.setattr(picture, "TIME_LIMIT", 2.0)
+    assert "easier" in str(render(model(PLAIN)))
+
+
+@posix
+def test_what_an_engine_says_about_characters_is_no_complaint(monkeypatch, tmp_path):
+    said = "Warning: no value for width of non-ASCII character 195\\nreal reason\\n"
+    text = f"import sys\nsys.stderr.write('{said}')\nsys.exit(1)"
+    monkeypatch.setenv("NNVIZ_DOT", program(tmp_path / "dot", text))
+    with pytest.raises(DrawingError, match="real reason"):
+        render(model(PLAIN))
+
+
+# Weight
+
+
+def test_importing_render_and_reading_a_digest_loads_no_drawing_library():
+    script = (
+        "import sys, pathlib; from pytest_nnviz.pictures import read_digest, render;"
+        "read_digest(pathlib.Path(sys.executable));"
+        "print(sorted({'torch', 'numpy', 'PIL', 'graphviz', 'pygraphviz'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert done.stdout == "[]\n"

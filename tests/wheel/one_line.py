@@ -1,0 +1,37 @@
+"""With the wheel installed: pytest finds the plugin, and the one-line test records, passes and fails on drift."""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TEST = """
+import torch
+
+def test_arch(nnviz_snapshot):
+    nnviz_snapshot(torch.nn.Sequential(torch.nn.Linear(4, WIDTH), torch.nn.ReLU()), torch.zeros(1, 4))
+"""
+
+
+def run(folder: Path, expected: int, words: str, *arguments: str) -> None:
+    """Run pytest; its exit code and its output must be as expected."""
+    command = [sys.executable, "-m", "pytest", *arguments]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    print(done.stdout)
+    if done.returncode != expected or not re.search(words, done.stdout):
+        sys.exit(f"pytest {' '.join(arguments)}: exit code {done.returncode} instead of {expected}, or no {words!r}")
+
+
+with tempfile.TemporaryDirectory() as temporary:
+    folder = Path(temporary)
+    test = folder / "test_one_line.py"
+    test.write_text(TEST.replace("WIDTH", "8"), encoding="utf-8")
+    run(folder, 0, r"plugins: .*nnviz", "--co")
+    run(folder, 1, "no snapshot", "-q")
+    run(folder, 0, "recorded", "--snapshot-update")
+    run(folder, 0, "1 passed")
+    test.write_text(TEST.replace("WIDTH", "9"), encoding="utf-8")
+    run(folder, 1, r"out_features 8 -> 9")
+    if not list(folder.glob("nnviz-artifacts/**/diff.svg")):
+        sys.exit("no picture of the drift")
