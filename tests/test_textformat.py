@@ -7,6 +7,8 @@ import dataclasses
 import models
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from pytest_nnviz import Architecture, Options, dumps, loads, trace
@@ -291,3 +293,76 @@ def test_folded_calls_are_read_as_written_out():
     text = dumps(traced)
     assert text.count(" same as ") == 4 + 2
     assert loads(text) == traced
+
+
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6).filter(lambda name: "." not in name)
+specs = st.builds(
+    TensorSpec,
+    st.sampled_from(["f32", "bf16", "bool", "f8_e4m3fn"]),
+    st.lists(st.none() | st.integers(0, 10**9), max_size=4).map(tuple),
+    st.sampled_from(["", "nested", "My Tensor"]),
+)
+literals = st.sampled_from([value for value in VALUES if isinstance(value, Literal)])
+configs = st.lists(st.builds(Argument, names, literals), max_size=3, unique_by=lambda a: a.name).map(tuple)
+leaves = st.builds(
+    Module,
+    names,
+    configs,
+    st.lists(st.builds(Parameter, names, specs, st.booleans()), max_size=2, unique_by=lambda p: p.name).map(tuple),
+    st.lists(st.builds(Buffer, names, specs, st.booleans()), max_size=2, unique_by=lambda b: b.name).map(tuple),
+    marks=st.sampled_from([(), ("never called",), ("eval", "load hook")]),
+)
+trees = st.recursive(
+    leaves,
+    lambda inner: st.builds(
+        lambda leaf, children: dataclasses.replace(leaf, children=tuple(children)),
+        leaves,
+        st.lists(st.tuples(st.sampled_from("abc0"), inner), max_size=3, unique_by=lambda child: child[0]),
+    ),
+    max_leaves=8,
+)
+
+
+@st.composite
+def scopes(draw, around=(), depth=0):
+    """A body whose references are to what is there: inputs, earlier calls, and those of the scopes around."""
+    seen: list[str] = []
+    calls = []
+
+    def reference():
+        choices = [Ref("input", (Step("x"),))]
+        choices += [Ref("result", (Step(name, draw(st.integers(0, seen.count(name) - 1))),)) for name in seen]
+        for up, outer in enumerate(reversed(around), 1):
+            choices += [Ref("result", (Step(name),), draw(st.sampled_from([(), (0,), ("k k",)])), up) for name in outer]
+        return draw(st.sampled_from(choices))
+
+    for _ in range(draw(st.integers(0, 4))):
+        values = [*draw(st.lists(literals, max_size=2)), reference()]
+        inner = draw(scopes((*around, tuple(seen)), depth + 1)) if depth < 2 and draw(st.booleans()) else None
+        name = draw(st.sampled_from(["add", "mul", "conv.0"]))
+        arguments = tuple(Argument(None, value) for value in values)
+        if inner is not None:
+            arguments = (Argument("x", Tree("list", tuple(values))),)
+        calls.append(Call("created" if inner else "function", name, arguments, draw(specs), inner))
+        seen.append(name)
+    return Body(tuple(calls), reference())
+
+
+@given(trees, st.none() | scopes())
+def test_random_architectures_read_back(root, forward):
+    inputs = (Argument("x", SPEC),) if forward is not None else ()
+    original = Architecture("train", root, inputs, forward)
+    text = dumps(original)
+    assert loads(text) == original
+    assert text.isascii()
+
+
+@given(st.text() | st.sampled_from(TEXT.split("\n")).map(lambda line: TEXT.replace(line, line[::-1])), st.data())
+def test_whatever_is_read_only_our_own_error_is_raised(text, data):
+    lines = TEXT.split("\n")
+    at = data.draw(st.integers(0, len(lines) - 1))
+    for damaged in (text, TEXT.replace(lines[at], text), f"{TEXT[:at]}{text}{TEXT[at:]}"):
+        try:
+            loads(damaged)
+        except TextError:
+            continue
