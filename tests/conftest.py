@@ -11,9 +11,13 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from hypothesis import settings
 
 STUB = Path(__file__).with_name("stub_tracer.py")
 _PLUGINS = ("syrupy", "pytest_nnviz.plugin", "xdist")
+
+settings.register_profile("no deadline", deadline=None)  # machines are shared and slow
+settings.load_profile("no deadline")
 
 
 @dataclass(frozen=True)

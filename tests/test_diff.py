@@ -485,7 +485,7 @@ def test_common_of_long_sequences_without_much_in_common_is_quick():
     assert perf_counter() - started < 5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ARCHITECTURES)
 def test_nothing_differs_from_itself(architecture):
     copy = replace(architecture, root=replace(architecture.root), versions=(("torch", "9"),))
@@ -493,7 +493,7 @@ def test_nothing_differs_from_itself(architecture):
     assert not diff(architecture, copy)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ARCHITECTURES, ARCHITECTURES)
 def test_laws_of_two(old, new):
     drift, mirror = diff(old, new), diff(new, old)
@@ -509,7 +509,7 @@ def test_laws_of_two(old, new):
         assert (change.new is None) <= (change.kind in ("removed", "changed"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(BODIES, BODIES)
 def test_alignment_names_each_call_once(old, new):
     rows = align_calls(old, new)
@@ -518,7 +518,7 @@ def test_alignment_names_each_call_once(old, new):
     assert Counter((j, i) for i, j in rows) == Counter(align_calls(new, old))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ARCHITECTURES, ARCHITECTURES)
 def test_grouping_loses_no_fact(old, new):
     changes = [change for change in diff(old, new).changes if not change.ripple]

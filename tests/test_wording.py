@@ -229,7 +229,7 @@ def test_long_values_are_cut_to_where_they_differ():
     assert len(line) <= 110
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ARCHITECTURES, ARCHITECTURES)
 def test_there_are_words_for_every_drift(old, new):
     drift = diff(old, new)
