@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import random
+import subprocess
+import sys
 import weakref
 from functools import lru_cache
 
@@ -521,3 +523,17 @@ def test_observing_hooks_change_nothing():
     model.stem.register_forward_hook(lambda module, args, out: seen.append(out.shape))
     assert dumps(trace(model, x)) == text
     assert seen
+
+
+def test_without_torch_the_error_says_how_to_get_it():
+    script = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from pytest_nnviz import dumps, loads, trace\n"
+        "from pytest_nnviz.errors import MissingTorch\n"
+        "assert dumps(loads(sys.argv[1])) == sys.argv[1]\n"
+        "try: trace(object())\n"
+        "except MissingTorch as error: print(error)"
+    )
+    text = dumps(Options(forward=False).trace(nn.Linear(2, 2)))
+    done = subprocess.run([sys.executable, "-c", script, text], capture_output=True, text=True, check=True)
+    assert "torch, which is not installed: pip install 'pytest-nnviz[torch]'" in done.stdout
