@@ -506,6 +506,11 @@ def test_wrappers_are_looked_through():
     assert trace(torch.compile(model, backend="eager"), x) == trace(model, x)
 
 
+def test_compiled_functions_are_recorded_as_written():
+    compiled = torch.compile(lambda x: x.sin() + 1, backend="eager")
+    assert calls(lambda m, x: compiled(x)) == calls(lambda m, x: x.sin() + 1)
+
+
 def test_a_lazy_module_is_the_same_before_and_after_its_first_call():
     lazy = nn.Sequential(nn.LazyLinear(3))
     text = dumps(trace(lazy, X))

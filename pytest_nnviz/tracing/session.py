@@ -150,6 +150,8 @@ class Session:
             args, kwargs = copy_inputs((self.args, self.kwargs), replace or (lambda tensor: tensor))
             stack.enter_context(collector_off())
             stack.enter_context(_deep_recursion())
+            if "torch._dynamo" in sys.modules:  # functions that the author compiled run as they are written
+                stack.enter_context(torch.compiler.set_stance("force_eager"))
             stack.enter_context(torch.enable_grad() if self.options.grad else torch.no_grad())
             recorder = Recorder(self.model, self.options.opaque, self.keeper.before_write)
             self._forward(recorder, args, kwargs)
