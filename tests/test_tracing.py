@@ -237,6 +237,22 @@ def test_configuration_is_read_from_the_live_attributes():
     assert "1: BatchNorm2d(num_features=4, eps=0.125)" in text
 
 
+def test_a_changed_default_of_the_authors_own_class_shows():
+    def make(default):
+        class DropPath(nn.Module):
+            def __init__(self, p=default):
+                super().__init__()
+                self.p = p
+
+            def forward(self, x):
+                return x
+
+        return DropPath()
+
+    assert "DropPath(p=0.1)" in dumps(trace(make(0.1), X))
+    assert dumps(trace(make(0.1), X)) != dumps(trace(make(0.2), X))
+
+
 def test_an_index_among_siblings_does_not_make_them_different():
     class Layer(nn.Module):
         def __init__(self, layer_idx):

@@ -191,7 +191,10 @@ def _has_load_hook(module: torch.nn.Module) -> bool:
 
 
 def configuration(module: torch.nn.Module, path: str = "") -> tuple[Argument, ...]:
-    """The constructor arguments that the instance holds under the same name; those equal to their defaults left out.
+    """The constructor arguments that the instance holds under the same name.
+
+    Of torch's own classes those equal to their defaults are left out, so that a new argument in the next release does
+    not show. Other classes show all: their defaults are part of the program that is pinned.
 
     An argument that says which of its siblings a module is (``layer_idx=3`` in ``layers.3``) shows as ``<index>``, so
     that equal siblings are equal.
@@ -201,7 +204,7 @@ def configuration(module: torch.nn.Module, path: str = "") -> tuple[Argument, ..
     cls: Any = type(module)
     for name, default in _constructor(cls):
         value = _held(module, name, default)
-        if value is None or value == default:
+        if value is None or (value == default and cls.__module__.startswith("torch.")):
             continue
         is_index = own_index is not None and value == Literal(own_index) and _INDEX_NAME.search(name)
         arguments.append(Argument(name, named("index") if is_index else value))
