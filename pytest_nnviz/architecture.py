@@ -88,7 +88,8 @@ class Ref:
 class Const:
     """A tensor that no call made and no module registers.
 
-    ``name`` is the attribute that holds it (relative like a reference: ``self.table``, ``^self.table``), or None.
+    ``name`` is the attribute that holds it (relative like a reference: ``self.table``, ``^self.table``), ``#2`` for the
+    second one of its kind that nothing holds, or None.
     ``tracked`` is False for a tensor that appeared during the forward pass out of nowhere (a numpy round trip).
     """
 

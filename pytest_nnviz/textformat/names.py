@@ -34,5 +34,5 @@ def input_name(name: str) -> str:
 def key_name(key: int | str) -> str:
     """A key on the way into a nested input or output: an index, or a word."""
     if isinstance(key, int):
-        return str(key)
+        return str(int(key))
     return key if _IDENTIFIER.fullmatch(key) else json.dumps(key)

@@ -25,6 +25,7 @@ from pytest_nnviz.textformat.write import FORMAT_VERSION, NOTICE, dumps
 __all__ = ["loads"]
 
 _MERGED = "; probably two updates were merged into one text: merge the code, then run pytest --snapshot-update"
+_MARKS = ("never called", "eval", "train", "load hook")
 _MARKERS = ("<<<<<<< ", "=======", ">>>>>>> ", "||||||| ")
 
 
@@ -113,7 +114,7 @@ class _Reader:
     def _numbers(self, start: int) -> Callable[[int], int]:
         """Line number of the call with an index, counted as written."""
         rows = [row + 1 for row in range(start, self.row) if not self.lines[row].lstrip(" ").startswith("return ")]
-        return lambda index: rows[index] if index < len(rows) else self.row
+        return lambda index: rows[index] if 0 <= index < len(rows) else self.row
 
     def _expect(self, line: str) -> None:
         if self.row >= len(self.lines):
@@ -139,6 +140,8 @@ class _Reader:
             name, separator, value = self.line.partition(": ")
             if name != key or not separator:
                 raise self.fail(f"expected '{key}: ...', found {self.line[:80]!r}")
+            if key == "mode" and value not in ("eval", "train"):
+                raise self.fail(f"the mode is 'eval' or 'train', not {value[:40]!r}")
             found[key] = value
             self.row += 1
         return found
@@ -159,6 +162,9 @@ class _Reader:
         cursor.expect("(")
         config = cursor.read_arguments()
         marks = tuple(cursor.text[cursor.at :].removeprefix(", ").split(", ")) if cursor.at < len(cursor.text) else ()
+        for mark in marks:
+            if mark not in _MARKS:
+                raise self.fail(f"{mark[:40]!r} is no mark of a module ({', '.join(_MARKS)})")
         self.row += 1
         parameters: list[Parameter] = []
         buffers: list[Buffer] = []

@@ -192,8 +192,12 @@ class Cursor:
 
     def _const(self, *, tracked: bool) -> Const:
         start = self.at
-        ups = self.read_ups()
         name = None
+        if self.accept("#"):
+            name = f"#{self.read_integer()}"
+            self.expect(" ")
+            return Const(self.read_spec(), name, tracked)
+        ups = self.read_ups()
         if self.accept("self."):
             name = "^" * ups + "self." + self.read_path()
             self.expect(" ")
@@ -247,6 +251,7 @@ class Cursor:
         string = self.match(_STRING)
         if string is not None:
             return self._unescape(string)
-        if self.match(_INTEGER) is not None:
-            return int(self.text[self.text.rindex("[", 0, self.at) + 1 : self.at])
+        sign = -1 if self.accept("-") else 1
+        if _INTEGER.match(self.text, self.at):
+            return sign * self.read_integer()
         return self.read_name()

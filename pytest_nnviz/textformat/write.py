@@ -172,8 +172,8 @@ def format_value(value: Value) -> str:
 
 
 def _const_name(name: str | None) -> str | None:
-    if name is None:
-        return None
+    if name is None or name.startswith("#"):
+        return name
     bare = name.lstrip("^")
     return "^" * (len(name) - len(bare)) + "self." + path_name(bare.removeprefix("self."))
 

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-__all__ = ["bind", "leading_names"]
+__all__ = ["bind", "entry_point", "leading_names"]
 
 
-@functools.lru_cache(maxsize=4096)
-def _forward_parameters(cls: Any) -> dict[str, inspect.Parameter]:
-    """Parameters of forward without self; none where they cannot be known (ScriptModules)."""
-    try:
-        parameters = dict(inspect.signature(cls.forward).parameters)
-    except (TypeError, ValueError, AttributeError):
-        return {}
-    parameters.pop(next(iter(parameters), ""), None)
-    return parameters
+def entry_point(module: torch.nn.Module) -> Callable[..., Any]:
+    """What a call of the module reaches first: a ``__call__`` of its own, else its forward."""
+    own_call = type(module).__call__ not in (torch.nn.Module.__call__, torch.nn.Module._wrapped_call_impl)
+    return module.__call__ if own_call else module.forward
 
 
-def bind(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Names and values of the arguments of forward, in the order of its signature; defaults left out."""
-    if "forward" in vars(module):
-        parameters = dict(inspect.signature(module.forward).parameters)
-    else:
-        parameters = _forward_parameters(_class(module))
+def bind(
+    module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, call: bool = False
+) -> list[tuple[str, Any]]:
+    """Names and values of the arguments of forward, in the order of its signature; defaults left out.
+
+    ``call`` binds what the module is called with, which a ``__call__`` of its own may name otherwise.
+    """
+    parameters = _own_parameters(entry_point(module)) if call else _parameters(module)
     rest = list(args)
     pairs: list[tuple[str, Any]] = []
     given = dict(kwargs)
@@ -39,11 +37,46 @@ def bind(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any])
             continue
         elif rest and parameter.kind is not parameter.KEYWORD_ONLY:
             pairs.append((name, rest.pop(0)))
-        elif name in given:
+        elif name in given and parameter.kind is not parameter.POSITIONAL_ONLY:
             pairs.append((name, given.pop(name)))
     pairs.extend((f"arg{index}", thing) for index, thing in enumerate(rest))
-    pairs.extend(given.items())
+    taken = {name for name, _ in pairs}
+    pairs.extend((f"{name}_" if name in taken else name, thing) for name, thing in sorted(given.items()))
     return [pair for pair in pairs if not _is_default(parameters.get(pair[0]), pair[1])]
+
+
+def leading_names(module: torch.nn.Module) -> list[str]:
+    """The arguments of a module's forward, in order."""
+    return list(_parameters(module))
+
+
+def _parameters(module: torch.nn.Module) -> dict[str, inspect.Parameter]:
+    if "forward" in vars(module):
+        return _own_parameters(module.forward)
+    cls: Any = type(module)
+    return _class_parameters(cls)
+
+
+@functools.lru_cache(maxsize=4096)
+def _class_parameters(cls: Any) -> dict[str, inspect.Parameter]:
+    """Parameters of forward without self."""
+    try:
+        raw = inspect.getattr_static(cls, "forward")
+    except AttributeError:
+        return {}
+    parameters = _own_parameters(getattr(cls, "forward", raw))
+    first = next(iter(parameters.values()), None)
+    if isinstance(raw, staticmethod | classmethod) or first is None or first.kind is first.VAR_POSITIONAL:
+        return parameters
+    return dict(list(parameters.items())[1:])
+
+
+def _own_parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Parameters as they are called, not those of what a decorator wraps; none where they cannot be known."""
+    try:
+        return dict(inspect.signature(function, follow_wrapped=False).parameters)
+    except (TypeError, ValueError, AttributeError):  # ScriptModules, and what is written in C
+        return {}
 
 
 def _is_default(parameter: inspect.Parameter | None, value: Any) -> bool:
@@ -53,12 +86,3 @@ def _is_default(parameter: inspect.Parameter | None, value: Any) -> bool:
     return value is default or (
         isinstance(value, bool | int | float | str) and type(value) is type(default) and value == default
     )
-
-
-def _class(module: torch.nn.Module) -> Any:
-    return type(module)
-
-
-def leading_names(module: torch.nn.Module) -> list[str]:
-    """The arguments of a module's forward, in order."""
-    return list(_forward_parameters(_class(module)))

@@ -41,6 +41,8 @@ class Signature:
                 found[name] = value
             elif key not in DROPPED and key != "out" and not key.startswith("_"):
                 return None
+        if self.spread is not None and isinstance(found.get(self.names[self.spread]), list):
+            found[self.names[self.spread]] = tuple(found[self.names[self.spread]])
         pairs = [(name, found[name]) for name in self.names if name in found]
         if "out" in kwargs and kwargs["out"] is not None:
             pairs.append(("out", kwargs["out"]))
@@ -159,10 +161,13 @@ Spelled = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 def spell(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
     """Bring special spellings of common operations to the one that is recorded."""
-    if kwargs and not DROPPED.isdisjoint(kwargs):
-        kwargs = {key: value for key, value in kwargs.items() if key not in DROPPED}
-    if len(args) == 2 and getattr(func, "__name__", "") in REFLECTED:
-        return name, (args[1], args[0]), kwargs
+    kwargs = {key: value for key, value in kwargs.items() if key not in DROPPED}
+    if kwargs.get("inplace") is True:
+        name, kwargs = f"{name}_", {key: value for key, value in kwargs.items() if key != "inplace"}
+    if getattr(func, "__name__", "") in REFLECTED:
+        operands = (*args, *(kwargs[key] for key in ("input", "self", "other") if key in kwargs))
+        if len(operands) == 2:
+            return name, operands[::-1], {}
     special = _SPECIAL.get(name)
     if special is not None:
         return special(func, args, kwargs)
@@ -222,13 +227,25 @@ def _spell_dims(name: str) -> Callable[..., Spelled]:
     """``sum(0, 1)`` written for ``sum((0, 1))``; ``std(False)`` for ``std(unbiased=False)``."""
 
     def spelled(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-        if len(args) == 2 and isinstance(args[1], bool):
-            return name, args[:1], {**kwargs, "unbiased": args[1]}
-        if len(args) > 2 and all(type(arg) is int for arg in args[1:]):
-            return name, (args[0], tuple(args[1:])), kwargs
-        return name, args, kwargs
+        first, rest = args[:1], list(args[1:])
+        if name in ("std", "var"):
+            kwargs = _with_correction(rest, kwargs)
+        if len(rest) > 1 and all(type(arg) is int for arg in rest):
+            rest = [tuple(rest)]
+        return name, (*first, *rest), kwargs
 
     return spelled
+
+
+def _with_correction(rest: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """``(unbiased)`` or ``(dim, unbiased, keepdim)``, taken out of ``rest``, as the number that they stand for."""
+    flags = [at for at, arg in enumerate(rest) if isinstance(arg, bool)][:1]
+    for at in flags:
+        kwargs = {**kwargs, **dict(zip(("unbiased", "keepdim"), rest[at:], strict=False))}
+        del rest[at:]
+    if "unbiased" not in kwargs:
+        return kwargs
+    return {**{key: value for key, value in kwargs.items() if key != "unbiased"}, "correction": int(kwargs["unbiased"])}
 
 
 def _spell_where(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:

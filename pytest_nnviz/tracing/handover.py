@@ -8,14 +8,30 @@ import torch
 
 from pytest_nnviz.tracing.values import tensors_in
 
-__all__ = ["Handover", "may_write"]
+__all__ = ["Handover", "may_write", "says_it_writes", "targets_of"]
 
 _WRITERS = frozenset({"setitem", "set_data"})
+_MAY_WRITE = frozenset({"embedding", "embedding_bag", "batch_norm", "instance_norm"})
 
 
-def may_write(name: str) -> bool:
+def says_it_writes(name: str) -> bool:
     """Whether a function says by its name that it writes to its first argument."""
     return (name.endswith("_") and not name.endswith("__")) or name in _WRITERS
+
+
+def targets_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a call says that it writes to: ``out=``, or the first argument of ``add_`` or ``relu(inplace=True)``."""
+    if kwargs.get("out") is not None:
+        return kwargs["out"]
+    if says_it_writes(name) or kwargs.get("inplace"):
+        return args[:1] or list(kwargs.values())[:1]
+    return ()
+
+
+def may_write(name: str, func: Any) -> bool:
+    """Whether a call may write to what it is handed without saying so: layers with state, custom operators."""
+    schemas = [getattr(func, "_schema", None), *getattr(func, "_schemas", {}).values()]
+    return name in _MAY_WRITE or any(schema is not None and schema.is_mutable for schema in schemas)
 
 
 class Handover:
@@ -29,11 +45,11 @@ class Handover:
         """Whether the call was handed this very tensor."""
         return any(tensor is handed for handed in self.tensors)
 
-    def written(self, name: str) -> list[torch.Tensor]:
-        """The tensors that the call wrote to; by its name where a tensor keeps no count of writes."""
+    def written(self, targets: Any = ()) -> list[torch.Tensor]:
+        """The tensors that the call wrote to: ``targets`` where a tensor keeps no count of writes."""
         found: list[torch.Tensor] = []
         for tensor, version in zip(self.tensors, self._versions, strict=True):
-            uncounted = version is None and may_write(name) and tensor is self.tensors[0]
+            uncounted = version is None and any(tensor is target for target in tensors_in(targets))
             if (uncounted or _version(tensor) != version) and not any(tensor is other for other in found):
                 found.append(tensor)
         return found
@@ -49,12 +65,11 @@ class Handover:
             same = isinstance(thing, torch.Tensor) and self.holds(thing)
             return _alias(thing) if same and not any(thing is tensor for tensor in written) else thing
 
-        with torch._C.DisableTorchFunction():
-            if isinstance(result, torch.Tensor):
-                return fresh(result)
-            if type(result) in (tuple, list):
-                return type(result)(fresh(item) for item in result)
-            return result
+        if isinstance(result, torch.Tensor):
+            return fresh(result)
+        if type(result) in (tuple, list):
+            return type(result)(fresh(item) for item in result)
+        return result
 
 
 def _version(tensor: torch.Tensor) -> int | None:

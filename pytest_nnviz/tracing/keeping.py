@@ -2,132 +2,197 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import random
 import sys
+import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
+from pytest_nnviz.errors import NNVizWarning
 from pytest_nnviz.tracing.origins import storage_of
-from pytest_nnviz.tracing.values import is_uninitialized
+from pytest_nnviz.tracing.values import SHARED, is_uninitialized, walk
 
-__all__ = ["Keeper", "collector_off", "same_randomness"]
+__all__ = ["Keeper", "caches_cleared", "collector_off", "same_randomness"]
 
-_MAX_DEPTH = 6
+_MAX_DEPTH = 8
+_Restore = Callable[[], None]
 
 
 class Keeper:
-    """The state of a model and of torch. `restore` puts back what differs, and touches nothing else."""
+    """The state of a model, its inputs and torch. `restore` puts back what differs, and touches nothing else."""
 
     def __init__(self, model: torch.nn.Module, inputs: Any, *, gradients: bool) -> None:
-        self.modules = list(model.modules())
-        self.lazy = [module for module in self.modules if _is_lazy(module)]
-        self.attributes = [(module, _shallow(module)) for module in self.modules]
-        self.buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers() if not _is_valueless(buffer)]
-        self.gradients = [
-            (parameter, parameter.grad, parameter.grad.clone() if gradients and parameter.grad is not None else None)
-            for parameter in model.parameters()
-        ]
-        self.written: list[tuple[torch.Tensor, torch.Tensor]] = []
-        self.before = {storage_of(tensor) for tensor in (*model.parameters(), *inputs)}
-        self.default_dtype = torch.get_default_dtype()
-        self.randomness = _randomness()
+        tensors = [*model.parameters(), *(leaf for _, leaf in walk(inputs) if isinstance(leaf, torch.Tensor))]
+        self._there = {storage_of(tensor) for tensor in (*tensors, *model.buffers())} - {None}
+        # In this order: what matters to everybody first, and each whether or not another fails.
+        self._restores: list[_Restore] = [_randomness(), _default_dtype()]
+        self._restores += [restore for module in model.modules() if not _is_lazy(module) for restore in _keep(module)]
+        self._restores += [restore for _, leaf in walk(inputs, shared=True) for restore in _keep_generator(leaf)]
+        self._restores += [_buffer(buffer) for buffer in model.buffers() if not _is_valueless(buffer)]
+        self._restores += [_flags(tensor, gradients) for tensor in tensors if not is_uninitialized(tensor)]
+        self._written: list[_Restore] = []
 
-    def before_write(self, tensor: torch.Tensor) -> None:
-        """Keep the values of a tensor that was there before the trace and is about to be written to."""
-        if not _is_valueless(tensor) and storage_of(tensor) in self.before:
-            self.written.append((tensor, tensor.detach().clone()))
+    def before_write(self, tensor: torch.Tensor, *, was_there: bool) -> None:
+        """Keep the values of a tensor that is about to be written to, if it or its memory was there before."""
+        if not _is_valueless(tensor) and (was_there or storage_of(tensor) in self._there):
+            values = tensor.detach().clone()
+            self._written.append(lambda: _copy_back(tensor, values))
+
+    def before_set_data(self, tensor: torch.Tensor) -> None:
+        """Keep the memory of a tensor that is about to get another."""
+        data = tensor.data
+
+        def restore() -> None:
+            tensor.data = data
+
+        self._written.append(restore)
 
     def restore(self) -> None:
-        """Put everything back."""
-        for module, saved in self.attributes:
-            if module not in self.lazy:
-                saved()
+        """Put everything back; what cannot be is a warning, never in the way of the rest or of a user's error."""
+        failures = []
         with torch.no_grad():
-            for tensor, values in reversed(self.written):
-                tensor.data.copy_(values)
-            for buffer, values in self.buffers:
-                if not _is_valueless(buffer) and buffer.shape == values.shape and not _same(buffer, values):
-                    buffer.data.copy_(values)
-        for parameter, gradient, kept in self.gradients:
-            parameter.grad = gradient
-            if gradient is not None and kept is not None:
-                gradient.data.copy_(kept)
-        torch.set_default_dtype(self.default_dtype)
-        self.randomness()
+            for restore in (*self._restores[:2], *reversed(self._written), *self._restores[2:]):
+                try:
+                    restore()
+                except Exception as error:
+                    failures.append(f"{type(error).__name__}: {error}")
+        if failures:
+            warnings.warn(
+                f"after the trace {len(failures)} pieces of the model's state could not be put back: {failures[0]}",
+                NNVizWarning,
+                stacklevel=2,
+            )
+
+
+def _copy_back(tensor: torch.Tensor, values: torch.Tensor) -> None:
+    tensor.data.copy_(values)
+
+
+def _buffer(buffer: torch.Tensor) -> _Restore:
+    values = buffer.detach().clone()
+
+    def restore() -> None:
+        if not _same(buffer, values):  # the count of writes does not tell: batch norm writes without it
+            _copy_back(buffer, values)
+
+    return restore
 
 
 def _same(tensor: torch.Tensor, values: torch.Tensor) -> bool:
-    return bool(torch.equal(tensor, values))
+    try:
+        return torch.equal(tensor, values)
+    except (RuntimeError, NotImplementedError):  # sparse layouts, some dtypes
+        return False
+
+
+def _flags(tensor: torch.Tensor, gradients: bool) -> _Restore:
+    """Whether a tensor requires a gradient, and the gradient that it has."""
+    leaf, requires_grad = tensor.is_leaf, tensor.requires_grad
+    gradient = tensor.grad if leaf else None
+    values = gradient.detach().clone() if gradients and gradient is not None else None
+
+    def restore() -> None:
+        if not leaf:
+            return
+        if tensor.requires_grad is not requires_grad:
+            tensor.requires_grad_(requires_grad)
+        if tensor.grad is not gradient:
+            tensor.grad = gradient
+        if gradient is not None and values is not None:
+            _copy_back(gradient, values)
+
+    return restore
 
 
 def _is_valueless(tensor: torch.Tensor) -> bool:
-    return tensor.is_meta or is_uninitialized(tensor)
+    return is_uninitialized(tensor) or tensor.is_meta
 
 
 def _is_lazy(module: torch.nn.Module) -> bool:
-    tensors = (*module._parameters.values(), *module._buffers.values())
-    return any(is_uninitialized(tensor) for tensor in tensors)
+    return any(is_uninitialized(tensor) for tensor in (*module._parameters.values(), *module._buffers.values()))
 
 
-def _shallow(thing: Any) -> Callable[[], None]:
-    """A function that puts the attributes of a module, and the containers in them, back as they are now."""
-    restores: list[Callable[[], None]] = []
+def _keep(module: torch.nn.Module) -> Iterator[_Restore]:
+    """Put the attributes of a module, and the containers and objects in them, back as they are now."""
     seen: set[int] = set()
-    stack: list[tuple[Any, int]] = [(thing.__dict__, 0)]
+    stack: list[tuple[Any, int]] = [(module.__dict__, 0)]
     while stack:
         top, depth = stack.pop()
         if id(top) in seen or depth > _MAX_DEPTH:
             continue
         seen.add(id(top))
-        restores.append(_keep_container(top))
-        items = top.values() if isinstance(top, dict) else top
-        stack.extend((item, depth + 1) for item in items if isinstance(item, dict | list | set))
-
-    def restore_all() -> None:
-        for restore in restores:
-            restore()
-
-    return restore_all
+        yield _keep_container(top)
+        for item in top.values() if isinstance(top, dict) else top:
+            yield from _keep_generator(item)
+            inside = _inside(item)
+            if inside is not None:
+                stack.append((inside, depth + 1))
 
 
-def _keep_container(container: Any) -> Callable[[], None]:
+def _inside(item: Any) -> Any:
+    """The container that holds what an object is made of, None for plain values, tensors and other modules."""
+    if isinstance(item, dict | list | set | deque):
+        return item
+    if isinstance(item, (torch.Tensor, type, *SHARED)) or callable(item) or not hasattr(item, "__dict__"):
+        return None
+    return item.__dict__
+
+
+def _keep_container(container: Any) -> _Restore:
     if isinstance(container, dict):
         entries = list(container.items())
+        keys_and_values = [*container, *container.values()]
 
         def restore_dict() -> None:
-            if not _identical(list(container.items()), entries):
+            if not _identical([*container, *container.values()], keys_and_values):
                 container.clear()
                 container.update(entries)
 
         return restore_dict
-    if isinstance(container, list):
-        items = list(container)
+    items = list(container)
 
-        def restore_list() -> None:
-            if len(container) != len(items) or any(a is not b for a, b in zip(container, items, strict=True)):
-                container[:] = items
-
-        return restore_list
-    members = set(container)
-
-    def restore_set() -> None:
-        if container != members:
+    def restore() -> None:
+        if not _identical(list(container), items):
             container.clear()
-            container.update(members)
+            container.update(items) if isinstance(container, set) else container.extend(items)
 
-    return restore_set
-
-
-def _identical(now: list[tuple[Any, Any]], before: list[tuple[Any, Any]]) -> bool:
-    return len(now) == len(before) and all(a[0] is b[0] and a[1] is b[1] for a, b in zip(now, before, strict=True))
+    return restore
 
 
-def _randomness() -> Callable[[], None]:
-    """A function that puts every random generator back."""
+def _identical(now: list[Any], before: list[Any]) -> bool:
+    return len(now) == len(before) and all(a is b for a, b in zip(now, before, strict=True))
+
+
+def _keep_generator(thing: Any) -> Iterator[_Restore]:
+    """Random generators that a model or its inputs hold."""
+    if isinstance(thing, torch.Generator):
+        state = thing.get_state()
+        yield lambda: _discard(thing.set_state(state))
+    elif isinstance(thing, random.Random):
+        numbers = thing.getstate()
+        yield lambda: thing.setstate(numbers)
+    elif type(thing).__module__.startswith("numpy.random") and hasattr(thing, "bit_generator"):
+        bits, inner = thing.bit_generator, thing.bit_generator.state
+        yield lambda: setattr(bits, "state", inner)
+
+
+def _discard(_: object) -> None:
+    """For calls whose result does not matter."""
+
+
+def _default_dtype() -> _Restore:
+    dtype = torch.get_default_dtype()
+    return lambda: torch.set_default_dtype(dtype)
+
+
+def _randomness() -> _Restore:
+    """Put every global random generator back."""
     cpu = torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
     mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
@@ -156,6 +221,20 @@ def same_randomness() -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+@contextmanager
+def caches_cleared() -> Iterator[None]:
+    """Clear each ``lru_cache`` that is filled meanwhile: a meta tensor in it would be handed out for ever after."""
+    caches = [thing for thing in gc.get_objects() if type(thing) is functools._lru_cache_wrapper]
+    sizes = [cache.cache_info().currsize for cache in caches]
+    try:
+        yield
+    finally:
+        for cache, size in zip(caches, sizes, strict=True):
+            ours = str(getattr(cache, "__module__", "")).startswith("pytest_nnviz")
+            if not ours and cache.cache_info().currsize > size:
+                cache.cache_clear()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ __all__ = ["Places", "configuration", "describe", "relative", "unwrap"]
 
 _SIZES = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"})
 _INDEX_NAME = re.compile(r"(^|_)(idx|index|id|number)$")
+_HELD_AS = {("PairwiseDistance", "p"): "norm"}
 _LEFT_OUT = frozenset({"self", "device", "args", "kwargs"})
 _WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
 
@@ -44,38 +45,48 @@ def relative(owner: str, place: str) -> str:
 class Places:
     """Where the modules and tensors of a model are registered first, by id, and what else its modules hold.
 
-    ``consts`` are tensors that modules hold without registering them.
+    ``consts`` are tensors that modules hold without registering them. ``alive`` keeps all of them, so that no id is
+    used again for something else while forward replaces what the model holds.
     """
 
     modules: dict[int, str]
     tensors: dict[int, str]
     consts: dict[int, str]
+    alive: list[object]
 
     @classmethod
     def of(cls, model: torch.nn.Module) -> Places:
         """Walk the model once."""
-        places = cls({}, {}, {})
-        for path, module in _walk(model, "", places.modules):
-            for name, tensor in (*module._parameters.items(), *module._buffers.items()):
-                if tensor is not None:
-                    places.tensors.setdefault(id(tensor), _join(path, name))
+        places = cls({}, {}, {}, [])
+        modules = list(_walk(model, "", places.modules))
+        for table in ("_parameters", "_buffers"):  # parameters first: a buffer may be one, not the other way round
+            for path, module in modules:
+                for name, tensor in getattr(module, table).items():
+                    if tensor is not None:
+                        places._note(places.tensors, tensor, _join(path, name))
+        for path, module in modules:
+            places.alive.append(module)
             for name, thing in module.__dict__.items():
-                places._note_consts(_join(path, name), thing)
-        for tensor_id in places.tensors:
-            places.consts.pop(tensor_id, None)
+                if name not in ("_parameters", "_buffers"):
+                    places._note_consts(_join(path, name), thing)
         return places
+
+    def _note(self, table: dict[int, str], tensor: torch.Tensor, path: str) -> None:
+        if id(tensor) not in self.tensors:
+            table.setdefault(id(tensor), path)
+            self.alive.append(tensor)
 
     def _note_consts(self, path: str, thing: Any) -> None:
         if isinstance(thing, torch.Tensor):
-            self.consts.setdefault(id(thing), path)
+            self._note(self.consts, thing, path)
         elif type(thing) in (list, tuple):
             for index, item in enumerate(thing):
                 if isinstance(item, torch.Tensor):
-                    self.consts.setdefault(id(item), f"{path}.{index}")
-        elif type(thing) is dict and not path.rpartition(".")[2].startswith("_"):
+                    self._note(self.consts, item, f"{path}.{index}")
+        elif type(thing) is dict:
             for key, item in thing.items():
                 if isinstance(item, torch.Tensor):
-                    self.consts.setdefault(id(item), f"{path}.{str(key).replace('.', '_')}")
+                    self._note(self.consts, item, f"{path}.{str(key).replace('.', '_')}")
 
 
 def _walk(module: torch.nn.Module, path: str, seen: dict[int, str]) -> Iterator[tuple[str, torch.nn.Module]]:
@@ -241,6 +252,7 @@ def _held(module: torch.nn.Module, name: str, default: Value | None) -> Value | 
     if name in module._parameters or (name in vars(module) and vars(module)[name] is None and _is_flag(default)):
         held = module._parameters.get(name)
         return Literal(str(held is not None)) if _is_flag(default) else None
+    name = _HELD_AS.get((type(module).__name__, name), name)
     if name not in vars(module):
         return None
     value = vars(module)[name]

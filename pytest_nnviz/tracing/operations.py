@@ -6,6 +6,7 @@ __all__ = [
     "ALIASES",
     "CASTS",
     "DROPPED",
+    "EFFECTS",
     "KEYWORDS",
     "PROPERTIES",
     "QUERIES",
@@ -109,8 +110,8 @@ argmax(input, /, dim=None, keepdim=False)
 argmin(input, /, dim=None, keepdim=False)
 any(input, /, dim=None, keepdim=False)
 all(input, /, dim=None, keepdim=False)
-var(input, /, dim=None, unbiased=True, keepdim=False, correction=None)
-std(input, /, dim=None, unbiased=True, keepdim=False, correction=None)
+var(input, /, dim=None, keepdim=False, correction=1)
+std(input, /, dim=None, keepdim=False, correction=1)
 norm(input, /, p="fro", dim=None, keepdim=False, dtype=None)
 logsumexp(input, /, dim, keepdim=False)
 cumsum(input, /, dim, dtype=None)
@@ -197,6 +198,11 @@ ones(*size, dtype=None)
 empty(*size, dtype=None)
 rand(*size, dtype=None)
 randn(*size, dtype=None)
+new_zeros(input, /, *size, dtype=None)
+new_ones(input, /, *size, dtype=None)
+new_empty(input, /, *size, dtype=None)
+new_full(input, /, size, fill_value, dtype=None)
+einsum(equation, /, *operands)
 zeros_like(input, /, dtype=None)
 ones_like(input, /, dtype=None)
 full_like(input, fill_value, /, dtype=None)
@@ -336,8 +342,11 @@ broadcast_shapes is_storage sym_size numel_ typename are_deterministic_algorithm
 """
 )
 
-# Properties that hand out tensors; all others are queries.
-PROPERTIES = _words("T mT H mH real imag data grad")
+# Properties that hand out tensors or write to them; all others are queries.
+PROPERTIES = _words("T mT H mH real imag data grad set_data")
+
+# Switches that decide what later calls do.
+EFFECTS = _words("set_grad_enabled")
 
 # Arguments that say where and how, not what.
 DROPPED = _words("device non_blocking pin_memory memory_format layout requires_grad generator")

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from pytest_nnviz.architecture import Call, Const, Ref, Step, Value
+from pytest_nnviz.architecture import Call, Const, Ref, Step, TensorSpec, Value
 from pytest_nnviz.tracing.modules import Places, relative
 from pytest_nnviz.tracing.values import named, qualified_name, spec_of
 
@@ -27,8 +27,26 @@ class Scope:
     parent: Scope | None = None
     name: str = ""  # of the call in the parent
     nth: int = 0
+    owner: object = None
     calls: list[Call] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    _mark: tuple[int, Any] | None = None
+
+    def mark(self, output: Any) -> None:
+        """Forward is over, with this output; what follows are its hooks."""
+        self._mark = (len(self.calls), output)
+
+    def take_mark(self) -> tuple[int, Any] | None:
+        """How many calls there were when forward was over, and its output; None if nobody said so."""
+        mark, self._mark = self._mark, None
+        return mark
+
+    def drop(self, start: int) -> dict[str, int]:
+        """Take the calls from ``start`` back; how often each name is left."""
+        for call in self.calls[start:]:
+            self.counts[call.name] -= 1
+        del self.calls[start:]
+        return self.counts
 
     def add(self, call: Call) -> int:
         """Record a call that is over; returns how many of its name there are now."""
@@ -54,6 +72,7 @@ class _Known:
 
     alive: object  # keeps the id from being used again, or a weak reference that says when it may be
     places: dict[int, _Place]
+    forgotten: bool = False
 
 
 def storage_of(tensor: torch.Tensor) -> int | None:
@@ -74,10 +93,13 @@ class Origins:
         self.registered = places
         self.untracked = untracked
         self.used: set[str] = set()  # paths of parameters, buffers and constants that were read
+        self.lost = False
         self._known: dict[int, _Known] = {}
         self._writes: dict[int, _Place] = {}
         self._time = 0
-        self._young = {id(thing) for thing in gc.get_objects(generation=0) if isinstance(thing, torch.Tensor)}
+        # Kept, not only their ids: those of the dead are used again.
+        self._young = {id(thing): thing for thing in gc.get_objects(generation=0) if isinstance(thing, torch.Tensor)}
+        self._consts: dict[TensorSpec, dict[int, torch.Tensor]] = {}
 
     def name(self, thing: Any, scope: Scope, name: str, nth: int, path: _Path, *, fresh: bool) -> None:
         """Give a tensor or object a name in a scope; ``fresh`` forgets all names that it had."""
@@ -102,9 +124,17 @@ class Origins:
         known = self._known.get(id(thing))
         return known is not None and id(scope) in known.places
 
-    def is_result(self, thing: Any) -> bool:
-        """Whether a call of this forward pass made the tensor."""
-        known = self._known.get(id(thing))
+    def forget(self, scope: Scope, left: dict[str, int]) -> None:
+        """Forget the results of calls that were taken back; ``lost`` says whether one of them is used after all."""
+        for known in list(self._known.values()):
+            place = known.places.get(id(scope))
+            if place is not None and place.nth > left.get(place.name, place.nth):
+                del known.places[id(scope)]
+                known.forgotten = True
+
+    def was_made(self, tensor: torch.Tensor) -> bool:
+        """Whether the tensor is the result of a call of this forward pass."""
+        known = self._known.get(id(tensor))
         return known is not None and any(place.nth for place in known.places.values())
 
     def wrote(self, tensor: torch.Tensor, scope: Scope, name: str, nth: int) -> None:
@@ -136,8 +166,7 @@ class Origins:
 
     def _registered(self, tensor: torch.Tensor, scope: Scope) -> Ref | None:
         path = self.registered.tensors.get(id(tensor))
-        known = self._known.get(id(tensor))
-        if path is None or (known is not None and any(place.nth for place in known.places.values())):
+        if path is None or self.was_made(tensor):
             return None
         self.used.add(path)
         up, name = self.locate(scope, path)
@@ -195,10 +224,16 @@ class Origins:
             self.used.add(path)
             up, name = self.locate(scope, path)
             return Const(spec_of(tensor), "^" * up + "self." + name)
-        tracked = not self._appeared(tensor)
-        if not tracked:
+        spec = spec_of(tensor)
+        known = self._known.get(id(tensor))
+        self.lost = self.lost or (known is not None and known.forgotten)
+        if self._appeared(tensor):
             self.untracked(tensor)
-        return Const(spec_of(tensor), None, tracked)
+            return Const(spec, None, tracked=False)
+        alike = self._consts.setdefault(spec, {})
+        alike.setdefault(id(tensor), tensor)
+        number = list(alike).index(id(tensor))
+        return Const(spec, f"#{number + 1}" if number else None)
 
     def _appeared(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor was made since the forward pass began: the collector is off, so it is among the young."""

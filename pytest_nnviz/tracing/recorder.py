@@ -14,14 +14,15 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pytest_nnviz.architecture import Argument, Body, Call, Value
+from pytest_nnviz.architecture import Argument, Body, Call, Literal, Tree, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_call, format_spec
 from pytest_nnviz.tracing.binding import bind, leading_names
 from pytest_nnviz.tracing.functions import canonical_name, signature_of, spell
-from pytest_nnviz.tracing.handover import Handover, may_write
+from pytest_nnviz.tracing.handover import Handover, may_write, says_it_writes, targets_of
+from pytest_nnviz.tracing.keeping import Keeper
 from pytest_nnviz.tracing.modules import Places, configuration, unwrap
-from pytest_nnviz.tracing.operations import PROPERTIES, QUERIES, READS
+from pytest_nnviz.tracing.operations import EFFECTS, PROPERTIES, QUERIES, READS
 from pytest_nnviz.tracing.origins import Origins, Scope
 from pytest_nnviz.tracing.values import NONE, named, qualified_name, spec_of, tensors_in, to_value, walk
 
@@ -46,20 +47,21 @@ class Recorder(TorchFunctionMode):
     Args:
         model: the model, not wrapped.
         opaque: patterns of class paths or module paths that are recorded as one call.
-        before_write: called with a tensor that existed before the forward pass and is about to be written to.
+        keeper: keeps what is about to be written to.
+        hooks: record the calls of forward hooks that hand nothing on. They observe, and are left out; where it turns
+            out that something of theirs is used later (``lost``), the pass has to be recorded again with them.
     """
 
-    def __init__(
-        self, model: torch.nn.Module, opaque: tuple[str, ...], before_write: Callable[[torch.Tensor], None]
-    ) -> None:
+    def __init__(self, model: torch.nn.Module, opaque: tuple[str, ...], keeper: Keeper, *, hooks: bool = False) -> None:
         super().__init__()
         self.model = model
         self.opaque = opaque
-        self.before_write = before_write
+        self.keeper = keeper
+        self.keep_hooks = hooks
         self.places = Places.of(model)
         self.origins = Origins(self.places, self._warn_untracked)
         self.scope: Scope | None = None
-        self.muted = False
+        self.muted: _Muted | None = None
         self.thread = threading.get_ident()
         self.inputs: tuple[Argument, ...] = ()
         self.body: Body | None = None
@@ -68,6 +70,7 @@ class Recorder(TorchFunctionMode):
         self.current: str | None = None
         self.untracked: list[tuple[str, str, int]] = []
         self.failure: Failure | None = None
+        self._entered = False
 
     # the forward pass
 
@@ -83,25 +86,69 @@ class Recorder(TorchFunctionMode):
         original = torch.nn.Module.__call__
         try:
             torch.nn.Module.__call__ = self._patched(original)  # type: ignore[method-assign]
-            with self:
-                self.model(*args, **kwargs)
+            scope = self._open(args, kwargs)
+            with self._hooks_told_apart(), self._noting_failure(), self:
+                result = self.model(*args, **kwargs)
+            self._without_observers(scope, result)
+            self.body = Body(tuple(scope.calls), self._value(result))
         finally:
             torch.nn.Module.__call__ = original  # type: ignore[method-assign]
             _ACTIVE.release()
+
+    def _open(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope:
+        """The scope of the whole forward pass, with the inputs under their names."""
+        pairs = bind(self.model, args, kwargs, call=True)
+        self.scope = scope = Scope("", owner=self.model)
+        self.used.add(id(self.model))
+        self.inputs = tuple(Argument(key, to_value(thing, spec_of, _object_spec)) for key, thing in pairs)
+        self._name_inputs(pairs, scope)
+        return scope
 
     def _patched(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
             inner = unwrap(module)
             if inner is not module:
                 return inner(*args, **kwargs)
-            if self.muted or threading.get_ident() != self.thread:
+            if self.muted is not None or threading.get_ident() != self.thread:
                 return original(module, *args, **kwargs)
-            run = functools.partial(_run, original, module)
-            if self.scope is None:
-                return self._root(module, run, args, kwargs)
-            return self._module(module, run, args, kwargs)
+            if module is self.model and not self._entered:
+                self._entered = True
+                return _run(original, module, args, kwargs)
+            return self._module(module, functools.partial(_run, original, module), args, kwargs)
 
         return call
+
+    @contextmanager
+    def _hooks_told_apart(self) -> Iterator[None]:
+        """Be told where forward ends and its hooks begin, if there are any."""
+        if not any(module._forward_hooks for module in self.model.modules()):
+            yield
+            return
+        handle = torch.nn.modules.module.register_module_forward_hook(self._forward_is_over)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    def _forward_is_over(self, module: torch.nn.Module, args: Any, output: Any) -> Any:
+        """Called before the module's own forward hooks; hands on the result under the name that they will see."""
+        muted = self.muted
+        if muted is not None and muted.module is module:
+            self.muted = None
+            output = muted.record(output)
+            self._scope().mark(output)
+            return output
+        if muted is None and self.scope is not None and self.scope.owner is module:
+            self.scope.mark(output)
+        return None
+
+    def _without_observers(self, scope: Scope, result: Any) -> None:
+        """Leave out what hooks recorded, if they handed nothing on and wrote to nothing."""
+        mark = scope.take_mark()
+        if mark is None or self.keep_hooks or mark[1] is not result:
+            return
+        if not any(says_it_writes(call.target) for call in scope.calls[mark[0] :]):
+            self.origins.forget(scope, scope.drop(mark[0]))
 
     def used_modules(self) -> set[int]:
         """Ids of the modules that were called or whose tensors were read."""
@@ -114,12 +161,12 @@ class Recorder(TorchFunctionMode):
         """Called by torch for every function of its Python API."""
         kwargs = kwargs or {}
         scope = self.scope
-        if self.muted or scope is None or threading.get_ident() != self.thread:
+        if self.muted is not None or scope is None or threading.get_ident() != self.thread:
             return func(*args, **kwargs)
         raw, is_attribute = _canonical(func)
         if raw == "iter":
             return iter(self.__torch_function__(torch.Tensor.unbind, types, args, kwargs))
-        if raw in QUERIES or (is_attribute and raw not in PROPERTIES and raw != "set_data"):
+        if raw in QUERIES or (is_attribute and raw not in PROPERTIES):
             return func(*args, **kwargs)
         name, spelled_args, spelled_kwargs = spell(raw, func, args, kwargs)
         arguments = self._arguments(name, func, spelled_args, spelled_kwargs)
@@ -129,19 +176,22 @@ class Recorder(TorchFunctionMode):
         self, name: str, arguments: tuple[Argument, ...], func: Callable[..., Any], args: Any, kwargs: Any
     ) -> Any:
         scope = self._scope()
-        if may_write(name) or "out" in kwargs or kwargs.get("inplace"):
-            self._save(kwargs["out"] if "out" in kwargs else args[:1])
+        targets = targets_of(name, args, kwargs)
         handed = Handover((args, kwargs))
+        if name == "set_data":
+            self.keeper.before_set_data(args[0])
+        else:
+            self._save(handed.tensors if may_write(name, func) else targets)
         self.current = name
         result = func(*args, **kwargs)
         self.current = None
         call = Call("function", name, arguments, NONE)
-        written = handed.written(name)
+        written = handed.written(targets)
         if name in READS or _reads_mask(name, args):
             self.reads.append(name)
         if written or next(tensors_in(result), None) is not None:
             return self._record(call, scope, result, handed, written)
-        if name in READS:
+        if name in READS or name in EFFECTS:
             scope.add(call)
         return result
 
@@ -149,11 +199,11 @@ class Recorder(TorchFunctionMode):
         signature = signature_of(name, func)
         pairs = signature.bind(args, kwargs) if signature is not None else None
         if signature is None or pairs is None:
-            return self._as_spelled(args, kwargs)
+            return self._as_spelled(name, args, kwargs)
         arguments: list[Argument] = []
         positional = True
         for key, thing in pairs:
-            value = self._value(thing)
+            value = self._argument(name, thing)
             if value == signature.default(key):
                 positional = False
                 continue
@@ -168,58 +218,76 @@ class Recorder(TorchFunctionMode):
             [Argument(None, self._value(item)) for item in thing] if type(thing) is tuple else [Argument(None, value)]
         )
 
-    def _as_spelled(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Argument, ...]:
-        positional = [Argument(None, self._value(thing)) for thing in args if not isinstance(thing, torch.device)]
-        named_ones = [Argument(key, self._value(thing)) for key, thing in sorted(kwargs.items()) if key[0] != "_"]
+    def _as_spelled(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Argument, ...]:
+        positional = [
+            Argument(None, self._argument(name, thing)) for thing in args if not isinstance(thing, torch.device)
+        ]
+        named_ones = [
+            Argument(key, self._argument(name, thing)) for key, thing in sorted(kwargs.items()) if key[0] != "_"
+        ]
         return (*positional, *named_ones)
+
+    def _argument(self, name: str, thing: Any) -> Value:
+        """An argument of a function; to all but an index, a list and a tuple are the same."""
+        value = self._value(thing)
+        if type(thing) in (list, tuple) and isinstance(value, Tree) and name not in ("getitem", "setitem"):
+            plain = all(isinstance(item, Literal) for item in value.items)
+            return Tree("tuple" if plain else "list", value.items)
+        return value
 
     # modules
 
-    def _root(self, module: torch.nn.Module, run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        pairs = bind(module, args, kwargs)
-        self.scope = scope = Scope("")
-        self.used.add(id(module))
-        self.inputs = tuple(Argument(key, to_value(thing, spec_of, _object_spec)) for key, thing in pairs)
-        self._name_inputs(pairs, scope)
-        with self._noting_failure():
-            result = run(args, kwargs)
-        self.body = Body(tuple(scope.calls), self._value(result))
-        return result
-
     def _module(self, module: torch.nn.Module, run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         scope = self._scope()
-        pairs = bind(module, args, kwargs)
-        self.used.add(id(module))
-        path = self.places.modules.get(id(module))
-        leaf = _is_leaf(module)
-        call = self._module_call(module, path, scope, self._module_arguments(module, pairs, leaf=leaf))
-        if leaf or self._is_opaque(module, path):
-            return self._opaque_module(call, module, scope, run, args, kwargs)
-        self.scope = inner = Scope(path, scope, call.name, scope.counts.get(call.name, 0) + 1)
-        self._name_inputs(pairs, inner)
-        handed = Handover((args, kwargs))
+        with torch._C.DisableTorchFunction():
+            pairs = bind(module, args, kwargs)
+            self.used.add(id(module))
+            path = self.places.modules.get(id(module))
+            leaf = _is_leaf(module)
+            call = self._module_call(module, path, scope, self._module_arguments(module, pairs, leaf=leaf))
+            handed = Handover((args, kwargs))
+            if not leaf and not self._is_opaque(module, path):
+                self.scope = inner = Scope(path, scope, call.name, scope.counts.get(call.name, 0) + 1, module)
+                self._name_inputs(pairs, inner)
+        if self.scope is scope:
+            return self._opaque_module(call, module, scope, handed, lambda: run(args, kwargs), leaf=leaf)
         try:
             with self._noting_failure():
                 result = run(args, kwargs)
-            body = Body(tuple(inner.calls), self._value(result))
+            with torch._C.DisableTorchFunction():
+                self._without_observers(inner, result)
+                body = Body(tuple(inner.calls), self._value(result))
         finally:
             self.scope = scope
         return self._record(replace(call, body=body), scope, result, handed, [], inner=inner)
 
     def _opaque_module(
-        self, call: Call, module: torch.nn.Module, scope: Scope, run: Callable[..., Any], args: Any, kwargs: Any
+        self,
+        call: Call,
+        module: torch.nn.Module,
+        scope: Scope,
+        handed: Handover,
+        run: Callable[[], Any],
+        *,
+        leaf: bool,
     ) -> Any:
-        if getattr(module, "inplace", False):
-            self._save(args)
+        if not leaf or getattr(module, "inplace", False) or getattr(module, "max_norm", None) is not None:
+            self._save((handed.tensors, list(module.parameters())))
         self.used.update(id(inner) for inner in module.modules())
-        handed = Handover((args, kwargs))
-        self.muted = True
+        record = functools.partial(self._record_opaque, call, scope, handed)
+        self.muted = _Muted(module, record)
         try:
             with self._noting_failure():
-                result = run(args, kwargs)
+                result = run()
+            if self.muted is not None:
+                return record(result)
+            self._without_observers(scope, result)
+            return result
         finally:
-            self.muted = False
-        return self._record(call, scope, result, handed, handed.written(""))
+            self.muted = None
+
+    def _record_opaque(self, call: Call, scope: Scope, handed: Handover, result: Any) -> Any:
+        return self._record(call, scope, result, handed, handed.written())
 
     def _module_call(
         self, module: torch.nn.Module, path: str | None, scope: Scope, arguments: tuple[Argument, ...]
@@ -267,6 +335,12 @@ class Recorder(TorchFunctionMode):
         inner: Scope | None = None,
     ) -> Any:
         """Write a call down, name its results, and hand the result on."""
+        with torch._C.DisableTorchFunction():
+            return self._write_down(call, scope, result, handed, written, fresh=inner is None)
+
+    def _write_down(
+        self, call: Call, scope: Scope, result: Any, handed: Handover, written: list[torch.Tensor], *, fresh: bool
+    ) -> Any:
         result = handed.with_identities(result, written)
         shown = written[0] if len(written) == 1 and next(tensors_in(result), None) is None else result
         nth = scope.add(replace(call, result=to_value(shown, spec_of, _object_spec)))
@@ -274,7 +348,7 @@ class Recorder(TorchFunctionMode):
             self.origins.wrote(tensor, scope, call.name, nth)
         for path, leaf in walk(shown):
             if isinstance(leaf, torch.Tensor) and self._is_new(leaf, scope, handed, written):
-                self.origins.name(leaf, scope, call.name, nth, path, fresh=inner is None)
+                self.origins.name(leaf, scope, call.name, nth, path, fresh=fresh)
         return result
 
     def _is_new(self, leaf: torch.Tensor, scope: Scope, handed: Handover, written: list[torch.Tensor]) -> bool:
@@ -286,8 +360,9 @@ class Recorder(TorchFunctionMode):
         return not self.origins.has_name(leaf, scope)
 
     def _save(self, targets: Any) -> None:
-        for tensor in tensors_in(targets):
-            self.before_write(tensor)
+        with torch._C.DisableTorchFunction():
+            for tensor in tensors_in(targets):
+                self.keeper.before_write(tensor, was_there=not self.origins.was_made(tensor))
 
     def _value(self, thing: Any) -> Value:
         scope = self._scope()
@@ -325,6 +400,14 @@ class Recorder(TorchFunctionMode):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Muted:
+    """The opaque module that runs, and how its call is recorded once its forward is over."""
+
+    module: torch.nn.Module
+    record: Callable[[Any], Any]
+
+
 def _run(original: Callable[..., Any], module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
     if getattr(module, "_compiled_call_impl", None) is not None:
         return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
@@ -344,7 +427,8 @@ def _canonical(func: Any) -> tuple[str, bool]:
 
 
 def _is_leaf(module: torch.nn.Module) -> bool:
-    return type(module).__module__.startswith("torch.") and not module._modules
+    """A torch.nn layer whose forward is torch's own."""
+    return type(module).__module__.startswith("torch.") and not module._modules and "forward" not in vars(module)
 
 
 def _reads_mask(name: str, args: tuple[Any, ...]) -> bool:

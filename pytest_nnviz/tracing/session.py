@@ -19,11 +19,12 @@ from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.errors import TraceError, UnstableArchitecture, UntrackedTensorWarning
 from pytest_nnviz.options import Options
 from pytest_nnviz.textformat import dumps, without_comments
-from pytest_nnviz.tracing.keeping import Keeper, collector_off, same_randomness
+from pytest_nnviz.tracing.binding import entry_point
+from pytest_nnviz.tracing.keeping import Keeper, caches_cleared, collector_off, same_randomness
 from pytest_nnviz.tracing.modules import Places, describe, unwrap
 from pytest_nnviz.tracing.recorder import Recorder, is_machinery
 from pytest_nnviz.tracing.substitution import Replace, copy_inputs, perturbed, substituted, to_meta
-from pytest_nnviz.tracing.values import walk
+from pytest_nnviz.tracing.values import is_uninitialized, walk
 
 __all__ = ["Session", "open_session"]
 
@@ -65,14 +66,17 @@ class Session:
         self.kwargs = kwargs
         inputs = [leaf for _, leaf in walk((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         self.inputs = inputs
-        self.keeper = Keeper(model, inputs, gradients=options.grad)
+        self.keeper = Keeper(model, (args, kwargs), gradients=options.grad)
         self.on_meta = options.device == "meta" or _lives_on_meta(model)
         self.meta = to_meta() if self.on_meta else None
         self.reads: list[str] = []
+        self.keep_hooks = False
         self.untracked: set[tuple[str, str, int]] = set()
 
     def prepare(self) -> None:
         """Put the model into the mode of the trace."""
+        if self.on_meta and any(is_uninitialized(parameter) for parameter in self.model.parameters()):
+            raise TraceError("a lazy model has no shapes to trace on the meta device: call the model once first")
         if self.options.mode == "train":
             self.model.train()
         elif self.options.mode == "eval":
@@ -107,7 +111,8 @@ class Session:
             before, last = text, before
         raise UnstableArchitecture(
             f"the graph changes from one forward pass to the next; {_first_difference(last, before)}. "
-            f"A snapshot of it would be a coincidence: {_WAYS_OUT}"
+            "A snapshot of it would be a coincidence: make the part that changes opaque, or pin modules and "
+            "parameters alone with forward=False"
         )
 
     def check_values(self, settled: Architecture) -> None:
@@ -123,10 +128,8 @@ class Session:
         for seed in _SEEDS if reads else _SEEDS[:1]:
             try:
                 text = dumps(self._record(perturbed(seed), seed))
-            except Exception as error:
-                raise UnstableArchitecture(
-                    self._values_decide("the forward pass raises with other values", reads)
-                ) from error
+            except Exception:  # values that the model does not take, such as no probabilities: they say nothing
+                continue
             if text != expected:
                 raise UnstableArchitecture(self._values_decide(_first_difference(expected, text), reads))
 
@@ -147,17 +150,21 @@ class Session:
                 stack.enter_context(substituted(self.model, replace, buffers=self.on_meta))
             if self.on_meta:
                 stack.enter_context(torch.device("meta"))
-            args, kwargs = copy_inputs((self.args, self.kwargs), replace or (lambda tensor: tensor))
+                stack.enter_context(caches_cleared())
+            args, kwargs = copy_inputs((self.args, self.kwargs), replace or (lambda tensor: tensor), self.model)
             stack.enter_context(collector_off())
             stack.enter_context(_deep_recursion())
             if "torch._dynamo" in sys.modules:  # functions that the author compiled run as they are written
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
             stack.enter_context(torch.enable_grad() if self.options.grad else torch.no_grad())
-            recorder = Recorder(self.model, self.options.opaque, self.keeper.before_write)
+            recorder = Recorder(self.model, self.options.opaque, self.keeper, hooks=self.keep_hooks)
             self._forward(recorder, args, kwargs)
-            self.reads = recorder.reads
-            self.untracked.update(recorder.untracked)
-            return self._architecture(recorder)
+            if not recorder.origins.lost:
+                self.reads = recorder.reads
+                self.untracked.update(recorder.untracked)
+                return self._architecture(recorder)
+        self.keep_hooks = True  # what a hook computed is used later: it does more than observe
+        return self._record(replace, seed)
 
     def _forward(self, recorder: Recorder, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         try:
@@ -225,7 +232,7 @@ def _checked(options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[s
 
 def _check_arguments(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     try:
-        signature = inspect.signature(module.forward)
+        signature = inspect.signature(entry_point(module), follow_wrapped=False)
     except (TypeError, ValueError):  # forward of a ScriptModule, or written in C
         return
     try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import enum
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-from pytest_nnviz.tracing.values import is_uninitialized, walk
+from pytest_nnviz.tracing.values import SHARED, is_uninitialized, walk
 
 __all__ = ["Replace", "copy_inputs", "perturbed", "substituted", "to_meta"]
 
@@ -35,7 +35,8 @@ def to_meta() -> Replace:
 def perturbed(seed: int) -> Replace:
     """A copy with its elements shuffled, scaled and, where both signs occur, with other signs.
 
-    What is positive stays so (variances, scales); odd seeds turn every sign, even ones turn signs at random.
+    Values stay in the range that the tensor has: variances stay positive, probabilities stay probabilities. Odd seeds
+    turn every sign, even ones turn signs at random.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -44,10 +45,14 @@ def perturbed(seed: int) -> Replace:
             return tensor
         if is_uninitialized(tensor):
             return tensor
+        if not tensor.numel():
+            return tensor
         flat = tensor.detach().reshape(-1)
+        flat = flat.float() if flat.itemsize == 1 else flat  # float8 knows no arithmetic
         order = torch.randperm(flat.numel(), generator=generator).to(tensor.device)
-        scale = torch.rand(flat.numel(), generator=generator).to(tensor.device, tensor.dtype) + 0.5
-        mixed = (flat[order] * scale * _signs(flat, seed, generator)).to(tensor.dtype).reshape(tensor.shape)
+        scale = torch.rand(flat.numel(), generator=generator).to(flat.device, flat.dtype) / 2 + 0.5
+        mixed = flat[order] * scale * _signs(flat, seed, generator)
+        mixed = mixed.clamp(flat.min(), flat.max()).to(tensor.dtype).reshape(tensor.shape)
         if isinstance(tensor, torch.nn.Parameter):
             return torch.nn.Parameter(mixed, requires_grad=tensor.requires_grad)
         return mixed.requires_grad_(tensor.requires_grad)
@@ -130,39 +135,49 @@ def _swap_attributes(
             _swap(table, name, tuple(replace(item) if wanted(item) else item for item in thing), undo)
 
 
-_SHARED = (
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    type,
-    torch.nn.Module,
-    torch.dtype,
-    torch.device,
-    torch.Generator,
-    enum.Enum,
-)
+_PLAIN = (bool, int, float, complex, str, bytes, type, torch.dtype, torch.device, enum.Enum)
 
 
-def copy_inputs(thing: Any, replace: Replace) -> Any:
-    """Containers and objects anew, as forward may change them; tensors as ``replace`` gives them."""
+def copy_inputs(thing: Any, replace: Replace, model: torch.nn.Module) -> Any:
+    """Containers and objects anew, as forward may change them; tensors as ``replace`` gives them.
+
+    A tensor that stands in two places is another view of the same memory in the second, so that the record can tell
+    which of the two is used. Modules, and what belongs to ``model``, stay what they are.
+    """
+    seen: set[int] = set()
+    own = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+
+    def replace_once(tensor: torch.Tensor) -> torch.Tensor:
+        if id(tensor) in own:
+            return tensor
+        new = replace(tensor)
+        if id(tensor) not in seen or new.layout is not torch.strided or new.is_nested:
+            seen.add(id(tensor))
+            return new
+        return new.view_as(new)
+
+    return _copy(thing, replace_once)
+
+
+def _copy(thing: Any, replace: Replace) -> Any:
     if isinstance(thing, torch.Tensor):
         return replace(thing)
-    if thing is None or isinstance(thing, _SHARED) or inspect.isroutine(thing) or inspect.ismodule(thing):
+    if thing is None or isinstance(thing, (*_PLAIN, *SHARED)) or inspect.isroutine(thing) or inspect.ismodule(thing):
         return thing
     if type(thing) in (list, tuple):
-        return type(thing)(copy_inputs(item, replace) for item in thing)
+        return type(thing)(_copy(item, replace) for item in thing)
     if type(thing) is dict:
-        return {key: copy_inputs(item, replace) for key, item in thing.items()}
+        return {key: _copy(item, replace) for key, item in thing.items()}
     return _copy_object(thing, replace)
 
 
 def _copy_object(thing: Any, replace: Replace) -> Any:
-    memo: dict[int, Any] = {id(leaf): replace(leaf) for _, leaf in walk(thing) if isinstance(leaf, torch.Tensor)}
-    if not memo and not isinstance(thing, Mapping) and not hasattr(thing, "__dict__"):
-        return thing
+    memo: dict[int, Any] = {}
+    for _, leaf in walk(thing, shared=True):
+        if isinstance(leaf, torch.Tensor):
+            memo[id(leaf)] = replace(leaf)
+        elif isinstance(leaf, SHARED):
+            memo[id(leaf)] = leaf
     try:
         return copy.deepcopy(thing, memo)
     except Exception:  # what cannot be copied is handed over as it is, as a plain call would

@@ -8,6 +8,7 @@ import hashlib
 import inspect
 import json
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from pytest_nnviz.architecture import Literal, TensorSpec, Tree, Value
 
 __all__ = [
     "NONE",
+    "SHARED",
     "DtypeText",
     "is_uninitialized",
     "named",
@@ -48,6 +50,7 @@ _DTYPES = {
     "complex32": "c32",
 }
 _PLAIN_CLASSES = {"Tensor", "Parameter", "Buffer", "FakeTensor", "UninitializedParameter", "UninitializedBuffer"}
+_CONTAINERS = {"list", "tuple", "dict", "slice", "set", "range", "complex", "deque"}
 _MAX_DEPTH = 32
 _MAX_STRING = 1_000
 _MAX_BITS = 4_096
@@ -80,7 +83,7 @@ def _size(size: Any) -> int | None:
         return size
     try:
         return int(size)
-    except (RuntimeError, TypeError, ValueError):
+    except (RuntimeError, TypeError, ValueError, AttributeError):  # sizes that vary inside of a nested tensor
         return None
 
 
@@ -103,12 +106,13 @@ def is_uninitialized(tensor: Any) -> bool:
 def qualified_name(thing: Any) -> str:
     """Qualified name without module path, and without the function that a local class was made in."""
     name = str(getattr(thing, "__qualname__", None) or getattr(thing, "__name__", type(thing).__qualname__))
-    return name.rpartition("<locals>.")[2].replace("<lambda>", "lambda")
+    name = name.rpartition("<locals>.")[2].replace("<lambda>", "lambda")
+    return f"{name}_" if name in _CONTAINERS and isinstance(thing, type) and thing.__module__ != "builtins" else name
 
 
 def named(text: str) -> Literal:
     """A thing that is shown by a name between angle brackets."""
-    return Literal("<" + "".join(c if c.isalnum() or c in "_.[], " else "_" for c in text) + ">")
+    return Literal("<" + "".join(c if c.isascii() and (c.isalnum() or c in "_.[], ") else "_" for c in text) + ">")
 
 
 def to_value(thing: Any, tensor: TensorLeaf, other: ObjectLeaf, depth: int = 0) -> Value:
@@ -159,9 +163,15 @@ def _torch_literal(thing: Any) -> Literal | None:
         return named("device")
     if isinstance(thing, type) or inspect.isroutine(thing):
         return named(qualified_name(thing))
-    if type(thing).__module__ == "numpy" and hasattr(thing, "item") and not getattr(thing, "shape", ()):
-        return _literal(thing.item())
+    if type(thing).__module__ == "numpy" and hasattr(thing, "tobytes"):
+        return _literal(thing.item()) if not thing.shape else _array(thing)
     return None
+
+
+def _array(array: Any) -> Literal:
+    """Values of a numpy array are literals of the program: kept by a digest."""
+    digest = hashlib.sha256(array.tobytes()).hexdigest()[:12]
+    return named(f"ndarray {array.dtype}[{', '.join(map(str, array.shape))}], digest {digest}")
 
 
 def _float(number: float) -> str:
@@ -182,7 +192,9 @@ def _string(text: str) -> str:
 def _slice(thing: slice, inner: Callable[[Any], Value]) -> Value:
     parts = (thing.start, thing.stop, thing.step)
     if all(part is None or type(part) is int for part in parts):
+        forwards = thing.step is None or thing.step > 0
         start, stop, step = ("" if part is None else str(part) for part in parts)
+        start = "" if forwards and start == "0" else start
         return Literal(f"{start}:{stop}" + (f":{step}" if step else ""))
     return Tree("slice", tuple(inner(part) for part in parts))
 
@@ -200,6 +212,8 @@ def _container(thing: Any, inner: Callable[[Any], Value]) -> Tree | None:
     if is_dataclass(thing) and not isinstance(thing, type):
         names = tuple(field.name for field in fields(thing) if hasattr(thing, field.name))
         return Tree(qualified_name(type(thing)), tuple(inner(getattr(thing, name)) for name in names), names)
+    if isinstance(thing, deque):
+        return Tree("deque", tuple(map(inner, thing)))
     if isinstance(thing, set | frozenset):
         return Tree("set", tuple(sorted(map(inner, thing), key=repr)))
     if isinstance(thing, range):
@@ -251,12 +265,18 @@ def _refuse(thing: Any) -> Value:
     raise _NotPlainError
 
 
+# Things that are handed on as they are: they are not data of a call.
+SHARED = (torch.nn.Module, torch.Generator, torch.optim.Optimizer, torch.cuda.Stream)
+
 _Path = tuple[int | str, ...]
-_PLAIN_TYPES = (bool, int, float, complex, str, bytes, type, torch.nn.Module, torch.dtype, torch.device, enum.Enum)
+_PLAIN_TYPES = (bool, int, float, complex, str, bytes, type, torch.dtype, torch.device, enum.Enum)
 
 
-def walk(thing: Any) -> Iterator[tuple[_Path, Any]]:
-    """Yield ``(path, leaf)`` for the tensors and foreign objects in containers, and the tensors in such objects."""
+def walk(thing: Any, *, shared: bool = False) -> Iterator[tuple[_Path, Any]]:
+    """Yield ``(path, leaf)`` for the tensors and foreign objects in containers, and the tensors in such objects.
+
+    ``shared`` yields modules and their like too; they are never entered.
+    """
     seen: set[int] = set()
     stack: list[tuple[_Path, Any]] = [((), thing)]
     while stack:
@@ -267,7 +287,11 @@ def walk(thing: Any) -> Iterator[tuple[_Path, Any]]:
         if top is None or isinstance(top, _PLAIN_TYPES) or id(top) in seen or len(path) > _MAX_DEPTH:
             continue
         seen.add(id(top))
-        if not isinstance(top, Mapping | list | tuple):
+        if isinstance(top, SHARED):
+            if shared:
+                yield path, top
+            continue
+        if not isinstance(top, Mapping | list | tuple | deque):
             if not _has_attributes(top):
                 continue
             yield path, top
@@ -275,16 +299,26 @@ def walk(thing: Any) -> Iterator[tuple[_Path, Any]]:
 
 
 def _has_attributes(thing: Any) -> bool:
-    return hasattr(thing, "__dict__") and not inspect.isroutine(thing) and not inspect.ismodule(thing)
+    return (hasattr(thing, "__dict__") or hasattr(thing, "__slots__")) and not (
+        inspect.isroutine(thing) or inspect.ismodule(thing)
+    )
 
 
 def _entries(thing: Any) -> list[tuple[int | str, Any]]:
     if isinstance(thing, Mapping):
-        return [(key if isinstance(key, int | str) else str(key), item) for key, item in thing.items()]
-    if isinstance(thing, list | tuple):
+        return [(key if type(key) in (int, str) else str(key), item) for key, item in thing.items()]
+    if isinstance(thing, list | tuple | deque):
         names = getattr(thing, "_fields", None) or range(len(thing))
         return list(zip(names, thing, strict=True))
-    return list(vars(thing).items())
+    return [*getattr(thing, "__dict__", {}).items(), *_slots(thing)]
+
+
+def _slots(thing: Any) -> Iterator[tuple[str, Any]]:
+    for cls in type(thing).__mro__:
+        names = cls.__dict__.get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            if name not in ("__dict__", "__weakref__") and hasattr(thing, name):
+                yield name, getattr(thing, name)
 
 
 def tensors_in(thing: Any) -> Iterator[torch.Tensor]:
