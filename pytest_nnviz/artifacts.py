@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
@@ -30,7 +31,7 @@ class Artifacts:
         self.root = root
 
     def folder(self, module: PurePath, name: str) -> ArtifactsFolder:
-        """The folder of one snapshot; ``module`` is the test file's path as pytest names it, ``name`` the stem."""
+        """The folder of one snapshot; ``module`` is the test file's path from the rootdir, ``name`` the stem."""
         parts = [part if part != ".." else "/up" for part in module.with_suffix("").parts]
         return ArtifactsFolder(self.root, self.root.joinpath(*(clean(part, 120) for part in parts), name))
 
@@ -46,13 +47,15 @@ class ArtifactsFolder:
         """Make the folder, empty of what an earlier failure left.
 
         Raises:
-            ArtifactsError: it cannot be made, or lies among the snapshots or outside of the artifacts.
+            ArtifactsError: it cannot be made, lies among the snapshots or outside of the artifacts, or holds files of
+                the user's under the names of ours.
         """
         self._check_root()
         try:
             self._make()
             self._check_inside()
             self._remove(self._written())
+            self._check_free()
             write_atomic(self.path / _MANIFEST, json.dumps([]).encode())
         except OSError as error:
             raise ArtifactsError(f"{self.path} cannot be written: {error.strerror or error}") from error
@@ -91,6 +94,11 @@ class ArtifactsFolder:
         inside, root = self.path.resolve(), self._root.resolve()
         if not inside.is_relative_to(root) or set(inside.parts) & set(_FORBIDDEN):
             raise ArtifactsError(f"{self.path} leads out of {self._root}; remove the link")
+
+    def _check_free(self) -> None:
+        for name in ARTIFACT_NAMES:
+            if os.path.lexists(self.path / name):
+                raise ArtifactsError(f"{self.path / name} is not ours; give --nnviz-artifacts another folder")
 
     def _make(self) -> None:
         for attempt in range(_ATTEMPTS):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_nnviz.atomic import write_atomic
+from pytest_nnviz.errors import SnapshotError
 from pytest_nnviz.textformat import without_comments
 
 if TYPE_CHECKING:
@@ -30,15 +32,23 @@ def stale_companions(snapshot: Path, text: str, images: str) -> list[Path]:
     return [path for path in _wanted(snapshot, images) if _digest_in(path) != digest]
 
 
-def draw_companions(paths: Iterable[Path], architecture: Architecture, text: str, depth: int | None) -> None:
-    """Draw pictures and write them.
+def draw_companions(paths: Collection[Path], architecture: Architecture, text: str, depth: int | None) -> None:
+    """Draw pictures and write them; a file without our digest stays.
 
     Raises:
         DrawingError: no engine could draw.
         OSError: a file could not be written.
+        SnapshotError: a file that is not ours is in the place of a picture; the others are drawn.
     """
+    foreign = {path for path in paths if _is_foreign(path)}
     for path in paths:
-        write_atomic(path, picture_bytes(architecture, path.suffix[1:], depth, digest_of(text)))
+        if path not in foreign:
+            write_atomic(path, picture_bytes(architecture, path.suffix[1:], depth, digest_of(text)))
+    if foreign:
+        names = ", ".join(sorted(path.name for path in foreign))
+        raise SnapshotError(
+            f"{names} is not ours (no digest of pytest-nnviz in it); move it away, or name the test anew"
+        )
 
 
 def remove_other_companions(snapshot: Path, images: str) -> None:
@@ -66,6 +76,10 @@ def _wanted(snapshot: Path, images: str) -> list[Path]:
 
 def _all(snapshot: Path, suffixes: Iterable[str]) -> list[Path]:
     return [snapshot.with_name(f"{snapshot.stem}.{suffix}") for suffix in suffixes]
+
+
+def _is_foreign(path: Path) -> bool:
+    return os.path.lexists(path) and _digest_in(path) is None
 
 
 def _digest_in(path: Path) -> str | None:

@@ -18,6 +18,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 
 from pytest_nnviz.atomic import write_atomic
+from pytest_nnviz.companions import remove_other_companions
 from pytest_nnviz.errors import SnapshotError
 from pytest_nnviz.naming import SNAPSHOT_DIRNAME, SUFFIX, call_suffix, owning_names, stem_of_test
 from pytest_nnviz.unused import RunRecord
@@ -37,7 +38,6 @@ class NNVizExtension(SingleFileSnapshotExtension):
     _write_mode = WriteMode.TEXT
     file_extension = SUFFIX
     snapshot_dirname = SNAPSHOT_DIRNAME
-    pictures = ("svg", "png")
 
     @classmethod
     def dirname(cls, *, test_location: PyTestLocation) -> str:
@@ -47,8 +47,8 @@ class NNVizExtension(SingleFileSnapshotExtension):
 
     @classmethod
     def get_snapshot_name(cls, *, test_location: PyTestLocation, index: int | str = 0) -> str:
-        """The name of a snapshot, which is the stem of its file."""
-        return stem_of_test(test_location.item) + call_suffix(index)
+        """The name of a snapshot, which is the stem of its file; `Storage` gives it to syrupy as the index."""
+        return index if isinstance(index, str) else stem_of_test(test_location.item)
 
     @classmethod
     def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
@@ -76,9 +76,9 @@ class NNVizExtension(SingleFileSnapshotExtension):
         write_atomic(Path(snapshot_collection.location), str(next(iter(snapshot_collection)).data).encode())
 
     def delete_snapshots(self, *, snapshot_location: str, snapshot_names: set[str]) -> None:
-        """Delete a text and its pictures."""
-        for suffix in (SUFFIX, *self.pictures):
-            Path(snapshot_location).with_name(f"{Path(snapshot_location).stem}.{suffix}").unlink(missing_ok=True)
+        """Delete a text and the pictures that were drawn from it; what else lies beside it is the user's."""
+        Path(snapshot_location).unlink(missing_ok=True)
+        remove_other_companions(Path(snapshot_location), "off")
 
     def discover_snapshots(
         self, *, test_location: PyTestLocation, ignore_extensions: list[str] | None = None
@@ -97,15 +97,15 @@ class NNVizExtension(SingleFileSnapshotExtension):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the snapshot of one call lies: its file, its name, and the index or the given name of the call."""
+    """Where the snapshot of one call lies: its file, its name, and which call of its test it is, from 1."""
 
     path: Path
     name: str
-    index: int | str
+    number: int
 
 
 class Storage:
-    """The snapshots of one test. One syrupy assertion counts its calls, so there is one Storage a test.
+    """The snapshots of one test. It counts the calls, those that raise among them, so there is one Storage a test.
 
     Raises:
         SnapshotError: the fixture ``snapshot`` is not syrupy's, or the item is a doctest.
@@ -122,6 +122,7 @@ class Storage:
             raise SnapshotError(f"nnviz_snapshot: doctests are not supported ({self._location.nodeid}); use a test")
         self._assertion = snapshot.with_defaults(extension_class=NNVizExtension)
         self._record = record
+        self._calls = 0
 
     @property
     def updates(self) -> str:
@@ -131,20 +132,22 @@ class Storage:
         return "new" if self._assertion.update_new_snapshots_only else "nothing"
 
     def place(self, name: str | None) -> Place:
-        """The place of the next call.
+        """The place of the next call, by its given name or its position in the test.
 
         Raises:
             SnapshotError: another test's files differ from it in upper and lower case alone.
         """
+        self._calls += 1
+        stem = stem_of_test(self._location.item) + call_suffix(name or self._calls - 1)
+        path = Path(NNVizExtension.get_location(test_location=self._location, index=stem))
+        self._record.called(self._location.item, path)
         rivals = self._record.rivals(self._location.item)
         if rivals:
             raise SnapshotError(
                 f"{self._location.nodeid} and {rivals[0]} differ in upper and lower case alone, so that they share "
                 "a snapshot file where the file system does not tell; rename one, or give it another id"
             )
-        index = name or self._assertion.num_executions
-        where = NNVizExtension.get_location(test_location=self._location, index=index)
-        return Place(Path(where), Path(where).stem, index)
+        return Place(path, stem, self._calls)
 
     def read(self, place: Place) -> str | None:
         """The stored text, or None.
@@ -157,7 +160,7 @@ class Storage:
                 snapshot_location=str(place.path), snapshot_name=place.name, session_id=""
             )
         except OSError as error:
-            raise SnapshotError(f"cannot read the snapshot {place.path}: {error}") from error
+            raise SnapshotError(_trouble("read", place.path, error)) from None
 
     def keep(self, place: Place, text: str) -> None:
         """Compare, count and, where this run updates, write: all by syrupy.
@@ -165,16 +168,16 @@ class Storage:
         Raises:
             SnapshotError: another call has the same file, or it cannot be written.
         """
-        owner = f"call {self._assertion.num_executions + 1} of {self._location.nodeid}"
+        owner = f"call {place.number} of {self._location.nodeid}"
         other = self._record.claim(place.path, owner)
         if other is not None:
             raise SnapshotError(f"{owner} and {other} share the snapshot {place.path}; give each its own name=")
         result = self._compare(place, text)
         if result.exception is not None:  # syrupy keeps it to itself
-            raise SnapshotError(f"cannot store the snapshot {place.path}: {result.exception}") from result.exception
+            raise SnapshotError(_trouble("store", place.path, result.exception)) from None
 
     def _compare(self, place: Place, text: str) -> AssertionResult:
-        assertion = self._assertion(name=place.index) if isinstance(place.index, str) else self._assertion
+        assertion = self._assertion(name=place.name)  # syrupy's own index leaves out the calls that raised
         with warnings.catch_warnings():
             # syrupy doubts names that it did not make, which under -W error keeps it from writing.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"syrupy\.")
@@ -196,6 +199,26 @@ def _record(item: Any) -> RunRecord | None:
     config = getattr(item, "config", None)
     run = config.pluginmanager.get_plugin(RUN_PLUGIN) if config is not None else None
     return None if run is None else run.record
+
+
+def _trouble(act: str, path: Path, error: Exception) -> str:
+    """What went wrong with a file, and what to do about it."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"cannot {act} the snapshot {path}: {reason}\n  {_way_out(act, path, error)}"
+
+
+def _way_out(act: str, path: Path, error: Exception) -> str:
+    if isinstance(error, IsADirectoryError):
+        return "a folder is in its place: move it away"
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return f"a file is in the place of a folder above it: move it away, so that {path.parent} can be one"
+    if isinstance(error, PermissionError):
+        return f"make {path} readable" if act == "read" else f"make {_nearest(path.parent)} writable"
+    return "nothing was changed; run it again once that is mended"
+
+
+def _nearest(folder: Path) -> Path:
+    return next((above for above in (folder, *folder.parents) if above.exists()), folder)
 
 
 def _unix(text: str) -> str:

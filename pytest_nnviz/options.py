@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -74,10 +75,7 @@ class Options:
         Raises:
             OptionError: an unknown option, or a value that it does not take.
         """
-        known = [field.name for field in fields(self)]
-        for key in changes:
-            if key not in known:
-                raise OptionError(f"unknown option {key!r}{_suggest(key, known)}; options: {', '.join(known)}")
+        _known(changes, [field.name for field in fields(self)])
         return replace(self, **changes)
 
     def trace(self, model: Any, *args: Any, **kwargs: Any) -> Architecture:
@@ -87,13 +85,25 @@ class Options:
         return trace_with(self, model, args, kwargs)
 
     @classmethod
-    def parse_ini(cls, values: Mapping[str, str]) -> dict[str, Any]:
-        """Values of ini keys (without ``nnviz_``) as values of options.
+    def ini_keys(cls) -> list[str]:
+        """The options that a project can set: all but the name, which is of one call."""
+        return [field.name for field in fields(cls) if field.name != "name"]
+
+    @classmethod
+    def parse_ini(cls, values: Mapping[str, object]) -> dict[str, Any]:
+        """Values of ini keys (without ``nnviz_``), texts or what TOML makes of them, as values of options.
 
         Raises:
-            OptionError: a value that does not read as what the option takes.
+            OptionError: an unknown key, or a value that does not read as what the option takes.
         """
-        return {key: _PARSERS.get(key, str)(text) for key, text in values.items()}
+        _known(values, cls.ini_keys())
+        return {key: _PARSERS.get(key, _as_it_is)(value) for key, value in values.items()}
+
+
+def _known(keys: Iterable[str], known: list[str]) -> None:
+    for key in keys:
+        if key not in known:
+            raise OptionError(f"unknown option {key!r}{_suggest(key, known)}; options: {', '.join(known)}")
 
 
 def _one_of(key: str, value: object, choices: Iterable[object]) -> None:
@@ -140,23 +150,40 @@ def _suggest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def _bool(text: str) -> bool:
+def _as_it_is(value: object) -> object:
+    return value
+
+
+def _bool(value: object) -> bool:
     words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-    if text.strip().lower() not in words:
-        raise OptionError(f"{text!r} is neither true nor false")
-    return words[text.strip().lower()]
+    found = words.get(str(value).strip().lower())
+    if found is None:
+        raise OptionError(f"{value!r} is neither true nor false")
+    return found
 
 
-def _int(text: str) -> int:
-    if not text.strip().isdecimal():
-        raise OptionError(f"{text!r} is not a number")
-    return int(text)
+def _int(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise OptionError(f"{value!r} is not a number; give one from 0") from None
 
 
-_PARSERS: dict[str, Callable[[str], Any]] = {
+def _words(value: object) -> object:
+    return shlex.split(value) if isinstance(value, str) else value
+
+
+def _spaced(value: object) -> object:
+    return " ".join(map(str, value)) if isinstance(value, list) else value
+
+
+_PARSERS: dict[str, Callable[[object], Any]] = {
     "forward": _bool,
     "grad": _bool,
     "picture_depth": _int,
-    "gate": str.split,
-    "opaque": str.split,
+    "gate": _words,
+    "opaque": _words,
+    "images": _spaced,
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
-from collections.abc import Generator
-from dataclasses import fields
+from collections.abc import Generator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["nnviz_snapshot"]
 
 _RUN = "nnviz-run"
-_INI = [field.name for field in fields(Options) if field.name != "name"]
+_PREFIX = "nnviz_"
 _LISTS = ("gate", "opaque")
 
 
@@ -37,12 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="nnviz-artifacts",
         help="where failures leave texts and pictures, from the rootdir (default: nnviz-artifacts)",
     )
-    for key in _INI:
+    for key in Options.ini_keys():
         text = f"option {key} of nnviz_snapshot, see pytest_nnviz.Options"
         if key in _LISTS:
-            parser.addini(f"nnviz_{key}", text, type="args", default=None)
+            parser.addini(f"{_PREFIX}{key}", text, type="args", default=None)
         else:
-            parser.addini(f"nnviz_{key}", text, type="string", default=None)
+            parser.addini(f"{_PREFIX}{key}", text, type="string", default=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"--snapshot-dirname: {SNAPSHOT_DIRNAME} holds the files of nnviz_snapshot, name another"
         )
+    if not config.getoption("nnviz_artifacts"):
+        raise pytest.UsageError("--nnviz-artifacts: '' is no folder, name one")
     config.addinivalue_line("markers", "nnviz(**options): options of nnviz_snapshot for this test")
     run = Run(config, _project_options(config))
     config.pluginmanager.register(run, _RUN)
@@ -127,21 +129,29 @@ class Run:
                 self.record.broken(collector.path)
         return report
 
+    # No wrapper: pytest's own hook for unittest, which goes first, hands over what was raised.
+    @pytest.hookimpl(specname="pytest_runtest_makereport")
+    def pytest_runtest_makereport_frames(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Let a failure show the user's side."""
+        if call.excinfo is not None and not self.config.getoption("fulltrace", False):
+            from pytest_nnviz.failures import users_frames_only
+
+            users_frames_only(call.excinfo, item.path)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Let a failure show the user's side, and attach the notes of a test, which travel with its report."""
-        excinfo = call.excinfo
-        if excinfo is None:
-            report = yield
-        else:
-            from pytest_nnviz.failures import headline_first, users_frames_only
+        """Put the headline of a failure first, and attach the notes of a test, which travel with its report."""
+        report = yield
+        if report.failed and call.excinfo is not None:
+            from pytest_nnviz.failures import headline_first, message_alone
 
+            headline_first(report.longrepr, call.excinfo.value)
             if not self.config.getoption("fulltrace", False):
-                users_frames_only(excinfo)
-            report = yield
-            headline_first(report.longrepr, excinfo.value)
+                report.longrepr = message_alone(call.excinfo, item.path) or report.longrepr
+        if report.when == "teardown":
+            self.record.ended(item)
         notes = self._pending.pop(item.nodeid, None)
         if notes:
             report.nnviz = [note.pack() for note in notes]  # type: ignore[attr-defined]
@@ -149,7 +159,7 @@ class Run:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record outcomes and notes."""
-        self.record.reported(report.nodeid, report.when or "", report.outcome)
+        self.record.reported(report.nodeid, report.outcome)
         for packed in getattr(report, "nnviz", ()):
             self._recap.add(Note.unpack(packed))
 
@@ -164,11 +174,15 @@ class Run:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what was recorded and accepted, and what differs without being gated."""
         lines = [*self._recap.lines(), *(f"error: {text}" for text in self._strict)]
-        if not lines or self.config.getoption("no_summary", False):
+        if not lines or self._no_summary:
             return
         terminalreporter.section("nnviz", "-")
         for line in lines:
             terminalreporter.line(line)
+
+    @property
+    def _no_summary(self) -> bool:
+        return bool(self.config.getoption("no_summary", False))
 
     def _note(self, item: pytest.Item, note: Note) -> None:
         self._pending[item.nodeid].append(note)
@@ -180,19 +194,44 @@ class Run:
             except NNVizWarning:  # the user's filters make it an error
                 self._strict.append(text)
                 session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+        if self._no_summary and reporter is not None:  # a failing run says why, whatever else it leaves out
+            for text in self._strict:
+                reporter.ensure_newline()
+                reporter.line(f"error: {text}")
 
 
 def _project_options(config: pytest.Config) -> Options:
     values: dict[str, Any] = {}
-    for key in _INI:
+    for key, found in _configured(config).items():
         try:
-            found = config.getini(f"nnviz_{key}")
-            if found is not None:
-                values |= {key: found} if key in _LISTS else Options.parse_ini({key: found})
-                Options(**{key: values[key]})
-        except (ValueError, pytest.UsageError) as error:
-            raise pytest.UsageError(f"nnviz_{key} in {config.inipath}: {error}") from error
+            values |= Options.parse_ini({key: found})
+            Options(**{key: values[key]})
+        except ValueError as error:
+            raise pytest.UsageError(f"{_PREFIX}{key} in {_source(config, key)}: {error}") from error
     return Options(**values)
+
+
+def _configured(config: pytest.Config) -> dict[str, object]:
+    """What the project sets, by option: as it stands there, unknown keys too, as long as pytest shows that."""
+    raw = _as_it_stands(config)
+    if raw is not None:
+        return {key.removeprefix(_PREFIX): raw[key] for key in raw if key.startswith(_PREFIX)}
+    found = {key: config.getini(f"{_PREFIX}{key}") for key in Options.ini_keys()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _as_it_stands(config: pytest.Config) -> Mapping[str, object] | None:
+    """The project's configuration without the types of pytest, which differ between its two forms of TOML."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated, with nothing in its place
+        return getattr(config, "inicfg", None)
+
+
+def _source(config: pytest.Config, key: str) -> str:
+    overrides = config.getoption("override_ini", None) or ()
+    given = any(text.startswith(f"{_PREFIX}{key}=") for text in overrides)
+    return "-o" if given or config.inipath is None else str(config.inipath)
 
 
 def _marked(options: Options, item: pytest.Item) -> Options:

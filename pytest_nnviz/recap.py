@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -75,17 +75,24 @@ def _unless_empty(say: Any, notes: list[Note]) -> Iterator[str]:
 
 
 def _pictures(notes: list[Note]) -> str:
-    tests = shlex.join(_first(sorted({note.nodeid for note in notes}), ""))
-    files = ", ".join(_first([note.subject for note in notes], "..."))
-    return f"pictures that are missing or older than their text: {files}; redraw: pytest --snapshot-update {tests}"
+    files = ", ".join(_first([note.subject for note in notes]))
+    command = shlex.join(["pytest", "--snapshot-update", *_selection({note.nodeid for note in notes})])
+    return f"pictures that are missing or older than their text: {files}; redraw: {command}"
 
 
 def _undrawn(notes: list[Note]) -> str:
-    files = ", ".join(_first([note.subject for note in notes], "..."))
+    files = ", ".join(_first([note.subject for note in notes]))
     reason = "\n".join(notes[0].lines)
     return f"pictures could not be drawn for {files} (the texts are complete, and they decide): {reason}"
 
 
-def _first(words: Iterable[str], more: str) -> list[str]:
-    found = list(words)
-    return found if len(found) <= _LISTED else [*found[:_LISTED], *filter(None, [more])]
+def _selection(nodeids: set[str]) -> list[str]:
+    """What selects these tests in a command of readable length: they, or their files, or nothing, which selects all."""
+    for selected in (nodeids, {nodeid.partition("::")[0] for nodeid in nodeids}):
+        if len(selected) <= _LISTED:
+            return sorted(selected)
+    return []
+
+
+def _first(words: list[str]) -> list[str]:
+    return words if len(words) <= _LISTED else [*words[:_LISTED], "..."]

@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.artifacts import Artifacts, ArtifactsFolder
@@ -52,8 +52,9 @@ class RunningTest:
     def nodeid(self) -> str:
         """The node id, relative to where pytest was started."""
         # Not the item's own: xdist adds the names of its groups to that.
-        path, colons, rest = f"{self.item.parent.nodeid}::{self.item.name}".partition("::")
-        return f"{self.shown(self.item.config.rootpath / path).replace(os.sep, '/')}{colons}{rest}"
+        # Nor the path in it: of a file outside of the rootdir pytest leaves out the folders.
+        _, colons, rest = f"{self.item.parent.nodeid}::{self.item.name}".partition("::")
+        return f"{self.shown(self.item.path).replace(os.sep, '/')}{colons}{rest}"
 
     def shown(self, path: Path) -> str:
         """A path as short as it can be from where pytest was started."""
@@ -62,7 +63,7 @@ class RunningTest:
 
     def folder(self, place: Place) -> ArtifactsFolder:
         """Where a failure of this call leaves its files."""
-        return self.artifacts.folder(PurePosixPath(self.item.nodeid.partition("::")[0]), place.name)
+        return self.artifacts.folder(_from(self.item.config.rootpath, self.item.path), place.name)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,10 +101,10 @@ class NNVizSnapshot:
             Exception: whatever the model's forward raises.
         """
         __tracebackhide__ = True
-        if model is _NO_MODEL:
-            raise TraceError("nnviz_snapshot() needs a model: call it as you would call it, nnviz_snapshot(model, x)")
         storage = self._test.storage
         place = storage.place(self._options.name)
+        if model is _NO_MODEL:
+            raise TraceError("nnviz_snapshot() needs a model: call it as you would call it, nnviz_snapshot(model, x)")
         verdict = check(self._options, model, args, kwargs, stored=storage.read(place), updates=storage.updates)
         storage.keep(place, verdict.kept)
         if verdict.failed:
@@ -191,6 +192,14 @@ class NNVizSnapshot:
 
     def _note(self, kind: str, path: Path, lines: list[str]) -> None:
         self._test.note(Note(kind, self._test.shown(path), self._test.nodeid, tuple(lines)))
+
+
+def _from(root: Path, path: Path) -> PurePath:
+    """The way from a folder to a file; the whole path where there is none, as between two drives."""
+    try:
+        return PurePath(os.path.relpath(path, root))
+    except ValueError:
+        return path.relative_to(path.anchor)
 
 
 def _said(error: Exception) -> str:

@@ -25,7 +25,9 @@ class RunRecord:
     def __init__(self, *, partial: bool) -> None:
         self.finishing = False
         self.partial = partial
-        self._passed: set[str] = set()
+        self._ended: set[tuple[Path, str]] = set()
+        self._called: set[tuple[Path, str]] = set()
+        self._reached: set[str] = set()
         self._not_passed: set[str] = set()
         self._modules: set[str] = set()
         self._broken: set[str] = set()
@@ -48,34 +50,47 @@ class RunRecord:
         """Note that a module, or a class in it, could not be collected or was skipped as a whole."""
         self._broken.add(_key(module))
 
-    def reported(self, nodeid: str, phase: str, outcome: str) -> None:
-        """Note the outcome of a phase of a test; one that is not a pass stays."""
+    def ended(self, item: Any) -> None:
+        """Note that a test came to the end of its teardown."""
+        self._ended.add(_identity(item))
+
+    def reported(self, nodeid: str, outcome: str) -> None:
+        """Note the outcome of a phase of whichever tests have this node id; one that is not a pass stays."""
         if outcome != "passed":
             self._not_passed.add(nodeid)
-        elif phase == "call":
-            self._passed.add(nodeid)
+
+    def called(self, item: Any, place: Path) -> None:
+        """Note that a test came to a call of its fixture, with this file, whether or not that call came to an end."""
+        self._called.add(_identity(item))
+        self._reached.add(str(place))
 
     def may_judge(self, location: Path) -> bool:
         """Whether a snapshot that nothing used may be called unused."""
         folder = location.parent
         module = folder.parent.parent / f"{folder.name}.py"
-        if not self.finishing or self.partial:
+        if not self.finishing or self.partial or str(location) in self._reached:
             return False
         if module.exists() and not self._complete(_key(module)):
             return False
         stems = self._stems_of(_key(module))
         owners = [item for name in owning_names(location.stem) for item in stems.get(name.casefold(), ())]
-        return all(item.nodeid in self._passed and item.nodeid not in self._not_passed for item in owners)
+        return all(self._tells(item) for item in owners)
 
     def rivals(self, item: Any) -> list[str]:
         """Other tests with this fixture whose files differ from this one's in upper and lower case alone."""
         same = self._stems_of(_key(item.path)).get(stem_of_test(item).casefold(), [])
-        return [other.nodeid for other in same if other.nodeid != item.nodeid and "nnviz_snapshot" in _fixtures(other)]
+        return [other.nodeid for other in same if other.nodeid != item.nodeid and _has_fixture(other)]
 
     def claim(self, path: Path, owner: str) -> str | None:
         """Reserve a file for a call; the other call that has it already, or None."""
         holder = self._claims.setdefault(str(path).casefold(), owner)
         return None if holder == owner else holder
+
+    def _tells(self, item: Any) -> bool:
+        """Whether this run of a test shows which snapshots it uses: it passed, and called its fixture if it has it."""
+        if item.nodeid in self._not_passed or _identity(item) not in self._ended:
+            return False
+        return _identity(item) in self._called or not _has_fixture(item)
 
     def _complete(self, key: str) -> bool:
         return key in self._modules and key not in self._broken and not self._unopened[key]
@@ -89,8 +104,13 @@ class RunRecord:
         return self._stems[key]
 
 
-def _fixtures(item: Any) -> tuple[str, ...]:
-    return tuple(getattr(item, "fixturenames", ()))
+def _has_fixture(item: Any) -> bool:
+    return "nnviz_snapshot" in getattr(item, "fixturenames", ())
+
+
+def _identity(item: Any) -> tuple[Path, str]:
+    """Tells tests apart that have one node id, as those of two folders outside of the rootdir may."""
+    return item.path, item.nodeid
 
 
 def _key(module: Path) -> str:

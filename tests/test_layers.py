@@ -28,11 +28,11 @@ ROOMS: dict[str, set[str]] = {
     "pictures": {*DATA, "drift", "textformat"},
     "options": {*DATA, "tracing"},  # Options.trace, on the call
     "tracing": {"", *DATA, "options", "textformat"},
-    "companions": {"architecture", "atomic", "drift", "pictures", "textformat"},
+    "companions": {*DATA, "atomic", "drift", "pictures", "textformat"},
     "artifacts": {"errors", "atomic", "naming"},
     "failures": {"errors"},
     "checker": {*DATA, "drift", "options", "textformat", "tracing", "wording"},
-    "extension": {"errors", "atomic", "naming", "unused"},
+    "extension": {"errors", "atomic", "companions", "naming", "unused"},
     "snapshot": {*DATA, "artifacts", "checker", "companions", "drift", "extension", "options", "recap"},
     "plugin": {"", "errors", "artifacts", "extension", "failures", "naming", "options", "recap", "snapshot", "unused"},
     "": {*DATA, "drift", "options", "pictures", "textformat", "tracing"},  # the public names, on first use

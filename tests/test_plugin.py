@@ -205,12 +205,45 @@ def test_unknown_options_name_their_place_and_the_choices(project: Project) -> N
         ("mode", "evil", "mode='evil': choose one of 'eval', 'train', 'as-is'"),
         ("grad", "maybe", "'maybe' is neither true nor false"),
         ("gate", "shape", "unknown gate 'shape' (did you mean 'shapes'?)"),
-        ("picture_depth", "deep", "'deep' is not a number"),
+        ("picture_depth", "deep", "'deep' is not a number; give one from 0"),
+        ("picture_depth", "-1", "picture_depth=-1: give a number from 0, or None for what fits"),
+        ("mod", "eval", "unknown option 'mod' (did you mean 'mode'?); options: mode, device, "),
+        ("name", "x", "unknown option 'name'"),
     ):
         run = project.pytest("-o", f"nnviz_{key}={value}")
         assert run.ret == 4
         assert words in run.out
-        assert run.line(f"ERROR: nnviz_{key} in")
+        assert run.line(f"ERROR: nnviz_{key} in -o: ")
+    project.write("pytest.ini", "[pytest]\nnnviz_mod = eval\n")
+    assert project.pytest().line(f"ERROR: nnviz_mod in {project.root / 'pytest.ini'}: unknown option 'mod'")
+
+
+@pytest.mark.parametrize("table", ["tool.pytest", "tool.pytest.ini_options"])
+def test_options_in_toml_are_taken_as_they_come(table: str, project: Project) -> None:
+    if table == "tool.pytest" and int(pytest.__version__.partition(".")[0]) < 9:
+        pytest.skip("pytest reads this table from 9")
+    lines = (
+        'mode = "train"',
+        "forward = false",
+        "grad = true",
+        "picture_depth = 2",
+        'images = ["svg", "png"]',
+        'gate = ["shapes", "topology"]',
+        'opaque = "timm.*"',
+    )
+    project.write("pyproject.toml", "\n".join([f"[{table}]", *(f"nnviz_{line}" for line in lines), ""]))
+    project.write(
+        "test_m.py",
+        """
+        def test(nnviz_snapshot):
+            options = nnviz_snapshot._options
+            assert (options.mode, options.forward, options.grad) == ("train", False, True)
+            assert (options.picture_depth, options.images) == (2, "svg png")
+            assert (options.gate, options.opaque) == ({"shapes", "topology"}, ("timm.*",))
+        """,
+    )
+    run = project.pytest("-W", "error")
+    assert run.ret == 0, run.out
 
 
 def test_the_header_is_quiet_under_q(project: Project) -> None:
@@ -305,6 +338,68 @@ def test_the_users_own_error_is_shown_where_it_was_raised(project: Project) -> N
     assert run.line("FAILED test_m.py::test - ValueError: planted")
     assert run.line("FAILED test_m.py::test_tracing - TraceError: nnviz_snapshot() needs a model")
     assert "pytest_nnviz/snapshot.py" in project.pytest("--full-trace").out
+
+
+def test_errors_of_ours_end_at_the_line_of_the_user(project: Project) -> None:
+    """However they come about: no frame of this package, of the library or of pytest."""
+    project.write(
+        "net.py",
+        """
+        from pytest_nnviz.errors import TraceError
+
+        def forward():
+            raise TraceError("planted below") from OSError("the cause")
+        """,
+    )
+    project.write(
+        "test_m.py",
+        """
+        import pytest
+        import unittest
+
+        from net import forward
+        from stub_tracer import Net
+
+        class TestUnit(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def _pinned(self, nnviz_snapshot):
+                self.snapshot = nnviz_snapshot
+
+            def test_missing(self):
+                self.snapshot(Net())  # line of the user
+
+        def test_gate(nnviz_snapshot):
+            nnviz_snapshot.using(gate={"shape"})  # line of the user
+
+        @pytest.mark.nnviz(modes="eval")
+        def test_marker(nnviz_snapshot):
+            pass
+
+        def test_below(nnviz_snapshot):
+            nnviz_snapshot(Net(forward=forward))  # line of the user
+        """,
+    )
+    for style in ("long", "short"):
+        run = project.pytest("--no-header", "--tb", style, COLUMNS="300")
+        assert run.out.count("# line of the user") == 3, run.out
+        for foreign in (
+            "contextlib.py",
+            "dataclasses.py",
+            "pytest_nnviz/",
+            "_pytest",
+            "pluggy",
+            "<string>",
+            "Options(",
+        ):
+            assert foreign not in run.out, (style, foreign, run.out)
+        assert run.line("FAILED test_m.py::TestUnit::test_missing - no snapshot yet: TestUnit.test_missing")
+        assert run.line("FAILED test_m.py::test_gate - OptionError: unknown gate 'shape'")
+        assert run.line("ERROR test_m.py::test_marker - OptionError: @pytest.mark.nnviz of test_m.py::test_marker: ")
+        assert "net.py:" in run.out
+        assert "OSError: the cause" in run.out
+    run = project.pytest("--no-header", "-k", "test_gate", plugins=("no:syrupy", "pytest_nnviz.plugin"))
+    assert "_pytest" not in run.out
+    assert len(run.out.splitlines()) < 20
 
 
 def test_it_fails_as_an_assertion_does(project: Project) -> None:

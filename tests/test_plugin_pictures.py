@@ -12,7 +12,8 @@ from conftest import Project
 
 from pytest_nnviz.artifacts import ARTIFACT_NAMES, Artifacts
 from pytest_nnviz.errors import ArtifactsError
-from pytest_nnviz.pictures.digest import read_digest
+from pytest_nnviz.pictures.digest import embed_in_svg, read_digest
+from pytest_nnviz.recap import Note, Recap
 from pytest_nnviz.textformat import without_comments
 
 WORKERS = {"serial": (), "xdist": ("-n", "2")}
@@ -49,7 +50,7 @@ def test_a_picture_carries_the_digest_of_its_text(recorded: Project) -> None:
 @pytest.mark.parametrize("workers", list(WORKERS))
 def test_stale_and_missing_pictures_are_one_warning_and_an_update_heals_them(workers: str, recorded: Project) -> None:
     fresh = recorded.files()
-    (recorded.root / SVG).write_text("<svg/>\n")
+    (recorded.root / SVG).write_text(embed_in_svg("<svg>\n</svg>\n", "another"))
     (recorded.root / ROOT / "test[2].svg").unlink()
     run = recorded.pytest(*WORKERS[workers])
     assert run.ret == 0
@@ -69,6 +70,10 @@ def test_who_wants_stale_pictures_to_fail_can_have_it(recorded: Project) -> None
     assert run.ret == 1
     assert "2 passed" in run.out
     assert run.line("error: pictures that are missing or older")
+    for quiet in ((), ("-n", "2")):
+        run = recorded.pytest("-q", "-W", "error", "--no-summary", *quiet)
+        assert run.ret == 1
+        assert run.out.count("error: pictures that are missing or older") == 1
     run = recorded.pytest("-W", "error", "-W", "ignore::pytest_nnviz.errors.NNVizWarning")
     assert run.ret == 0, run.out
     run = recorded.pytest(CHECK="digest")
@@ -233,3 +238,51 @@ def test_the_users_folder_stays_and_ours_go(tmp_path: Path) -> None:
     folder.clear()
     assert list(tmp_path.iterdir()) == [root]
     assert list(root.iterdir()) == []
+
+
+def test_files_of_the_user_under_our_names_stay(tmp_path: Path) -> None:
+    folder = Artifacts(tmp_path / "out").folder(PurePosixPath("test_m.py"), "test")
+    folder.path.mkdir(parents=True)
+    (folder.path / "words.txt").write_text("mine")
+    with pytest.raises(ArtifactsError, match=r"words\.txt is not ours; give --nnviz-artifacts another folder"):
+        folder.open()
+    folder.clear()
+    assert [path.read_text() for path in folder.path.iterdir()] == ["mine"]
+
+
+def test_a_run_leaves_files_of_the_user_under_its_names(recorded: Project) -> None:
+    mine = recorded.write("art/test_m/test[1]/expected.svg", "mine")
+    run = recorded.pytest("--nnviz-artifacts", "art", WIDTH="5")
+    assert f"artifacts not written: {mine} is not ours; give --nnviz-artifacts another folder" in run.out
+    assert recorded.pytest("--nnviz-artifacts", "art").ret == 0
+    assert recorded.files("art") == {"art/test_m/test[1]/expected.svg": b"mine"}
+    run = recorded.pytest("--nnviz-artifacts", "")
+    assert run.ret == 4
+    assert run.line("ERROR: --nnviz-artifacts: '' is no folder")
+
+
+def test_a_picture_of_the_user_is_not_drawn_over(project: Project) -> None:
+    project.write("test_m.py", TESTS)
+    mine = project.write(SVG, "<svg>mine</svg>")
+    run = project.pytest("--snapshot-update", IMAGES="svg png")
+    assert run.ret == 0
+    assert "test[1].svg is not ours" in run.out
+    assert mine.read_text() == "<svg>mine</svg>"
+    assert {Path(name).name for name in project.files()} == {
+        f"test[{p}].{suffix}" for p in (1, 2) for suffix in ("nnviz", "svg", "png")
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "tests", "selected"),
+    [(1, 2, "'t_0.py::test[0]' 't_0.py::test[1]'"), (1, 12, "t_0.py"), (3, 4, "t_0.py t_1.py t_2.py"), (9, 1, "")],
+)
+def test_many_stale_pictures_are_redrawn_by_a_short_command(files: int, tests: int, selected: str) -> None:
+    recap = Recap()
+    for file in range(files):
+        for test in range(tests):
+            recap.add(Note("picture", f"{file}-{test:02}.svg", f"t_{file}.py::test[{test}]"))
+    (warning,) = recap.warnings()
+    shown, _, command = warning.partition("; redraw: ")
+    assert command == f"pytest --snapshot-update {selected}".rstrip()
+    assert shown.endswith(", ...") == (files * tests > 8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from conftest import Project
@@ -168,15 +169,26 @@ def test_what_a_run_must_have_seen_to_call_a_snapshot_unused(tmp_path: Path) -> 
     module = tmp_path / "test_m.py"
     module.write_text("")
     location = tmp_path / "__nnviz__/test_m/test.1.nnviz"
-    item = SimpleNamespace(name="test", nodeid="test_m.py::test", parent=None)
 
-    def judged(*outcomes: tuple[str, str], partial: bool = False, opened: bool = True) -> bool:
+    def judged(
+        *outcomes: tuple[str, str],
+        partial: bool = False,
+        opened: bool = True,
+        called: str = "first",
+        fixture: bool = True,
+    ) -> bool:
+        item: Any = SimpleNamespace(name="test", nodeid="test_m.py::test", path=module, parent=None)
+        item.fixturenames = ["nnviz_snapshot"] if fixture else []
         record = RunRecord(partial=partial)
         record.collected(module, "test_m.py", [item], ["test_m.py::TestC"])
         if opened:
             record.collected(module, "test_m.py::TestC", [], [])
+        if called:
+            record.called(item, location.with_stem("test") if called == "first" else location)
         for phase, outcome in outcomes:
-            record.reported(item.nodeid, phase, outcome)
+            record.reported(item.nodeid, outcome)
+            if phase == "teardown":
+                record.ended(item)
         assert not record.may_judge(location)
         record.finishing = True
         return record.may_judge(location)
@@ -186,8 +198,12 @@ def test_what_a_run_must_have_seen_to_call_a_snapshot_unused(tmp_path: Path) -> 
     assert not judged(*passed, partial=True)
     assert not judged(*passed, opened=False)
     assert not judged(*passed[:1])
+    assert not judged(*passed[:2])
     assert not judged(*passed[:2], ("teardown", "failed"))
     assert not judged(*passed[:1], ("call", "rerun"), *passed)
+    assert not judged(*passed, called="")
+    assert not judged(*passed, called="second")
+    assert judged(*passed, called="", fixture=False)
 
 
 @pytest.mark.parametrize("workers", list(WORKERS))
@@ -196,6 +212,7 @@ def test_what_belongs_to_no_test_is_unused_and_goes_with_its_pictures(
 ) -> None:
     project = recorded.copy(tmp_path / "project")
     foreign = project.write("tests/__nnviz__/test_a/README.md", "kept")
+    picture = project.write("tests/__nnviz__/test_a/test_removed.png", "mine")
     (project.root / "tests/test_b.py").unlink()
     run = project.pytest(*WORKERS[workers], REMOVED="1", ONCE="1")
     assert run.ret == 1, run.out
@@ -204,15 +221,15 @@ def test_what_belongs_to_no_test_is_unused_and_goes_with_its_pictures(
     assert run.ret == 0, run.out
     assert "6 unused snapshots deleted." in run.out
     gone = {name.rpartition(".")[0] for name in recorded.files()} - {
-        name.rpartition(".")[0] for name in project.files()
+        name.rpartition(".")[0] for name in project.files() if not name.endswith(".png")
     }
     root = "tests/__nnviz__"
     assert gone == {
         *(f"{root}/test_a/{stem}" for stem in ("test_removed", "test_twice.1", "test_twice[third]")),
         *(f"{root}/test_b/{stem}" for stem in ("test_first", "TestGroup.test_in_class", "TestOther.test_in_class")),
     }
-    assert len(project.files()) == 2 * 10 + 1
-    assert foreign.read_text() == "kept"
+    assert len(project.files()) == 2 * 10 + 2
+    assert (foreign.read_text(), picture.read_text()) == ("kept", "mine")
     assert not (project.root / root / "test_b").exists()
 
 
@@ -261,3 +278,65 @@ def test_other_snapshots_beside_ours(workers: str, project: Project) -> None:
     ours = project.files()
     run = project.pytest("--snapshot-update", "-k", "nnviz", *WORKERS[workers])  # selects snapshots by name, for syrupy
     assert project.files() == ours
+
+
+@pytest.mark.parametrize("workers", list(WORKERS))
+def test_a_test_that_does_not_come_to_its_call_keeps_its_snapshot(workers: str, project: Project) -> None:
+    """Until it no longer asks for the fixture: then nothing will use the snapshot again."""
+    source = """
+        import os
+        from stub_tracer import Net
+
+        def test_here(nnviz_snapshot):
+            if "GPU" in os.environ:
+                nnviz_snapshot.using(name="gpu")(Net())
+    """
+    project.write("test_m.py", source)
+    project.write("test_other.py", "from stub_tracer import Net\ndef test(nnviz_snapshot): nnviz_snapshot(Net())")
+    assert project.pytest("--snapshot-update", GPU="1").ret == 0
+    stored = project.files()
+    for args in (("--snapshot-update",), ()):
+        run = project.pytest(*args, *WORKERS[workers])
+        assert run.ret == 0, run.out
+        assert "unused" not in run.out
+        assert project.files() == stored
+    project.write("test_m.py", "def test_here(): pass")
+    run = project.pytest("--snapshot-update")
+    assert "1 unused snapshot deleted." in run.out
+    assert set(project.files()) == {"__nnviz__/test_other/test.nnviz", "__nnviz__/test_other/test.svg"}
+
+
+@pytest.mark.parametrize("workers", list(WORKERS))
+def test_tests_outside_of_the_rootdir_are_told_apart(workers: str, project: Project) -> None:
+    """pytest gives them one node id where their folders are arguments of its own."""
+    project.write("ci/pytest.ini", "[pytest]\nmarkers = slow\n")
+    for folder in "ab":
+        project.write(f"tests/{folder}/__init__.py", "")
+        source = """
+            import os
+            import pytest
+            from stub_tracer import Net
+
+            MARK
+            def test(nnviz_snapshot): nnviz_snapshot(Net(int(os.environ.get("WIDTH", 4))))
+        """
+        project.write(f"tests/{folder}/test_m.py", source.replace("MARK", "@pytest.mark.slow" if folder == "b" else ""))
+    for name in ("conftest.py", "stub_tracer.py"):
+        (project.root / name).rename(project.root / "tests" / name)
+    args = ("-c", "ci/pytest.ini", "tests/a", "tests/b", *WORKERS[workers])
+    assert project.pytest("--snapshot-update", *args).ret == 0
+    stored = project.files()
+    assert {name for name in stored if name.endswith("z")} == {
+        "tests/a/__nnviz__/test_m/test.nnviz",
+        "tests/b/__nnviz__/test_m/test.nnviz",
+    }
+    run = project.pytest("--snapshot-update", "-m", "not slow", *args)
+    assert run.ret == 0, run.out
+    assert project.files() == stored
+    run = project.pytest(*args, WIDTH="5")
+    for folder in "ab":
+        assert f"if intended: pytest --snapshot-update tests/{folder}/test_m.py::test" in run.out
+        assert any(f"tests/{folder}/test_m/test/words.txt" in name for name in project.files("nnviz-artifacts"))
+    run = project.pytest("-c", "ci/pytest.ini", "tests/a/test_m.py", "tests/b/test_m.py", *WORKERS[workers])
+    assert run.ret == 0, run.out
+    assert not project.files("nnviz-artifacts")

@@ -113,8 +113,8 @@ def test_calls_that_share_a_file_are_refused(workers: str, project: Project) -> 
     assert {Path(name).stem for name in project.files()} == {
         "test_same_name[x]",
         "test_names_by_case[x]",
-        "test_as_many_as_it_likes",
         "test_as_many_as_it_likes.1",
+        "test_as_many_as_it_likes.2",
     }
     assert b"width=1" in project.files()["__nnviz__/test_m/test_same_name[x].nnviz"]
 
@@ -162,3 +162,34 @@ def test_a_stem_names_every_test_that_may_own_it() -> None:
     for index in (0, 1, 12, "name", "odd/name", "][", "." * 100):
         assert stem in owning_names(stem + call_suffix(index))
     assert "test_q" not in owning_names(stem)
+
+
+@pytest.mark.parametrize("workers", list(WORKERS))
+def test_a_call_that_raises_keeps_its_number(workers: str, project: Project) -> None:
+    """So that those after it are compared with their own snapshots, and an update overwrites no other's."""
+    project.write(
+        "test_m.py",
+        """
+        import os
+        from stub_tracer import Net
+
+        def raises():
+            raise RuntimeError
+
+        def test(nnviz_snapshot):
+            for width in (4, 5, 6):
+                try:
+                    nnviz_snapshot(Net(width, forward=raises if str(width) in os.environ.get("BROKEN", "") else None))
+                except RuntimeError:
+                    pass
+        """,
+    )
+    assert project.pytest("--snapshot-update").ret == 0
+    stored = project.files()
+    assert len(stored) == 6
+    for broken in ("4", "5", "4 5"):
+        for args in ((), ("--snapshot-update",)):
+            run = project.pytest(*args, *WORKERS[workers], BROKEN=broken)
+            assert run.ret == 0, run.out
+            assert "unused" not in run.out
+            assert project.files() == stored

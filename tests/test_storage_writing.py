@@ -47,8 +47,11 @@ def test_a_text_that_cannot_be_written_leaves_the_old_one_whole(workers: str, re
     )
     run = recorded.pytest("--snapshot-update", *WORKERS[workers], FULL="1", MARK="'2'")
     assert "4 failed" in run.out, run.out
-    assert "cannot store the snapshot" in run.out
-    assert "No space left on device" in run.out
+    path = recorded.root / "__nnviz__/test_m/test_text[0].nnviz"
+    assert f"SnapshotError: cannot store the snapshot {path}: No space left on device" in run.out
+    assert "nothing was changed; run it again once that is mended" in run.out
+    assert "Errno" not in run.out
+    assert "atomic.py" not in run.out
     assert recorded.files() == before
     lone = recorded.pytest("--snapshot-update", *WORKERS[workers], MARK="'\udcff'")
     assert "4 failed" in lone.out, lone.out
@@ -110,7 +113,41 @@ def test_a_folder_in_the_place_of_a_snapshot(recorded: Project) -> None:
     for args in ((), ("--snapshot-update",)):
         run = recorded.pytest(*args)
         assert "1 failed, 3 passed" in run.out
-        assert "SnapshotError: cannot read the snapshot" in run.out
+        assert f"SnapshotError: cannot read the snapshot {path}: Is a directory\n" in run.out
+        assert "a folder is in its place: move it away" in run.out
+        assert "direct cause" not in run.out
+        assert "during handling" not in run.out.lower()
+
+
+def test_a_file_in_the_place_of_the_snapshots(project: Project) -> None:
+    project.write("test_m.py", TESTS)
+    project.write("__nnviz__", "mine")
+    run = project.pytest("--snapshot-update")
+    assert "4 failed" in run.out
+    assert "a file is in the place of a folder above it: move it away, so that" in run.out
+    assert (project.root / "__nnviz__").read_text() == "mine"
+
+
+READ_ONLY = """
+import errno, pathlib
+
+mkdir = pathlib.Path.mkdir
+
+def refused(self, *args, **kwargs):
+    if "__nnviz__" in self.parts:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+    return mkdir(self, *args, **kwargs)
+
+pathlib.Path.mkdir = refused
+"""
+
+
+def test_a_folder_that_is_read_only(project: Project) -> None:
+    project.write("test_m.py", TESTS)
+    project.write("read_only.py", READ_ONLY)  # for root no folder is
+    run = project.pytest("--snapshot-update", "-p", "read_only")
+    assert "Permission denied\n" in run.out
+    assert f"make {project.root} writable" in run.out
 
 
 def test_a_changed_comment_rewrites_nothing(recorded: Project) -> None:

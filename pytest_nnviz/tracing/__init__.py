@@ -59,7 +59,7 @@ def open_session(
         raise MissingTorch(
             "pytest-nnviz traces with torch, which is not installed: pip install 'pytest-nnviz[torch]', or install "
             "the build of torch that fits your machine"
-        ) from error
+        ) from None
     from pytest_nnviz.tracing.session import open_session as opened
 
     with opened(options, model, args, kwargs) as session:

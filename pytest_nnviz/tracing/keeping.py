@@ -30,9 +30,12 @@ class Keeper:
     def __init__(self, model: torch.nn.Module, inputs: Any, *, gradients: bool) -> None:
         tensors = [*model.parameters(), *(leaf for _, leaf in walk(inputs) if isinstance(leaf, torch.Tensor))]
         self._there = {storage_of(tensor) for tensor in (*tensors, *model.buffers())} - {None}
+        seen: set[int] = set()
         # In this order: what matters to everybody first, and each whether or not another fails.
         self._restores: list[_Restore] = [_randomness(), _default_dtype()]
-        self._restores += [restore for module in model.modules() if not _is_lazy(module) for restore in _keep(module)]
+        self._restores += [
+            restore for module in model.modules() if not _is_lazy(module) for restore in _keep(module, seen)
+        ]
         self._restores += [restore for _, leaf in walk(inputs, shared=True) for restore in _keep_generator(leaf)]
         self._restores += [_buffer(buffer) for buffer in model.buffers() if not _is_valueless(buffer)]
         self._restores += [_flags(tensor, gradients) for tensor in tensors if not is_uninitialized(tensor)]
@@ -118,9 +121,8 @@ def _is_lazy(module: torch.nn.Module) -> bool:
     return any(is_uninitialized(tensor) for tensor in (*module._parameters.values(), *module._buffers.values()))
 
 
-def _keep(module: torch.nn.Module) -> Iterator[_Restore]:
-    """Put the attributes of a module, and the containers and objects in them, back as they are now."""
-    seen: set[int] = set()
+def _keep(module: torch.nn.Module, seen: set[int]) -> Iterator[_Restore]:
+    """Put the attributes of a module, and the containers and objects in them, back as they are now; each once."""
     stack: list[tuple[Any, int]] = [(module.__dict__, 0)]
     while stack:
         top, depth = stack.pop()
