@@ -173,6 +173,8 @@ def _facts(drift: Drift, found: Group, width: int) -> str:
     subjects: dict[str, list[str]] = {}
     for change in found.facts:
         subject, values = _fact(drift, change, width, whole=same)
+        if change.kind == "reordered" and change.new_call is not None and subjects:
+            subject = ""  # what the call takes stands before it, and names it
         subjects.setdefault(values, []).append(subject)
     texts = [f"{', '.join(names)} {values}".strip() for values, names in subjects.items()]
     kept = len(texts)
@@ -198,10 +200,13 @@ def _fact(drift: Drift, change: Change, width: int, *, whole: bool) -> tuple[str
     room = max(24, width - len(subject) - 5)
     full = whole and not change.what and len(f"{change.old}{change.new}") <= room
     old, new = _narrowed(*((change.old, change.new) if full else coarse(change)), room)
-    if change.kind == "reordered":
-        is_call = change.new_call is not None
-        return subject, f"runs {new}, was {old}" if is_call else f"reordered: {old} -> {new}"
-    return subject, f"{old} -> {new}"
+    return subject, _reordered(change, old, new) if change.kind == "reordered" else f"{old} -> {new}"
+
+
+def _reordered(change: Change, old: str, new: str) -> str:
+    if change.new_call is not None:
+        return f"runs {new}, was {old}"
+    return f"run in the order {new}, was {old}" if _is_run_order(change) else f"reordered: {old} -> {new}"
 
 
 def _inline(drift: Drift, change: Change, width: int) -> str:
@@ -249,7 +254,13 @@ def _subject(drift: Drift, change: Change) -> str:
     if change.gate == "topology" and change.new_call is not None and change.kind == "changed":
         whole = str(change.new).startswith(f"{change.what}(")
         return "" if whole else change.what + _ordinal(drift, change)
+    if _is_run_order(change):
+        return short_places(f"{change.what}.{name}" for name in str(change.old).split(", "))
     return change.what
+
+
+def _is_run_order(change: Change) -> bool:
+    return (change.gate, change.kind, change.new_call) == ("topology", "reordered", None) and change.what != "inputs"
 
 
 def _ordinal(drift: Drift, change: Change) -> str:

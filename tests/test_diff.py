@@ -42,8 +42,17 @@ class TestModules:
 
     def test_argument_that_had_its_default(self):
         assert facts(model([("n", norm())]), model([("n", norm(eps=1.0))])) == [
-            ("structure", "changed", "n", "eps", None, "1.0", "changes the function")
+            ("structure", "changed", "n", "eps", "1e-05", "1.0", "changes the function")
         ]
+
+    def test_argument_of_a_class_that_has_the_name_of_a_layer_of_torch(self):
+        """Torch's own layers never show a default; this one shows two."""
+        old, new = model([("n", norm(momentum=0.1))]), model([("n", norm(momentum=0.1, eps=1e-5))])
+        assert [fact[4:6] for fact in facts(old, new)] == [(None, "1e-05")]
+
+    def test_argument_whose_default_is_not_known(self):
+        old, new = model([("b", Module("Block"))]), model([("b", Module("Block", config(eps=1.0)))])
+        assert [fact[4:6] for fact in facts(old, new)] == [(None, "1.0")]
 
     @pytest.mark.parametrize(
         ("class_name", "argument", "consequence"),
@@ -208,7 +217,7 @@ class TestTensors:
             (
                 Parameter("w", spec(2)),
                 Parameter("w", spec(2, dtype="f16")),
-                ("changed", "w", "f32[2]", "f16[2]", "breaks checkpoints"),
+                ("changed", "w", "f32[2]", "f16[2]", "changes the function"),
             ),
             (
                 Parameter("w", spec(2)),
@@ -235,6 +244,7 @@ class TestTensors:
             (Buffer("b", spec(2)), Buffer("b", spec(3)), "breaks checkpoints"),
             (Buffer("b", spec(2), False), Buffer("b", spec(3), False), "changes the function"),
             (Buffer("b", spec(2), False), Buffer("b", spec(2)), "breaks checkpoints"),
+            (Buffer("b", spec(2)), Buffer("b", spec(2, dtype="f16")), "changes the function"),
         ],
     )
     def test_buffer(self, old, new, consequence):
@@ -246,6 +256,28 @@ class TestTensors:
         assert facts(old, new) == [
             ("parameters", "changed", "m", "w", "parameter f32[2]", "buffer f32[2]", "training only")
         ]
+
+    def test_parameter_that_became_a_buffer_of_another_dtype_is_cast(self):
+        old, new = self.of(Parameter("w", spec(2))), self.of(buffers=[Buffer("w", spec(2, dtype="f16"))])
+        assert [fact[-1] for fact in facts(old, new)] == ["changes the function"]
+
+    @pytest.mark.parametrize(("dtype", "consequence"), [("f32", "breaks checkpoints"), ("f16", "changes the function")])
+    def test_tied_tensor_of_another_shape_follows_the_one_it_is_tied_to(self, dtype, consequence):
+        def of(size, dtype):
+            own = Parameter("weight", spec(4, size, dtype=dtype))
+            tied = replace(own, tied="^a.weight")
+            return model([("a", Module("Embedding", (), (own,))), ("b", Module("Linear", (), (tied,)))])
+
+        old, new = of(8, "f32"), of(9 if dtype == "f32" else 8, dtype)
+        assert [fact[2] for fact in facts(old, new)] == ["a"]
+        assert [(c.place, c.what, c.consequence) for c in ripples(old, new)] == [("b", "weight", consequence)]
+
+    def test_untied_and_cast(self):
+        tied = Parameter("weight", spec(8, 8), tied="^a.weight")
+        old = model([("a", linear()), ("b", Module("Linear", (), (tied,)))])
+        own = Parameter("weight", spec(8, 8, dtype="f16"))
+        new = model([("a", linear()), ("b", Module("Linear", (), (own,)))])
+        assert [fact[-1] for fact in facts(old, new)] == ["changes the function"]
 
     def test_tied(self):
         tied = Parameter("weight", spec(8, 8), tied="^a.weight")
@@ -345,6 +377,54 @@ class TestCalls:
         calls = [call("relu", x()), call("gelu", x()), call("cat", result("relu"), result("gelu"))]
         old, new = self.of(*calls), self.of(calls[1], calls[0], calls[2])
         assert [(fact[1], fact[-1]) for fact in facts(old, new)] == [("reordered", "cosmetic")]
+
+    def test_call_that_moved_explains_those_around_it(self):
+        def of(*names):
+            calls = [call(name, x() if not i else result(names[i - 1])) for i, name in enumerate(names)]
+            return self.of(*[replace(c, kind="module") for c in calls])
+
+        old, new = of("emb", "a", "b", "norm", "head"), of("emb", "norm", "a", "b", "head")
+        assert [fact[1:] for fact in facts(old, new)] == [
+            ("changed", "", "self.norm", "self.norm(%b)", "self.norm(%emb)", "changes the function"),
+            ("reordered", "", "self.norm", "after self.b", "after self.emb", "cosmetic"),
+        ]
+        assert [c.what for c in ripples(old, new)] == ["self.a", "self.head"]
+
+    def test_call_that_only_changed_places_explains_nothing(self):
+        """``head`` takes ``b`` on top of ``a`` now: that ``b`` ran elsewhere before has no part in it."""
+        a, b, c = (run(name, value) for name, value in (("a", x()), ("b", result("a")), ("c", result("a"))))
+        old = self.of(a, b, c, call("mul", result("b"), result("c")), run("head", result("a")))
+        new = self.of(a, c, b, call("mul", result("b"), result("c")), run("head", result("b")))
+        assert ("changed", "self.head") in {(fact[1], fact[3]) for fact in facts(old, new)}
+
+    def test_operands_of_the_same_name_are_told_apart(self):
+        def of(*operands):
+            calls = [call("relu", x()), call("add", *operands), call("add", x(), 9), run("n", result("add", back=1))]
+            return self.of(*calls)
+
+        old = of(x(), 1)
+        new = self.of(*old.forward.calls[:3], run("n", result("add")))
+        swapped = replace(new, forward=replace(new.forward, calls=(*new.forward.calls[:3], run("n", result("add")))))
+        assert [fact[4:6] for fact in facts(old, swapped)] == [("self.n(%add~1)", "self.n(%add)")]
+        one = self.of(call("add", x(), 1), call("sub", x(), 2), run("n", result("add")))
+        other = self.of(call("add", x(), 1), call("sub", x(), 2), call("add", x(), 9), run("n", result("add")))
+        assert [fact[4:6] for fact in facts(one, other) if fact[3] == "self.n"] == [
+            ("self.n(%add(x, 1))", "self.n(%add(x, 9))")
+        ]
+
+    def test_what_is_returned_of_the_same_name_is_told_apart(self):
+        old = self.of(call("add", x(), 1), call("sub", x(), 2), returns=result("add"))
+        new = self.of(call("add", x(), 1), call("sub", x(), 2), call("add", x(), 9), returns=result("add"))
+        assert [fact[4:6] for fact in facts(old, new) if fact[3] == "return"] == [("%add(x, 1)", "%add(x, 9)")]
+
+    def test_field_of_what_is_returned(self):
+        def of(*keys):
+            return self.of(call("relu", x()), returns=Tree("dict", (result("relu"),) * len(keys), keys))
+
+        assert facts(of("a", "b"), of("a")) == [
+            ("topology", "removed", "", "return b", "%relu", None, "changes the function")
+        ]
+        assert [fact[3:6] for fact in facts(of("a"), of("b"))] == [("return", "{a: %relu}", "{b: %relu}")]
 
     def test_returns(self):
         calls = [call("relu", x()), call("gelu", x())]
@@ -447,6 +527,57 @@ class TestScopes:
         assert found.consequence == "changes the function"
 
 
+class TestWrapping:
+    def of(self):
+        body = Body((run("a", x()), call("relu", result("a")), run("b", result("relu"))), result("b"))
+        bare = model([("a", linear(1)), ("b", linear(2))], body.calls)
+        full = model([("model", bare.root)], [run("model", x=x(), body=body)])
+        return bare, replace(full, root=replace(full.root, class_name="Wrapped"))
+
+    @pytest.mark.parametrize("kind", ["wrapped", "unwrapped"])
+    def test_a_model_as_it_is_moves_its_keys_and_changes_nothing_else(self, kind):
+        bare, full = self.of()
+        drift = diff(bare, full) if kind == "wrapped" else diff(full, bare)
+        told = [(c.kind, c.consequence) for c in drift.changes if not c.ripple]
+        assert sorted(told) == [("changed", "cosmetic"), *[("moved", "breaks checkpoints")] * 2]
+
+    def test_a_model_whose_result_is_used_otherwise_changes_the_function(self):
+        bare, full = self.of()
+        calls = (*full.forward.calls, call("mul", result("model"), 2))
+        other = replace(full, forward=Body(calls, result("mul")))
+        assert "changes the function" in {fact[-1] for fact in facts(bare, other)}
+
+
+class TestOrder:
+    def of(self, *order, modules=None, last=0):
+        layers = modules or [linear(8, 8, marks=(str(i),)) for i in range(4)]
+        children = tuple((str(i), layer) for i, layer in enumerate(layers))
+        calls = [run(f"l.{n}", result(f"l.{order[i - 1]}") if i else x()) for i, n in enumerate(order)]
+        head = run("head", result(calls[-1 - last].name))
+        return model([("l", Module("ModuleList", children=children)), ("head", linear())], [*calls, head])
+
+    def test_of_the_modules_of_a_container_is_one_change(self):
+        old, new = self.of(0, 1, 2, 3), self.of(3, 2, 1, 0)
+        assert facts(old, new) == [
+            ("topology", "reordered", "", "self.l", "0, 1, 2, 3", "3, 2, 1, 0", "changes the function")
+        ]
+        assert {c.what for c in ripples(old, new)} == {"self.l.0", "self.l.1", "self.l.2", "self.l.3", "self.head"}
+
+    def test_with_another_edit_is_told_call_by_call(self):
+        old, new = self.of(0, 1, 2, 3), self.of(3, 2, 1, 0, last=1)
+        assert "self.head" in {fact[3] for fact in facts(old, new)}
+
+    def test_that_modules_brought_along_is_told_by_them(self):
+        layers = [linear(8, 8, marks=(str(i),)) for i in range(4)]
+        old, new = (self.of(0, 1, 2, 3, modules=[layers[i] for i in order]) for order in ((0, 1, 2, 3), (0, 2, 3, 1)))
+        assert {(fact[0], fact[1]) for fact in facts(old, new)} <= {("structure", "moved"), ("structure", "renamed")}
+
+    def test_of_modules_without_keys_changes_the_function(self):
+        layers = [Module(name) for name in ("ReLU", "Tanh", "GELU", "SiLU")]
+        old, new = (self.of(0, 1, 2, 3, modules=[layers[i] for i in order]) for order in ((0, 1, 2, 3), (0, 2, 3, 1)))
+        assert "changes the function" in {fact[-1] for fact in facts(old, new)}
+
+
 def test_align_calls_pairs_what_stayed():
     old = Body((call("a", x()), call("b", x()), call("c", x())), x())
     new = Body((call("a", x()), call("n", x(), 1), call("c", x(), 1)), x())
@@ -507,6 +638,13 @@ def test_laws_of_two(old, new):
         assert change.consequence in CONSEQUENCES
         assert (change.old is None) <= (change.kind in ("added", "changed"))
         assert (change.new is None) <= (change.kind in ("removed", "changed"))
+
+
+@settings(max_examples=150)
+@given(ARCHITECTURES, ARCHITECTURES)
+def test_no_change_is_from_something_to_the_same(old, new):
+    for change in diff(old, new).changes:
+        assert change.old != change.new or change.kind == "renamed"
 
 
 @settings(max_examples=60)
@@ -575,6 +713,18 @@ def test_depth():
 )
 def test_places_written_short(paths, text):
     assert short_places(paths) == text
+
+
+@pytest.mark.parametrize(
+    ("paths", "text"),
+    [
+        ([f"l.{i}.{name}" for i in (0, 1) for name in ("n1", "n2", "attn.qkv", "mlp.fc1")], "l.{0,1}.*"),
+        (["emb.norm", *(f"layer.{i}.{n}.norm" for i in range(3) for n in ("a", "a.b"))], "emb.norm, layer.{0..2}.*"),
+        (["one.path.that.is.much.longer.than.the.width"], "one.path.that.is.much.longer.than.the.width"),
+    ],
+)
+def test_places_beyond_the_width_are_generalised(paths, text):
+    assert short_places(paths, 24) == text
 
 
 def test_places_beyond_the_width_are_left_out():

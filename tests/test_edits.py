@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import architectures
 import models
 import pytest
@@ -11,8 +13,12 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from pytest_nnviz import Options, diff, dumps, trace
+from pytest_nnviz.architecture import Module
+from pytest_nnviz.drift.defaults import defaults_of
 from pytest_nnviz.options import GATES
 from pytest_nnviz.textformat import without_comments
+from pytest_nnviz.textformat.write import format_value
+from pytest_nnviz.tracing.values import plain_value
 from pytest_nnviz.wording import headline, words
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -62,7 +68,7 @@ def _swap_blocks(model):
 
 
 MODULE_EDITS = {
-    "eps": (lambda m: _edit(eps=0.001)(m.blocks[1].bn2), ["blocks.1.bn2", "eps (default) -> 0.001"]),
+    "eps": (lambda m: _edit(eps=0.001)(m.blocks[1].bn2), ["blocks.1.bn2", "eps 1e-05 -> 0.001"]),
     "dropout p": (lambda m: _edit(p=0.3)(m.drop), ["drop", "p 0.1 -> 0.3", "training only"]),
     "activation class": (lambda m: m.blocks.append(nn.ReLU()), ["blocks.3", "ReLU"]),
     "kernel size": (
@@ -71,19 +77,19 @@ MODULE_EDITS = {
     ),
     "dilation with padding": (
         lambda m: _edit(dilation=(2, 2), padding=(2, 2))(m.blocks[1].conv1),
-        ["blocks.1.conv1", "dilation (default) -> 2", "padding 1 -> 2", "changes the function"],
+        ["blocks.1.conv1", "padding, dilation 1 -> 2", "changes the function"],
     ),
     "padding mode": (
         lambda m: _edit(padding_mode="reflect")(m.blocks[0].conv1),
-        ["blocks.0.conv1", 'padding_mode (default) -> "reflect"'],
+        ["blocks.0.conv1", 'padding_mode "zeros" -> "reflect"'],
     ),
     "groups": (
         lambda m: _edit(conv1=nn.Conv2d(8, 8, 3, padding=1, groups=2, bias=False))(m.blocks[0]),
-        ["blocks.0.conv1", "groups (default) -> 2", "parameters -288", "breaks checkpoints"],
+        ["blocks.0.conv1", "groups 1 -> 2", "parameters -288", "breaks checkpoints"],
     ),
     "bias": (
         lambda m: _edit(head=nn.Linear(8, 4, bias=False))(m),
-        ["head", "bias", "breaks checkpoints"],
+        ["head", "bias True -> False", "breaks checkpoints"],
     ),
     "freeze": (lambda m: m.stem.weight.requires_grad_(False), ["stem", "weight", "frozen", "training only"]),
     "untie": (_drop_weight_tie, ["spare", "weight", "head.weight"]),
@@ -114,6 +120,28 @@ def test_an_edit_of_modules(kind):
         assert words_expected in text
 
 
+def _defaults(cls):
+    """The defaults of a constructor and of those that it hands ``**kwargs`` to, as the text writes them."""
+    found = {}
+    for base in cls.__mro__:
+        parameters = inspect.signature(base.__init__).parameters.values() if "__init__" in vars(base) else ()
+        for parameter in parameters:
+            if parameter.default is not parameter.empty and parameter.name[0] != "_":
+                found.setdefault(parameter.name, format_value(plain_value(parameter.default)))
+        if parameters and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return {name: text for name, text in found.items() if name not in ("device", "dtype")}
+
+
+@pytest.mark.parametrize("name", [name for name in dir(nn) if isinstance(getattr(nn, name), type)])
+def test_the_defaults_of_torch_are_known(name):
+    """An older torch has fewer classes and arguments; a default of a newer one that is not in the table fails here."""
+    known = defaults_of(Module(name))
+    if name != "Module" and not name.startswith("Lazy") and issubclass(getattr(nn, name), nn.Module):
+        held = _defaults(getattr(nn, name))
+        assert held == {argument: text for argument, text in known.items() if argument in held}
+
+
 def _parts(m, x):
     return m.linear(x), m.inner(x)
 
@@ -134,7 +162,7 @@ FORWARD_EDITS = {
     "swapped cat": (
         lambda m, x: torch.cat(_parts(m, x), 1),
         lambda m, x: torch.cat(_parts(m, x)[::-1], 1),
-        ["cat", "(%linear, %inner)", "(%inner, %linear)"],
+        ["cat", "[%linear, %inner]", "[%inner, %linear]"],
     ),
     "softmax dim": (
         lambda m, x: m.linear(x).softmax(1),

@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from pytest_nnviz.architecture import (
     Architecture,
@@ -27,9 +28,10 @@ from pytest_nnviz.architecture import (
 )
 from pytest_nnviz.drift import Change, Drift, diff
 from pytest_nnviz.errors import DrawingError, OptionError
-from pytest_nnviz.pictures import picture, read_digest, render, theme
+from pytest_nnviz.pictures import labels, picture, read_digest, render, theme
 from pytest_nnviz.pictures.drawing import Box, Drawing, Node, Stack, walk_nodes
 from pytest_nnviz.pictures.labels import TIMES
+from pytest_nnviz.pictures.sites import weave
 from pytest_nnviz.pictures.view import view
 
 SHAPE = TensorSpec("f32", (1, 16, 8, 8))
@@ -286,6 +288,47 @@ def test_a_changed_module_that_is_never_called_is_a_node_of_its_own():
     assert (node.title, node.change) == ("aux.head", "changed")
 
 
+def test_a_rename_is_noted_at_the_call_of_that_module_alone():
+    extra = Module("Extra")
+    old = model(
+        RESIDUAL, RESIDUAL, PLAIN, PLAIN, blocks=(block(linear(1)), block(linear(2)), block(), block(linear(4)))
+    )
+    before = [child for _, child in dict(old.root.children)["blocks"].children]
+    new = model(RESIDUAL, Body((), entry("x")), RESIDUAL, PLAIN, PLAIN, blocks=(before[0], extra, *before[1:]))
+    found = {node.title: node.notes for node in nodes(view(diff(old, new))).values()}
+    found |= {box.title: box.notes for box in boxes(view(diff(old, new)))}
+    renames = [note for notes in found.values() for note in notes if note.startswith("renamed")]
+    assert sorted(renames) == sorted(set(renames))
+    assert all(len([n for n in notes if n.startswith("renamed")]) <= 1 for notes in found.values())
+    assert found["blocks.4"] == ("renamed blocks.3 → blocks.4",)
+
+
+def test_a_rename_of_a_run_is_noted_from_the_first_to_the_last():
+    old = model(*[RESIDUAL] * 3)
+    before = [child for _, child in dict(old.root.children)["blocks"].children]
+    new = model(PLAIN, *[RESIDUAL] * 3, blocks=(Module("Extra"), *before))
+    found = {node.title: node.notes for node in nodes(view(diff(old, new))).values()}
+    assert found["blocks.{1..3}"] == ("renamed blocks.{0..2} → blocks.{1..3}",)
+
+
+def test_what_is_unchanged_is_named_by_its_range():
+    old, new = model(*[RESIDUAL] * 8), model(*[RESIDUAL] * 4, PLAIN, *[RESIDUAL] * 3)
+    runs = tuple(run for run in weave(old, new, diff(old, new)).runs if not run.first.touched)
+    assert labels.names_text(runs) == "blocks.{0..3}, blocks.{5..7}"
+
+
+@pytest.mark.parametrize("kind", ["wrapped", "unwrapped"])
+def test_a_wrapped_model_is_drawn_as_what_it_was(kind):
+    bare = model(RESIDUAL, PLAIN)
+    call = Call("module", "model", (Argument("x", entry("x")),), SHAPE, bare.forward)
+    full = replace(
+        bare, root=Module("Wrapped", children=(("model", bare.root),)), forward=Body((call,), result("model"))
+    )
+    drawing = view(diff(bare, full) if kind == "wrapped" else diff(full, bare))
+    assert {node.change for node in nodes(drawing).values()} <= {"", "changed"}
+    assert not any(node.label == "not called" for node in nodes(drawing).values())
+
+
 def test_a_drift_by_hand_pairs_calls_without_the_help_of_diff():
     old, new = model(RESIDUAL), model(PLAIN)
     change = Change("topology", "removed", "blocks.0", "add", "add(%proj, x)", None, "changes the function", (0, 2))
@@ -414,10 +457,10 @@ def test_the_digest_is_carried_and_read_from_the_head(kind, tmp_path):
 
 
 def test_a_png_with_a_digest_is_a_png(tmp_path):
-    image = pytest.importorskip("PIL.Image")
+
     path = tmp_path / "picture.png"
     path.write_bytes(bytes(render(model(PLAIN), "png", digest="abc")))
-    with image.open(path) as found:
+    with Image.open(path) as found:
         found.load()
         assert found.text == {"pytest-nnviz digest": "abc"}
         assert found.width * found.height <= 40e6
@@ -442,10 +485,9 @@ def test_an_unknown_format_is_an_error_with_the_choices():
 
 def test_a_wide_picture_stays_below_the_limit_of_pixels(monkeypatch):
     monkeypatch.setattr(picture, "_PIXELS", 1e5)
-    image = pytest.importorskip("PIL.Image")
     from io import BytesIO
 
-    with image.open(BytesIO(bytes(render(model(RESIDUAL, PLAIN), "png")))) as found:
+    with Image.open(BytesIO(bytes(render(model(RESIDUAL, PLAIN), "png")))) as found:
         assert found.width * found.height <= 1e5
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from made_up import ARCHITECTURES, call, config, linear, model, norm, result, run, spec, x
 
-from pytest_nnviz.architecture import Argument, Body, Literal, Module, Parameter
+from pytest_nnviz.architecture import Argument, Body, Literal, Module, Parameter, Tree
 from pytest_nnviz.drift import diff
 from pytest_nnviz.options import GATES
 from pytest_nnviz.wording import headline, words
@@ -122,7 +122,12 @@ def test_ripples_are_folded():
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ([("n", norm())], [("n", norm(eps=1.0))], "~ n  eps (default) -> 1.0  changes the function"),
+        ([("n", norm())], [("n", norm(eps=1.0))], "~ n  eps 1e-05 -> 1.0  changes the function"),
+        (
+            [("b", Module("Block"))],
+            [("b", Module("Block", config(eps=1.0)))],
+            "~ b  eps (default) -> 1.0  changes the function",
+        ),
         ([("a", linear())], [("b", linear())], "> a  renamed to b  breaks checkpoints"),
         ([], [("r", Module("ReLU"))], "+ r  ReLU() new  changes the function"),
         ([("r", Module("ReLU"))], [("r", Module("GELU"))], "~ r  ReLU -> GELU"),
@@ -168,6 +173,44 @@ def test_line_about_a_module(old, new, line):
 )
 def test_line_about_a_call(old, new, fact):
     assert fact in say(model((), old), model((), new))[0]
+
+
+def test_order_of_modules_is_one_line():
+    def of(*order):
+        layers = Module("ModuleList", children=tuple((str(i), norm(eps=i + 1.0)) for i in range(4)))
+        calls = [run(f"l.{n}", result(f"l.{order[i - 1]}") if i else x()) for i, n in enumerate(order)]
+        return model([("l", layers)], calls)
+
+    assert say(of(0, 1, 2, 3), of(3, 2, 1, 0))[0] == (
+        "~ (model)  self.l.{0..3} run in the order 3, 2, 1, 0, was 0, 1, 2, 3  changes the function"
+    )
+
+
+def test_what_a_moved_call_takes_stands_before_its_place():
+    def of(*names):
+        return model((), [run(name, result(names[i - 1]) if i else x()) for i, name in enumerate(names)])
+
+    assert say(of("emb", "a", "b", "norm", "head"), of("emb", "norm", "a", "b", "head"))[:2] == [
+        "~ (model)  self.norm(%b -> %emb), runs after self.emb, was after self.b  changes the function",
+        "and 2 calls downstream",
+    ]
+
+
+def test_field_that_is_no_longer_returned():
+    def of(*keys):
+        return model((), [call("relu", x())], Tree("Output", (result("relu"),) * len(keys), keys))
+
+    assert say(of("hidden", "pooled"), of("hidden"))[0] == "- (model)  return pooled %relu gone  changes the function"
+
+
+def test_edit_of_a_tied_model_breaks_both_keys():
+    def of(size):
+        own = Parameter("weight", spec(4, size))
+        tied = replace(own, tied="^a.weight")
+        children = [("a", Module("Embedding", config(dim=size), (own,)))]
+        return model([*children, ("b", Module("Linear", config(in_features=size), (tied,)))])
+
+    assert [line.endswith("breaks checkpoints") for line in say(of(8), of(9))[:2]] == [True, True]
 
 
 def test_keys_that_a_load_hook_may_translate():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_nnviz.architecture import Architecture, Argument, Call, TensorSpec, Tree, Value
@@ -11,11 +11,13 @@ from pytest_nnviz.drift.consequence import COSMETIC, FUNCTION, TRAINING, of_call
 from pytest_nnviz.drift.data import Change, Row, Way
 from pytest_nnviz.drift.effects import ModuleEffects
 from pytest_nnviz.drift.identity import Identities
-from pytest_nnviz.drift.links import Links
+from pytest_nnviz.drift.links import Links, Use
 from pytest_nnviz.drift.matching import Match, join
 from pytest_nnviz.drift.modules import label_arguments
+from pytest_nnviz.drift.order import Order, permutations
 from pytest_nnviz.drift.references import Graph, Source, refs
 from pytest_nnviz.drift.sequence import increasing
+from pytest_nnviz.drift.spelling import tell_apart
 from pytest_nnviz.textformat.write import format_arguments, format_call, format_value
 
 __all__ = ["CallChanges"]
@@ -31,6 +33,7 @@ class _Scope:
     new: Way
     rows: Iterator[Row]
     crossing: frozenset[int]
+    orders: tuple[Order, ...]
     start: int
 
 
@@ -112,10 +115,25 @@ class CallChanges:
         self.links.enter(old, new, rows)
         pairs = [(i, j) for i, j in rows if i is not None and j is not None]
         stays = set(increasing([i for i, _ in pairs]))
-        crossing = frozenset(j for at, (_, j) in enumerate(pairs) if at not in stays)
-        return _Scope(old, new, iter(rows), crossing, len(self._found))
+        crossing = {j: i for at, (i, j) in enumerate(pairs) if at not in stays}
+        orders = tuple(permutations(self.links, old, new, rows)) if crossing else ()
+        ordered = {pair for order in orders for pair in order.calls}
+        for order in orders:
+            self.links.trade(order.places)
+        for pair in (((*old, i), (*new, j)) for j, i in crossing.items()):
+            if pair not in ordered and self._takes_others(*pair):
+                self.links.move(*pair)
+        return _Scope(old, new, iter(rows), frozenset(crossing), orders, len(self._found))
+
+    def _takes_others(self, old: Way, new: Way) -> bool:
+        """Whether a pair of calls takes its operands from elsewhere."""
+        values = [a.value for a in self.old.call(old).args], [a.value for a in self.new.call(new).args]
+        pairs = [(a, b) for a, b in zip(*values, strict=False) if any(refs(a)) and any(refs(b))]
+        return any(not self.links.same((a, old), (b, new)) for a, b in pairs)
 
     def _leave(self, scope: _Scope) -> None:
+        for order in scope.orders:
+            self._tell_order(order, scope)
         self._compare_returns(scope)
         if scope.new:
             self._compare_result(scope.old, scope.new, scope.start)
@@ -124,17 +142,23 @@ class CallChanges:
         bodies = (self.old.body(scope.old), self.new.body(scope.new))
         ways = ((*scope.old, len(bodies[0].calls)), (*scope.new, len(bodies[1].calls)))
         old, new = ((body.returns, way) for body, way in zip(bodies, ways, strict=True))
-        if not self.links.same(old, new):
-            bypass = self.links.bypass(old, new)
-            self._add(
-                "topology",
-                "changed",
-                self.new.place(scope.new),
-                "return",
-                (format_value(old[0]), format_value(new[0])),
-                bypass or FUNCTION,
-                ripple=bypass is not None,
-            )
+        if self.links.same(old, new):
+            return
+        place = self.new.place(scope.new)
+        for what, before, after in _fields(old[0], new[0]):
+            if before is None:
+                assert after is not None
+                self._add("topology", "added", place, what, (None, format_value(after)), FUNCTION)
+            elif after is None:
+                self._add("topology", "removed", place, what, (format_value(before), None), FUNCTION)
+            elif not self.links.same((before, old[1]), (after, new[1])):
+                self._compare_return(what, place, (before, old[1]), (after, new[1]))
+
+    def _compare_return(self, what: str, place: str, old: Use, new: Use) -> None:
+        bypass = self.links.bypass(old, new)
+        apart = tell_apart(self.links, ((Argument(None, old[0]),), old[1]), ((Argument(None, new[0]),), new[1]))
+        texts = (format_arguments(apart[0]), format_arguments(apart[1]))
+        self._add("topology", "changed", place, what, texts, bypass or FUNCTION, ripple=bypass is not None)
 
     def _row(self, scope: _Scope, i: int | None, j: int | None) -> _Scope | None:
         if j is None:
@@ -146,9 +170,9 @@ class CallChanges:
             return None
         old, new = (*scope.old, i), (*scope.new, j)
         start = len(self._found)
+        self._compare_call(old, new, crosses=j in scope.crossing)
         if j in scope.crossing:
             self._reordered(old, new)
-        self._compare_call(old, new)
         if self._has_inside(old, new):
             inside = self._enter(old, new)
             inside.start = start
@@ -174,7 +198,7 @@ class CallChanges:
 
     def _reordered(self, old: Way, new: Way) -> None:
         call = self.new.call(new)
-        texts = (_position(self.old, old), _position(self.new, new))
+        texts = _positions((self.old, old), (self.new, new))
         if call.target.endswith("_"):
             consequence = FUNCTION
         else:
@@ -182,14 +206,26 @@ class CallChanges:
         place = self.new.place(new[:-1])
         self._add("topology", "reordered", place, _callee(call), texts, consequence, (old, new))
 
-    def _compare_call(self, old: Way, new: Way) -> None:
-        """Target, arguments and configuration of two paired calls."""
+    def _tell_order(self, order: Order, scope: _Scope) -> None:
+        """One change for the modules of a container that run in another order, instead of one for each of them."""
+        consequence = COSMETIC
+        for at in range(scope.start, len(self._found)):
+            change = self._found[at]
+            if change.gate == "topology" and (change.old_call, change.new_call) in order.calls:
+                consequence = worst([consequence, change.consequence])
+                self._found[at] = replace(change, ripple=True)
+        texts = (", ".join(order.old), ", ".join(order.new))
+        told = order.renamed and any(self.new.target(way) in self._modules.went for way in order.places.values())
+        self._add("topology", "reordered", self.new.place(scope.new), order.container, texts, consequence, ripple=told)
+
+    def _compare_call(self, old: Way, new: Way, *, crosses: bool) -> None:
+        """Target, arguments and configuration of two paired calls; what one that ``crosses`` others takes is told."""
         a, b = self.old.call(old), self.new.call(new)
         differences = self._differences(old, new)
         if a.kind != b.kind or (a.target != b.target and a.kind != "module") or a.config != b.config:
             self._other_call(a, b, old, new)
         elif differences:
-            bypasses = [self._bypass(difference, old, new) for difference in differences]
+            bypasses = [None if crosses else self._bypass(difference, old, new) for difference in differences]
             real = [d for d, bypass in zip(differences, bypasses, strict=True) if bypass is None]
             consequence = worst([c for c in bypasses if c is not None])
             if real:
@@ -206,10 +242,14 @@ class CallChanges:
 
     def _changed(self, changed: list[Difference], old: Way, new: Way, consequence: str, *, ripple: bool) -> None:
         a, b = self.old.call(old), self.new.call(new)
+        texts: tuple[str | None, str | None]
         if any(label.startswith("#") for label, _, _ in changed):
-            texts: tuple[str | None, str | None] = (format_call(a), format_call(b))
+            spelled = tell_apart(self.links, (a.args, old), (b.args, new))
+            texts = (format_call(replace(a, args=spelled[0])), format_call(replace(b, args=spelled[1])))
         else:
-            texts = (_joined(d[1] for d in changed), _joined(d[2] for d in changed))
+            befores, afters = (tuple(filter(None, side)) for side in ((d[1] for d in changed), (d[2] for d in changed)))
+            spelled = tell_apart(self.links, (befores, old), (afters, new))
+            texts = (format_arguments(spelled[0]) or None, format_arguments(spelled[1]) or None)
         place = self.new.place(new[:-1])
         self._add("topology", "changed", place, _callee(b), texts, consequence, (old, new), ripple=ripple)
 
@@ -339,16 +379,30 @@ def _same_form(old: Value, new: Value) -> bool:
     return old == new or (isinstance(old, TensorSpec) and isinstance(new, TensorSpec))
 
 
+def _fields(old: Value, new: Value) -> list[tuple[str, Value | None, Value | None]]:
+    """What is returned: as a whole, or by name where fields came to others or went from them."""
+    if isinstance(old, Tree) and isinstance(new, Tree) and old.kind == new.kind:
+        before, after = dict(zip(old.keys, old.items, strict=False)), dict(zip(new.keys, new.items, strict=False))
+        kept = [key for key in before if key in after]
+        if kept and len(before) != len(after) and kept == [key for key in after if key in before]:
+            return [(f"return {key}", before.get(key), after.get(key)) for key in {**before, **after}]
+    return [("return", old, new)]
+
+
 def _callee(call: Call) -> str:
     """A call without its arguments: ``softmax``, ``self.conv``, ``new Softmax(dim=1)``."""
     return format_call(replace(call, args=())).removesuffix("()")
 
 
-def _joined(arguments: Iterable[Argument | None]) -> str | None:
-    return format_arguments(a for a in arguments if a is not None) or None
+def _positions(*sides: tuple[Graph, Way]) -> tuple[str, str]:
+    """Where a call stands, before and after: by the name of the call before it, by as much more as tells them apart."""
+    found = [_position(graph, way, _callee) for graph, way in sides]
+    if found[0] == found[1]:
+        found = [_position(graph, way, format_call) for graph, way in sides]
+    if found[0] == found[1]:
+        found = [f"as call {way[-1] + 1}" for _, way in sides]
+    return found[0], found[1]
 
 
-def _position(graph: Graph, way: Way) -> str:
-    if not way[-1]:
-        return "first"
-    return f"after {format_call(graph.call((*way[:-1], way[-1] - 1)))}"
+def _position(graph: Graph, way: Way, name: Callable[[Call], str]) -> str:
+    return f"after {name(graph.call((*way[:-1], way[-1] - 1)))}" if way[-1] else "first"

@@ -13,6 +13,7 @@ from pytest_nnviz.drift.matching import match_modules
 from pytest_nnviz.drift.modules import ModuleChanges
 from pytest_nnviz.drift.references import Graph
 from pytest_nnviz.drift.tensors import sides
+from pytest_nnviz.drift.wrapping import find_wrapping
 from pytest_nnviz.textformat import dumps
 
 __all__ = ["diff"]
@@ -24,9 +25,13 @@ def diff(old: Architecture, new: Architecture) -> Drift:
     if _equal(old, new, ids):
         return Drift(old, new, ())
     match = match_modules(old.root, new.root, ids)
-    changes = list(ModuleChanges(old, new, match, _opaque(old, new)))
+    wrapping = find_wrapping(old, new, match, ids)
+    changes = list(ModuleChanges(old, new, match, _opaque(old, new), wrapping))
     rows: dict[tuple[Way, Way], tuple[Row, ...]] = {}
-    if old.forward is not None and new.forward is not None:
+    if wrapping is not None:
+        changes.append(wrapping.change())
+        rows = wrapping.rows
+    elif old.forward is not None and new.forward is not None:
         graph = CallChanges(old, new, match, ids, changes)
         changes += graph.changes()
         rows = graph.rows

@@ -24,8 +24,8 @@ class Change:
         kind: ``added``, ``removed``, ``changed``, ``renamed``, ``moved`` or ``reordered``.
         place: path of the module where it changed (the old path for what was removed; ``""`` is the model).
         what: the thing at that place: ``""`` for the module itself, else ``kernel_size``, ``weight``, ``add(%bn2, x)``.
-        old: canonical text before, None for what was added and for an argument that had its default.
-        new: canonical text after, None for what was removed and for an argument that has its default.
+        old: canonical text before, None for what was added and for an argument that had a default that is not known.
+        new: canonical text after, None for what was removed and for an argument that has a default that is not known.
         consequence: ``breaks checkpoints``, ``changes the function``, ``training only`` or ``cosmetic``.
         old_call: for calls, the way to it in ``Drift.old.forward``: an index at each level of bodies.
         new_call: the same in ``Drift.new.forward``.

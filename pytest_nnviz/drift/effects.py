@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_nnviz.architecture import Architecture, Module, walk_modules
-from pytest_nnviz.drift.consequence import COSMETIC
+from pytest_nnviz.drift.consequence import BREAKS, COSMETIC
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.matching import Match, join
 
@@ -18,12 +18,14 @@ class ModuleEffects:
     Attributes:
         touched: new paths of modules that compute something else, and of all modules around them.
         tensors: new paths of parameters and buffers that changed.
+        went: new paths of modules that were renamed or moved, which breaks checkpoints.
     """
 
     def __init__(self, old: Architecture, new: Architecture, match: Match, changes: Sequence[Change]) -> None:
         self._modules = (dict(walk_modules(old.root)), dict(walk_modules(new.root)))
         self.touched = set(_upwards(c.place for c in changes if c.consequence != COSMETIC))
         self.tensors = {join(c.place, c.what) for c in changes if c.gate == "parameters"}
+        self.went = {c.place for c in changes if c.kind in ("renamed", "moved") and c.consequence == BREAKS}
         moved = [pair for pair in match.pairs if pair.kind == "moved"]
         self._lone = (
             {path for pair in match.pairs for path, _ in pair.removed} | {pair.old_path for pair in moved},

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_nnviz.architecture import Argument, Body, Call, Const, Ref, Step, Tree, Value
-from pytest_nnviz.drift.consequence import worst
+from pytest_nnviz.drift.consequence import FUNCTION, worst
 from pytest_nnviz.drift.data import Row, Way
 from pytest_nnviz.drift.matching import Match, join
 from pytest_nnviz.drift.references import Graph, Source, refs
@@ -39,16 +39,32 @@ class Links:
         self._inputs: dict[Way, dict[str, str]] = {}
         self._gone: set[Way] = set()
         self._came: set[Way] = set()
+        self._left: set[Way] = set()
+        self._joined: set[Way] = set()
+        self._traded: dict[Way, Way] = {}
 
     def enter(self, old: Way, new: Way, rows: Sequence[Row]) -> None:
         """The calls inside two paired calls are paired like this."""
         self._calls[old, new] = {i: j for i, j in rows if i is not None and j is not None}
-        self._gone.update((*old, i) for i, j in rows if i is not None and j is None)
-        self._came.update((*new, j) for i, j in rows if i is None and j is not None)
+        gone = {(*old, i) for i, j in rows if i is not None and j is None}
+        came = {(*new, j) for i, j in rows if i is None and j is not None}
+        self._gone |= gone
+        self._left |= gone
+        self._came |= came
+        self._joined |= came
+
+    def move(self, old: Way, new: Way) -> None:
+        """A call takes its operands in another place now: it left the one way of data and joined another."""
+        self._left.add(old)
+        self._joined.add(new)
 
     def rename_inputs(self, scope: Way, names: Mapping[str, str]) -> None:
         """The arguments of the call at ``scope`` have other names now."""
         self._inputs.setdefault(scope, {}).update(names)
+
+    def trade(self, places: Mapping[Way, Way]) -> None:
+        """Calls stand in the places of others now; what took the result of one takes that of the other."""
+        self._traded.update(places)
 
     def home(self, way: Way) -> Way | None:
         """The new way to the call that was at ``way``; None if that is gone."""
@@ -61,10 +77,14 @@ class Links:
             found = (*found, at)
         return found
 
-    def translate(self, source: Source) -> Source | None:
-        """What a source of the old graph is in the new one; None if it is gone."""
-        after = None if source.after is None else self.translate(source.after)
-        way = self.home(source.way)
+    def translate(self, source: Source, swapped: Mapping[Way, Way] | None = None) -> Source | None:
+        """What a source of the old graph is in the new one; None if it is gone.
+
+        The results of ``swapped`` calls are those of others.
+        """
+        after = None if source.after is None else self.translate(source.after, swapped)
+        way = (swapped or {}).get(source.way) if source.kind == "result" else None
+        way = self.home(source.way) if way is None else way
         if way is None or (after is None and source.after is not None):
             return None
         name = source.name
@@ -80,14 +100,14 @@ class Links:
         home = self.match.home(path)
         return None if home is None else self._tensors.get(home, home)
 
-    def same(self, old: Use, new: Use) -> bool:
-        """Whether two values mean the same, however they are spelled."""
+    def same(self, old: Use, new: Use, swapped: Mapping[Way, Way] | None = None) -> bool:
+        """Whether two values mean the same, however they are spelled; ``swapped`` as for `translate`."""
         a, b = old[0], new[0]
         if isinstance(a, Ref) and isinstance(b, Ref):
-            return self.translate(self.old.source(a, old[1])) == self.new.source(b, new[1])
+            return self.translate(self.old.source(a, old[1]), swapped) == self.new.source(b, new[1])
         if isinstance(a, Tree) and isinstance(b, Tree):
             return (a.kind, a.keys, len(a.items)) == (b.kind, b.keys, len(b.items)) and all(
-                self.same((x, old[1]), (y, new[1])) for x, y in zip(a.items, b.items, strict=True)
+                self.same((x, old[1]), (y, new[1]), swapped) for x, y in zip(a.items, b.items, strict=True)
             )
         if isinstance(a, Const) and isinstance(b, Const):
             return (a.spec, a.tracked) == (b.spec, b.tracked) and self._same_holder((a, old[1]), (b, new[1]))
@@ -111,13 +131,16 @@ class Links:
         return None
 
     def _bypass(self, old: Source, new: Source) -> str | None:
+        if old.way in self._traded and self.translate(old, self._traded) == new:
+            return FUNCTION
         gone, came = _cut(old, self._gone), _cut(new, self._came)
         if gone is not None and came is not None:
             return worst([self._consequence(0, gone), self._consequence(1, came)])
-        if came is not None and self.translate(old) in self._behind(self.new, came, self._came):
-            return self._consequence(1, came)
-        if gone is not None and new in map(self.translate, self._behind(self.old, gone, self._gone)):
-            return self._consequence(0, gone)
+        left, joined = _cut(old, self._left), _cut(new, self._joined)
+        if joined is not None and self.translate(old) in self._behind(self.new, joined, self._joined):
+            return self._consequence(1, joined)
+        if left is not None and new in map(self.translate, self._behind(self.old, left, self._left)):
+            return self._consequence(0, left)
         return None
 
     def _behind(self, graph: Graph, way: Way, through: set[Way]) -> set[Source]:

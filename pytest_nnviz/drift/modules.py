@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from pytest_nnviz.architecture import Architecture, Argument, Module, TensorSpec, walk_modules
 from pytest_nnviz.drift.consequence import BREAKS, COSMETIC, FUNCTION, TRAINING, of_config, of_mark, of_module, worst
 from pytest_nnviz.drift.data import Change
+from pytest_nnviz.drift.defaults import defaults_of
 from pytest_nnviz.drift.matching import Match, Pair, join
-from pytest_nnviz.drift.tensors import compare_tensors, reordered, resolve, sides, tensors_of
+from pytest_nnviz.drift.tensors import compare_tensors, fits, reordered, resolve, sides, tensors_of, went_to
+from pytest_nnviz.drift.wrapping import Wrapping
 from pytest_nnviz.textformat.write import format_config, format_value
 
 __all__ = ["ModuleChanges", "label_arguments"]
@@ -23,15 +25,22 @@ class ModuleChanges:
     """The changes of two matched trees, in the order of the new one; iterate for them.
 
     ``opaque`` holds the modules whose inside the graphs do not show, as (side, path); None if a graph is missing.
+    The module of a ``wrapping`` is no more than the modules that moved.
     """
 
     def __init__(
-        self, old: Architecture, new: Architecture, match: Match, opaque: frozenset[tuple[int, str]] | None
+        self,
+        old: Architecture,
+        new: Architecture,
+        match: Match,
+        opaque: frozenset[tuple[int, str]] | None,
+        wrapping: Wrapping | None = None,
     ) -> None:
         self._modes = (old.mode, new.mode)
         self._modules = (dict(walk_modules(old.root)), dict(walk_modules(new.root)))
         self._match = match
         self._opaque = opaque
+        self._wrapping = wrapping
 
     def __iter__(self) -> Iterator[Change]:
         if self._modes[0] != self._modes[1]:
@@ -64,7 +73,10 @@ class ModuleChanges:
     def _subtree(self, kind: str, path: str, module: Module, side: int) -> Iterator[Change]:
         """One change for a module that came or went with all below it, and one for its parameters."""
         keys = self._state(path, module, side)
-        yield Change("structure", kind, path, "", *sides(_header(module), side), BREAKS if keys else of_module(module))
+        wraps = self._wrapping is not None and (self._wrapping.side, self._wrapping.call.target) == (side, path)
+        consequence = BREAKS if keys else COSMETIC if wraps else of_module(module)
+        texts = sides(_header(module), side)
+        yield Change("structure", kind, path, "", *texts, consequence, ripple=wraps and not keys)
         if keys:
             text = f"{sum(spec.numel for spec in keys.values()):,} in {len(keys)}"
             yield Change("parameters", kind, path, "parameters", *sides(text, side), BREAKS, ripple=True)
@@ -97,8 +109,12 @@ class ModuleChanges:
             if was == resolve(pair.new_path.rpartition(".")[0], new):
                 return
         before, after = self._state(pair.old_path, pair.old, 0), self._state(pair.new_path, pair.new, 1)
-        consequence = FUNCTION if before == after else BREAKS
-        yield Change("structure", "changed", pair.new_path, "", _header(pair.old), _header(pair.new), consequence)
+        loads = before.keys() == after.keys() and all(fits(spec, after[key]) for key, spec in before.items())
+        consequence = FUNCTION if loads else BREAKS
+        texts = (_header(pair.old), _header(pair.new))
+        if texts[0] == texts[1] and old is not None:
+            texts = (went_to(texts[0], resolve(pair.old_path.rpartition(".")[0], old), self._match), texts[1])
+        yield Change("structure", "changed", pair.new_path, "", *texts, consequence)
 
     def _own(self, pair: Pair) -> Iterator[Change]:
         """Class, configuration, tensors and remarks of a module, without its children."""
@@ -123,7 +139,8 @@ class ModuleChanges:
             for mark in marks[side]:
                 if mark not in marks[1 - side]:
                     consequence = of_mark(mark, self._modes[side], gone=not side)
-                    yield Change("structure", kind, pair.new_path, mark, *sides(mark, side), consequence)
+                    place = (pair.old_path, pair.new_path)[side]
+                    yield Change("structure", kind, place, mark, *sides(mark, side), consequence)
 
     def _order(self, pair: Pair) -> Iterator[Change]:
         names = [name for name, _ in pair.new.children]
@@ -139,15 +156,17 @@ def _header(module: Module) -> str:
 
 
 def _config(pair: Pair) -> Iterator[Change]:
-    """A change for each constructor argument; None stands for its default."""
+    """A change for each constructor argument; None stands for a default that is not known."""
     if pair.old.class_name != pair.new.class_name:
         return
     old, new = (
         {name: format_value(a.value) for name, a in label_arguments(m.config).items()} for m in (pair.old, pair.new)
     )
+    defaults = defaults_of(pair.old) and defaults_of(pair.new)
     for name in {**old, **new}:
         if old.get(name) != new.get(name):
+            texts = (old.get(name, defaults.get(name)), new.get(name, defaults.get(name)))
             consequence = of_config(pair.new.class_name, name)
-            yield Change("structure", "changed", pair.new_path, name, old.get(name), new.get(name), consequence)
+            yield Change("structure", "changed", pair.new_path, name, *texts, consequence)
     if old == new:
         yield from reordered("structure", pair.new_path, "arguments", list(old), list(new), COSMETIC)

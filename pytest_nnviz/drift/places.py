@@ -12,21 +12,33 @@ _Tree = dict[str, "_Tree"]
 def short_places(paths: Iterable[str], width: int | None = None) -> str:
     """The paths in one text, each once, with braces where they differ; ``""`` for the model alone.
 
-    What goes beyond ``width`` characters is left out, save the first: ``...`` stands for it.
+    Beyond ``width`` characters the ends of the paths become ``*``; what is still too long is left out, save the first:
+    ``...`` stands for it.
 
     >>> short_places(["layers.0.act", "layers.1.act", "layers.2.act", "head"])
     'layers.{0..2}.act, head'
+    >>> short_places(["layers.0.norm", "layers.0.mlp.fc1", "layers.1.norm", "layers.1.mlp.fc1"], 15)
+    'layers.{0,1}.*'
     """
-    tree: _Tree = {}
-    for path in paths:
-        branch = tree
-        for name in [*path.split("."), ""] if path else []:
-            branch = branch.setdefault(name, {})
-    forms = _forms(tree)
+    known = [path.split(".") for path in dict.fromkeys(paths)]
+    depth = max(map(len, known), default=0)
+    forms = _forms(_tree(known))
+    while width is not None and depth > 1 and len(forms) > 1 and len(", ".join(forms)) > width:
+        depth -= 1
+        forms = _forms(_tree(parts if len(parts) <= depth else [*parts[:depth], "*"] for parts in known))
     kept = len(forms)
     while width is not None and kept > 1 and len(_listed(forms, kept)) > width:
         kept -= 1
     return _listed(forms, kept)
+
+
+def _tree(paths: Iterable[list[str]]) -> _Tree:
+    tree: _Tree = {}
+    for parts in paths:
+        branch = tree
+        for name in [*parts, ""] if parts != [""] else []:
+            branch = branch.setdefault(name, {})
+    return tree
 
 
 def _listed(forms: Sequence[str], kept: int) -> str:

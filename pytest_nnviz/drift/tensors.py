@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pytest_nnviz.architecture import Buffer, Module, Parameter, resolve_shared
+from pytest_nnviz.architecture import Buffer, Module, Parameter, TensorSpec, resolve_shared
 from pytest_nnviz.drift.consequence import BREAKS, FUNCTION, TRAINING
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.matching import Match, Pair
 from pytest_nnviz.drift.sequence import increasing
 from pytest_nnviz.textformat.write import format_spec
 
-__all__ = ["Tensor", "compare_tensors", "reordered", "resolve", "sides", "tensors_of"]
+__all__ = ["Tensor", "compare_tensors", "fits", "reordered", "resolve", "sides", "tensors_of", "went_to"]
 
 Tensor = Parameter | Buffer
 
@@ -94,6 +94,12 @@ def _describe(tensor: Tensor) -> str:
     return f"{kind} {format_spec(tensor.spec)}" if tensor.tied is None else f"{kind} = {tensor.tied}"
 
 
+def went_to(text: str, path: str, match: Match) -> str:
+    """A text that names what was at a path, which another thing has now, with where that went."""
+    home = match.home(path)
+    return f"{text} (gone)" if home is None else f"{text} (now {home})"
+
+
 def _bound(tensor: Tensor, path: str) -> str:
     return format_spec(tensor.spec) if tensor.tied is None else f"tied to {resolve(path, tensor.tied)}"
 
@@ -106,22 +112,33 @@ def _breaks(*tensors: Tensor) -> str:
     return BREAKS if any(map(_saved, tensors)) else FUNCTION
 
 
+def fits(old: TensorSpec, new: TensorSpec) -> bool:
+    """Whether a saved tensor loads in place of another: of the same shape; loading casts the dtype."""
+    return (old.shape, old.kind) == (new.shape, new.kind)
+
+
+def _of_spec(old: Tensor, new: Tensor) -> str:
+    return FUNCTION if fits(old.spec, new.spec) else _breaks(old, new)
+
+
 def _compare(pair: Pair, match: Match, old: Tensor, new: Tensor, *, ripple: bool) -> Iterator[Change]:
     place, name = pair.new_path, new.name
     if old.name != new.name:
         yield Change("parameters", "renamed", place, name, old.name, new.name, _breaks(old, new))
     if type(old) is not type(new):
-        same = old.spec == new.spec and _saved(old) and _saved(new)
-        consequence = TRAINING if same else BREAKS
+        kept = FUNCTION if old.spec != new.spec else TRAINING
+        consequence = kept if _saved(old) and _saved(new) and fits(old.spec, new.spec) else BREAKS
         yield Change("parameters", "changed", place, name, _describe(old), _describe(new), consequence)
         return
     if not _same_tie(pair, match, old, new):
-        consequence = FUNCTION if old.spec == new.spec else _breaks(old, new)
         texts = (_bound(old, pair.old_path), _bound(new, pair.new_path))
-        yield Change("parameters", "changed", place, name, *texts, consequence)
-    elif old.tied is None and old.spec != new.spec:
+        if texts[0] == texts[1] and old.tied is not None:
+            texts = (went_to(texts[0], resolve(pair.old_path, old.tied), match), texts[1])
+        yield Change("parameters", "changed", place, name, *texts, _of_spec(old, new))
+    elif old.spec != new.spec:
         texts = (format_spec(old.spec), format_spec(new.spec))
-        yield Change("parameters", "changed", place, name, *texts, _breaks(old, new), ripple=ripple)
+        follows = ripple or old.tied is not None
+        yield Change("parameters", "changed", place, name, *texts, _of_spec(old, new), ripple=follows)
     yield from _flags(place, old, new)
 
 

@@ -143,7 +143,7 @@ def count_text(number: int, thing: str) -> str:
 
 def names_text(runs: Iterable[Run]) -> str:
     """The names of calls, each once."""
-    return ", ".join(dict.fromkeys(run.first.call.target.rpartition(".")[2] or run.first.call.name for run in runs))
+    return ", ".join(dict.fromkeys(map(run_name, runs)))
 
 
 def rest_text(runs: tuple[Run, ...], *, unchanged: bool) -> str:

@@ -52,11 +52,11 @@ class Site:
         """The changes here that do not just follow from others, and reshaped parameters; not what is cosmetic, unless
         there is nothing else.
         """
-        own = [
-            c
-            for c in self.changes
-            if not c.ripple or (c.gate == "parameters" and c.kind != "renamed" and self.change == "changed")
+        went = ("renamed", "moved")
+        reshaped = [
+            c for c in self.changes if c.gate == "parameters" and c.kind not in went and self.change == "changed"
         ]
+        own = [c for c in self.changes if not c.ripple or c in reshaped]
         weighty = [change for change in own if change.consequence != "cosmetic"]
         return tuple(weighty or own)
 
@@ -151,7 +151,13 @@ class _Weaver:
         if change.old_call is None and change.new_call is None:
             for side, absent in enumerate(("added", "removed")):
                 if change.kind != absent:
-                    self.by_place[side].setdefault(change.place, []).append(change)
+                    self.by_place[side].setdefault(self.place_of(change, side), []).append(change)
+
+    def place_of(self, change: Change, side: int) -> str:
+        """The path before (0) or after (1) of the module that changed."""
+        if side or change.kind == "removed" or self.drift is None:
+            return change.place
+        return self.drift.old_path(change.place)
 
     def body(
         self,
@@ -188,13 +194,25 @@ class _Weaver:
         own = self.own_changes(here, places)
         name = place if place is not None else ".".join(filter(None, (owner, call.name)))
         identity = unique_id(name or call.name, self.ids)
-        inside = self.body(
-            _bodies(calls),
-            ((*scopes[0], places[0]), (*scopes[1], places[1])),
-            (here[0] or (), here[1] or ()),
-        )
         modules = (self.module(0, places[0]), self.module(1, places[1]))
-        return Site(identity, calls, here, modules, place or owner or "", self.change(calls, own), own, inside)
+        within = ((*scopes[0], places[0]), (*scopes[1], places[1]))
+        change = self.change(calls, own)
+        if self.wraps(at, here):  # the calls inside are those that stood in its place
+            inside = self.body(
+                (call.body, bodies[1]) if calls[1] is None else (bodies[0], call.body),
+                (within[0], scopes[1]) if calls[1] is None else (scopes[0], within[1]),
+                (at[0] if here[0] is None else here[0], at[1] if here[1] is None else here[1]),
+            )
+            change = "changed"
+        else:
+            inside = self.body(_bodies(calls), within, (here[0] or (), here[1] or ()))
+        return Site(identity, calls, here, modules, place or owner or "", change, own, inside)
+
+    def wraps(self, at: tuple[At, At], here: tuple[At | None, At | None]) -> bool:
+        """Does a call that came or went hold what stands around it on the other side?"""
+        if self.drift is None or None not in here:
+            return False
+        return (at[0] if here[0] is None else here[0], at[1] if here[1] is None else here[1]) in self.drift.rows
 
     def module(self, side: int, place: str | None) -> Module | None:
         return self.modules[side].get(place) if place is not None else None

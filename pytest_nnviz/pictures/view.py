@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_nnviz.architecture import Architecture, Argument, Ref, TensorSpec, Tree, Value
+from pytest_nnviz.architecture import Architecture, Argument, Ref, TensorSpec, Tree, Value, walk_modules
 from pytest_nnviz.pictures import labels
 from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, walk_nodes
 from pytest_nnviz.pictures.flow import Sight, Stream, follow
@@ -152,6 +152,8 @@ def _subtitle(scene: _Scene) -> tuple[str, ...]:
 
 def _is_about_model(scene: _Scene, change: Change) -> bool:
     """Is it a fact about the model that no node shows?"""
+    if change.what.startswith("return "):
+        return False
     drawn = {"return", *(f"input {node.title}" for node in _inputs(scene))}
     return not change.place and change.what not in drawn
 
@@ -191,8 +193,22 @@ def _rest(scene: _Scene, rest: Rest, runs: tuple[Run, ...]) -> Node:
 
 
 def _notes(run: Run) -> tuple[str, ...]:
-    texts = list(dict.fromkeys(filter(None, map(labels.change_text, run.first.notable))))
+    ends = run.sites[-1].notable if len(run.sites) > 1 else ()
+    changes = (_through(change, ends) for change in run.first.notable)
+    texts = list(dict.fromkeys(filter(None, map(labels.change_text, changes))))
     return tuple(texts[:4] + ([f"… {len(texts) - 4} more"] if len(texts) > 4 else []))
+
+
+def _through(change: Change, ends: Iterable[Change]) -> Change:
+    """The change at the first of a run; where that is another name, up to the same at its last."""
+    if change.kind not in ("renamed", "moved") or change.what:
+        return change
+    last = next((c for c in ends if (c.kind, c.what) == (change.kind, "")), change)
+    paths = ((str(change.old), str(last.old)), (str(change.new), str(last.new)))
+    if any(first.count(".") != end.count(".") for first, end in paths):
+        return change
+    old, new = (labels.range_name(*pair) for pair in paths)
+    return replace(change, old=old, new=new)
 
 
 def _label(run: Run) -> str:
@@ -319,4 +335,15 @@ def _homeless(scene: _Scene) -> Iterator[Node]:
         kinds = {change.kind for change in own if not change.what}
         change = next(iter(kinds)) if kinds in ({"added"}, {"removed"}) else "changed"
         notes = tuple(filter(None, map(labels.change_text, own[:4])))
-        yield Node(f"lone/{safe_id(place)}", "module", place, "not called", notes=notes, change=change)
+        label = "not called" if _never_called(scene, place) else ""
+        yield Node(f"lone/{safe_id(place)}", "module", place, label, notes=notes, change=change)
+
+
+def _never_called(scene: _Scene, place: str) -> bool:
+    """Is the module at a path, or one around it, marked so? A container is not, if what it holds is called."""
+    known = [dict(walk_modules(model.root)) for model in scene.models if model is not None]
+    while place:
+        if any(place in modules and "never called" in modules[place].marks for modules in known):
+            return True
+        place = place.rpartition(".")[0]
+    return False
