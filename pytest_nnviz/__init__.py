@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_nnviz.pictures import render
     from pytest_nnviz.textformat import dumps, loads
     from pytest_nnviz.tracing import trace
+    from pytest_nnviz.wording import words
 
 __all__ = [
     "Architecture",
@@ -28,6 +29,7 @@ __all__ = [
     "loads",
     "render",
     "trace",
+    "words",
 ]
 __version__ = "0.1.0"
 
@@ -42,6 +44,7 @@ _HOME = {
     "loads": "textformat",
     "render": "pictures",
     "trace": "tracing",
+    "words": "wording",
 }
 
 

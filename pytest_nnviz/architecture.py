@@ -204,7 +204,7 @@ class Totals:
     buffers: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Architecture:
     """A model and, unless it was traced with ``forward=False``, its forward pass.
 
@@ -217,6 +217,9 @@ class Architecture:
     inputs: tuple[Argument, ...] = ()
     forward: Body | None = None
     versions: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+
+    def __repr__(self) -> str:
+        return f"<Architecture of {self.root.class_name}, {self.mode}, {self.totals.parameters:,} parameters>"
 
     @property
     def totals(self) -> Totals:

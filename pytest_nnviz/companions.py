@@ -21,14 +21,15 @@ __all__ = ["digest_of", "draw_companions", "picture_bytes", "remove_other_compan
 _FORMATS = ("svg", "png")
 
 
-def digest_of(text: str) -> str:
-    """The digest of the part of a text that decides."""
-    return hashlib.sha256(without_comments(text).encode("utf-8", "surrogatepass")).hexdigest()
+def digest_of(text: str, depth: int | None = None) -> str:
+    """The digest of what a picture is made from: the part of a text that decides, and the depth if one is asked for."""
+    asked = "" if depth is None else f"picture_depth {depth}"
+    return hashlib.sha256((without_comments(text) + asked).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def stale_companions(snapshot: Path, text: str, images: str) -> list[Path]:
-    """The wanted pictures of a snapshot that are missing or were drawn from another text."""
-    digest = digest_of(text)
+def stale_companions(snapshot: Path, text: str, images: str, depth: int | None) -> list[Path]:
+    """The wanted pictures of a snapshot that are missing or were drawn from another text or to another depth."""
+    digest = digest_of(text, depth)
     return [path for path in _wanted(snapshot, images) if _digest_in(path) != digest]
 
 
@@ -43,7 +44,7 @@ def draw_companions(paths: Collection[Path], architecture: Architecture, text: s
     foreign = {path for path in paths if _is_foreign(path)}
     for path in paths:
         if path not in foreign:
-            write_atomic(path, picture_bytes(architecture, path.suffix[1:], depth, digest_of(text)))
+            write_atomic(path, picture_bytes(architecture, path.suffix[1:], depth, digest_of(text, depth)))
     if foreign:
         names = ", ".join(sorted(path.name for path in foreign))
         raise SnapshotError(

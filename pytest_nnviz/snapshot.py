@@ -145,7 +145,7 @@ class NNVizSnapshot:
         """Draw what is missing or stale where this run may write, else say that it is."""
         __tracebackhide__ = True
         images, updates = self._options.images, self._test.storage.updates
-        stale = stale_companions(place.path, verdict.kept, images)
+        stale = stale_companions(place.path, verdict.kept, images, self._options.picture_depth)
         if updates == "all" or verdict.status is Status.RECORDED:
             self._draw(stale, place, verdict)
             remove_other_companions(place.path, images)

@@ -34,16 +34,17 @@ def headline(drift: Drift, name: str, *, gate: frozenset[str] | None = None) -> 
     return f"{_consequence(_Models(drift), first)}: {_shorten(text, _HEADLINE)}{more} in {name}"
 
 
-def words(drift: Drift, *, gate: frozenset[str], limit: int = 60) -> list[str]:
+def words(drift: Drift, *, gate: frozenset[str] | None = None, limit: int = 60) -> list[str]:
     """What changed, line by line: facts by consequence, what is not gated, totals, versions.
 
     Args:
         drift: what to word; nothing is said about an empty one.
-        gate: the gates that decide; changes of others are notes behind.
+        gate: the gates that decide (all when None); changes of others are notes behind.
         limit: how many lines of facts there are before the rest is counted.
     """
     if not drift:
         return []
+    gate = frozenset(change.gate for change in drift.changes) if gate is None else gate
     gated = [change for change in drift.changes if change.gate in gate]
     noted = [change for change in drift.changes if change.gate not in gate]
     main = _sorted(group(_raised(gated, gate)))

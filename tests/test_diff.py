@@ -173,7 +173,7 @@ class TestModules:
     @pytest.mark.parametrize(
         ("marks", "kind", "consequence"),
         [
-            (((), ("never called",)), "added", "cosmetic"),
+            (((), ("never called",)), "added", "training only"),
             (((), ("train",)), "added", "changes the function"),
             (((), ("load hook",)), "added", "cosmetic"),
             ((("load hook",), ()), "removed", "breaks checkpoints"),

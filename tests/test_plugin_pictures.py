@@ -64,6 +64,15 @@ def test_stale_and_missing_pictures_are_one_warning_and_an_update_heals_them(wor
     assert recorded.files() == fresh
 
 
+def test_another_depth_makes_another_picture(recorded: Project) -> None:
+    old = read_digest(recorded.root / SVG)
+    depth = ("-o", "nnviz_picture_depth=1")
+    assert "NNVizWarning: pictures that are missing or older" in recorded.pytest(*depth).out
+    assert "2 snapshots passed." in recorded.pytest(*depth, "--snapshot-update").out
+    assert read_digest(recorded.root / SVG) != old
+    assert "warning" not in recorded.pytest(*depth).out
+
+
 def test_who_wants_stale_pictures_to_fail_can_have_it(recorded: Project) -> None:
     (recorded.root / SVG).unlink()
     run = recorded.pytest("-W", "error")

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pytest_nnviz import Options, dumps, loads, trace
+from pytest_nnviz import Options, diff, dumps, loads, trace, words
 from pytest_nnviz.errors import TraceError, UnstableArchitecture, UntrackedTensorWarning
 from pytest_nnviz.tracing import open_session
 
@@ -467,14 +467,16 @@ def test_a_cache_outside_of_the_model_settles():
 
 def test_a_graph_that_never_settles_is_refused():
     count = iter(range(1000))
-    with pytest.raises(UnstableArchitecture, match=r"from one forward pass to the next; line \d+ is 'add\(x, \d"):
+    with pytest.raises(
+        UnstableArchitecture, match=r"from one forward pass to the next; line \d+ of the text is 'add\(x, \d"
+    ):
         calls(lambda m, x: x + next(count))
 
 
 def test_a_graph_that_values_decide_is_refused_with_the_reason():
     torch.manual_seed(0)
     with open_session(Options(), models.Branching(), (X,), {}) as session:
-        with pytest.raises(UnstableArchitecture, match=r"values are read by bool") as caught:
+        with pytest.raises(UnstableArchitecture, match=r"values are read by bool at .*models\.py:\d+") as caught:
             session.check_values(session.settle(session.run()))
         assert "line" in str(caught.value)
         assert 'values="fixed"' in str(caught.value)
@@ -493,9 +495,9 @@ def test_one_trace_is_one_forward_pass():
 @pytest.mark.parametrize(
     ("model", "args", "message"),
     [
-        (None, (), "got NoneType"),
+        (None, (), "got a NoneType"),
         (nn.Linear, (X,), r"got the class Linear, not a model: make an instance, Linear\(\.\.\.\)"),
-        (len, (X,), "got builtin_function_or_method"),
+        (len, (X,), "got a builtin_function_or_method"),
         (nn.Linear(4, 4), (), "missing a required argument: 'input'"),
         (nn.Linear(4, 4), (X, X), "too many positional arguments"),
     ],
@@ -503,6 +505,18 @@ def test_one_trace_is_one_forward_pass():
 def test_what_is_no_call_of_a_model_is_refused(model, args, message):
     with pytest.raises(TraceError, match=message):
         trace(model, *args)
+
+
+def test_an_option_given_as_an_argument_of_forward_is_told_where_it_belongs():
+    with pytest.raises(TraceError, match=r"takes no 'mode': .* nnviz_snapshot\.using\(mode='train'\)\(model, \.\.\.\)"):
+        trace(nn.Linear(4, 4), X, mode="train")
+
+
+def test_what_is_shown_is_short():
+    traced = trace(models.ResNet(), torch.ones(1, 3, 8, 8))
+    assert repr(traced) == "<Architecture of ResNet, eval, 3,816 parameters>"
+    assert repr(diff(traced, traced)) == "<Drift of ResNet: 0 changes>"
+    assert words(diff(traced, trace(nn.Linear(3, 3), X[:, :3])))
 
 
 def test_inputs_on_another_device_than_the_model():

@@ -134,7 +134,7 @@ def test_ripples_are_folded():
         (
             [("a", linear())],
             [("a", linear(marks=("never called",)))],
-            "~ a  now never called  cosmetic",
+            "~ a  now never called  training only",
         ),
         (
             [("a", Module("M", (), (Parameter("w", spec(2)), Parameter("v", spec(2)))))],

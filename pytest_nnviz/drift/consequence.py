@@ -74,4 +74,6 @@ def of_mark(mark: str, mode: str, *, gone: bool) -> str:
     """Of a remark that a module has gained or lost in a model that was traced in ``mode``."""
     if mark in ("eval", "train"):
         return TRAINING if mode == "train" else FUNCTION
+    if mark == "never called":  # its parameters get no gradient
+        return TRAINING
     return BREAKS if mark == "load hook" and gone else COSMETIC

@@ -45,7 +45,7 @@ class Change:
     ripple: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Drift:
     """All changes from ``old`` to ``new``; falsy when there are none.
 
@@ -65,6 +65,9 @@ class Drift:
 
     def __bool__(self) -> bool:
         return bool(self.changes)
+
+    def __repr__(self) -> str:
+        return f"<Drift of {self.new.root.class_name}: {len(self.changes)} changes>"
 
     def pairs(self, old_way: Way = (), new_way: Way = ()) -> tuple[Row, ...]:
         """How this drift pairs the calls inside two paired calls (or the forward passes, by default).

@@ -188,7 +188,7 @@ class Recorder(TorchFunctionMode):
         call = Call("function", name, arguments, NONE)
         written = handed.written(targets)
         if name in READS or _reads_mask(name, args):
-            self.reads.append(name)
+            self.reads.append("{} at {}:{}".format(name, *_source_line()))
         if written or next(tensors_in(result), None) is not None:
             return self._record(call, scope, result, handed, written)
         if name in READS or name in EFFECTS:

@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -134,7 +135,7 @@ class Session:
                 raise UnstableArchitecture(self._values_decide(_first_difference(expected, text), reads))
 
     def _values_decide(self, difference: str, reads: list[str]) -> str:
-        by = f" (values are read by {', '.join(reads)})" if reads else ""
+        by = f" (values are read by {'; '.join(reads)})" if reads else ""
         return (
             f"values of weights or inputs decide the graph of {type(self.model).__name__}{by}: with other values, "
             f"{difference}. A snapshot would change with the seed: {_WAYS_OUT}"
@@ -219,9 +220,7 @@ def _checked(options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[s
     if isinstance(model, type):
         raise TraceError(f"got the class {model.__name__}, not a model: make an instance, {model.__name__}(...)")
     if not isinstance(model, torch.nn.Module):
-        raise TraceError(
-            f"got {type(model).__name__} ({str(model)[:60]!r}), not a torch.nn.Module: pass the model first"
-        )
+        raise TraceError(f"got a {type(model).__name__}, not a torch.nn.Module: pass the model first")
     module = unwrap(model)
     if options.forward:
         _check_arguments(module, args, kwargs)
@@ -239,10 +238,17 @@ def _check_arguments(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dic
         signature.bind(*args, **kwargs)
     except TypeError as error:
         name = type(module).__name__
+        meant = [key for key in kwargs if key in {field.name for field in fields(Options)}]
+        if meant and meant[0] not in signature.parameters:
+            raise TraceError(
+                f"{name}.forward{signature} takes no {meant[0]!r}: if the option is meant, "
+                f"nnviz_snapshot.using({meant[0]}={kwargs[meant[0]]!r})(model, ...), in scripts "
+                f"Options({meant[0]}={kwargs[meant[0]]!r}).trace(model, ...)"
+            ) from None
         raise TraceError(
             f"{name}.forward{signature} does not take {len(args)} positional and {len(kwargs)} keyword arguments "
-            f"({error}): call the fixture as you would call the model, nnviz_snapshot(model, ...), "
-            "or leave the inputs out with forward=False"
+            f"({error}): pass what you would call the model with, nnviz_snapshot(model, ...), "
+            "or leave the inputs out with nnviz_snapshot.using(forward=False)(model)"
         ) from None
 
 
@@ -255,7 +261,7 @@ def _first_difference(old: str, new: str) -> str:
     before, after = without_comments(old).split("\n"), without_comments(new).split("\n")
     for number, (a, b) in enumerate(zip(before, after, strict=False), 1):
         if a != b:
-            return f"line {number} is {b.strip()!r} instead of {a.strip()!r}"
+            return f"line {number} of the text is {b.strip()!r} instead of {a.strip()!r}"
     return f"it has {len(after)} lines instead of {len(before)}"
 
 
