@@ -185,7 +185,8 @@ def _float(number: float) -> str:
 
 def _string(text: str) -> str:
     if len(text) > _MAX_STRING:
-        text = f"{text[:100]}... ({len(text)} characters)"
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        text = f"{text[:100]}... ({len(text)} characters, digest {digest})"
     return json.dumps(text)
 
 
