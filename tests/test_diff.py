@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -611,9 +611,9 @@ def test_common_is_a_longest_common_subsequence(old, new):
 
 def test_common_of_long_sequences_without_much_in_common_is_quick():
     old, new = list(range(20_000)), list(range(19_999, -1, -2))
-    started = perf_counter()
+    started = process_time()
     assert common(old, new)
-    assert perf_counter() - started < 5
+    assert process_time() - started < 5
 
 
 @settings(max_examples=60)
@@ -679,9 +679,9 @@ def chain(length, inserted=()):
 
 def test_local_edit_of_ten_thousand_calls_is_quick():
     old, new = chain(10_000), chain(10_000, {5_000})
-    started = perf_counter()
+    started = process_time()
     drift = diff(old, new)
-    assert perf_counter() - started < 2
+    assert process_time() - started < 2
     assert [change.kind for change in drift.changes if not change.ripple] == ["added"]
 
 
