@@ -204,6 +204,46 @@ def test_what_a_finished_call_left_behind_is_reached_through_it():
     assert calls(lambda m, x: m.inner(x) * m.inner.left, inner=Inner())[-2] == "mul(%inner, %inner%exp) -> f32[2, 4]"
 
 
+class Box:
+    def __init__(self, a, b):
+        self.a, self.b = a, b
+
+
+class Unpack(nn.Module):
+    def forward(self, box):
+        self.left = Box(box.b.exp(), box.a)
+        return box.a - box.b
+
+
+def test_tensors_in_an_object_go_by_the_names_that_they_have_outside():
+    def forward(m, x):
+        difference = m.inner(Box(x.sin(), x))
+        return difference * m.inner.left.a
+
+    assert calls(forward, inner=Unpack()) == [
+        "sin(x) -> f32[2, 4]",
+        "self.inner(box=<Box>) -> f32[2, 4]",
+        "  exp(^x) -> f32[2, 4]",
+        "  sub(^%sin, ^x) -> f32[2, 4]",
+        "  return %sub",
+        "mul(%inner, %inner%exp) -> f32[2, 4]",
+        "return %mul",
+    ]
+
+
+def test_an_object_is_written_out_where_nothing_else_says_what_becomes_of_it():
+    def forward(m, x):
+        result = Box([m.inner(Box(x.sin(), x))], "plain")
+        result.itself, result.again = result, [result]
+        return result
+
+    assert graph(Forward(forward, inner=Unpack()), X, options=Options(opaque=("inner",))) == [
+        "sin(x) -> f32[2, 4]",
+        "self.inner(box=Box(a=%sin, b=x)) -> f32[2, 4]",
+        "return Box(a=[%inner], again=[<Box>])",
+    ]
+
+
 def test_equal_siblings_are_written_once():
     text = dumps(trace(models.ResNet(), torch.ones(1, 3, 8, 8)))
     assert "  blocks: Sequential()" in text

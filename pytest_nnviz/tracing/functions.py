@@ -41,7 +41,7 @@ class Signature:
                 found[name] = value
             elif key not in DROPPED and key != "out" and not key.startswith("_"):
                 return None
-        if self.spread is not None and isinstance(found.get(self.names[self.spread]), list):
+        if self.spread is not None and isinstance(found.get(self.names[self.spread]), list | tuple):
             found[self.names[self.spread]] = tuple(found[self.names[self.spread]])
         pairs = [(name, found[name]) for name in self.names if name in found]
         if "out" in kwargs and kwargs["out"] is not None:

@@ -24,7 +24,7 @@ from pytest_nnviz.tracing.keeping import Keeper
 from pytest_nnviz.tracing.modules import Places, configuration, unwrap
 from pytest_nnviz.tracing.operations import EFFECTS, PROPERTIES, QUERIES, READS
 from pytest_nnviz.tracing.origins import Origins, Scope
-from pytest_nnviz.tracing.values import NONE, named, qualified_name, spec_of, tensors_in, to_value, walk
+from pytest_nnviz.tracing.values import NONE, named, qualified_name, spec_of, tensors_in, to_value, walk, written_out
 
 __all__ = ["Failure", "Recorder", "is_machinery"]
 
@@ -90,7 +90,7 @@ class Recorder(TorchFunctionMode):
             with self._hooks_told_apart(), self._noting_failure(), self:
                 result = self.model(*args, **kwargs)
             self._without_observers(scope, result)
-            self.body = Body(tuple(scope.calls), self._value(result))
+            self.body = Body(tuple(scope.calls), written_out(result, self._tensor))
         finally:
             torch.nn.Module.__call__ = original  # type: ignore[method-assign]
             _ACTIVE.release()
@@ -244,9 +244,11 @@ class Recorder(TorchFunctionMode):
             self.used.add(id(module))
             path = self.places.modules.get(id(module))
             leaf = _is_leaf(module)
-            call = self._module_call(module, path, scope, self._module_arguments(module, pairs, leaf=leaf))
+            closed = leaf or self._is_opaque(module, path)
+            arguments = self._module_arguments(module, pairs, leaf=leaf, closed=closed)
+            call = self._module_call(module, path, scope, arguments)
             handed = Handover((args, kwargs))
-            if not leaf and not self._is_opaque(module, path):
+            if not closed:
                 self.scope = inner = Scope(path, scope, call.name, scope.counts.get(call.name, 0) + 1, module)
                 self._name_inputs(pairs, inner)
         if self.scope is scope:
@@ -298,14 +300,18 @@ class Recorder(TorchFunctionMode):
         return Call("module", target, arguments, NONE, up=up)
 
     def _module_arguments(
-        self, module: torch.nn.Module, pairs: list[tuple[str, Any]], *, leaf: bool
+        self, module: torch.nn.Module, pairs: list[tuple[str, Any]], *, leaf: bool, closed: bool
     ) -> tuple[Argument, ...]:
-        """By name, as names hold inside; a torch.nn layer shows what it is handed without names."""
+        """By name, as names hold inside; a torch.nn layer shows what it is handed without names.
+
+        What is handed to a module without an inside is written out: nothing else says what becomes of it.
+        """
         arguments: list[Argument] = []
         order = leading_names(module)
         for index, (key, thing) in enumerate(pairs):
             positional = leaf and order[index : index + 1] == [key] and len(arguments) == index
-            arguments.append(Argument(None if positional else key, self._value(thing)))
+            value = written_out(thing, self._tensor) if closed else self._value(thing)
+            arguments.append(Argument(None if positional else key, value))
         return tuple(arguments)
 
     def _is_opaque(self, module: torch.nn.Module, path: str | None) -> bool:
@@ -318,8 +324,9 @@ class Recorder(TorchFunctionMode):
         return any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in self.opaque)
 
     def _name_inputs(self, pairs: list[tuple[str, Any]], scope: Scope) -> None:
+        """Inside an object that a call does not write out, tensors keep the names that they have outside."""
         for key, thing in pairs:
-            for path, leaf in walk(thing):
+            for path, leaf in walk(thing, hidden=scope.parent is None):
                 if not self.origins.has_name(leaf, scope):
                     self.origins.name(leaf, scope, key, 0, path, fresh=False)
 
@@ -346,7 +353,7 @@ class Recorder(TorchFunctionMode):
         nth = scope.add(replace(call, result=to_value(shown, spec_of, _object_spec)))
         for tensor in written:
             self.origins.wrote(tensor, scope, call.name, nth)
-        for path, leaf in walk(shown):
+        for path, leaf in walk(shown, hidden=fresh):
             if isinstance(leaf, torch.Tensor) and self._is_new(leaf, scope, handed, written):
                 self.origins.name(leaf, scope, call.name, nth, path, fresh=fresh)
         return result
@@ -365,10 +372,10 @@ class Recorder(TorchFunctionMode):
                 self.keeper.before_write(tensor, was_there=not self.origins.was_made(tensor))
 
     def _value(self, thing: Any) -> Value:
-        scope = self._scope()
-        return to_value(
-            thing, lambda tensor: self.origins.tensor(tensor, scope), lambda other: self.origins.thing(other, scope)
-        )
+        return to_value(thing, self._tensor, lambda other: self.origins.thing(other, self._scope()))
+
+    def _tensor(self, tensor: torch.Tensor) -> Value:
+        return self.origins.tensor(tensor, self._scope())
 
     def _scope(self) -> Scope:
         assert self.scope is not None

@@ -29,6 +29,7 @@ __all__ = [
     "tensors_in",
     "to_value",
     "walk",
+    "written_out",
 ]
 
 NONE = Literal("None")
@@ -246,6 +247,25 @@ def _key(key: Any) -> str:
     return literal.text if literal is not None else named(qualified_name(type(key))).text
 
 
+def written_out(thing: Any, tensor: TensorLeaf) -> Value:
+    """A value with foreign objects written out, each once, as far as they hold tensors."""
+    seen: set[int] = set()
+
+    def other(thing: Any) -> Value:
+        name = qualified_name(type(thing))
+        entries = [] if id(thing) in seen or isinstance(thing, SHARED) else _entries(thing)
+        seen.add(id(thing))
+        held = [(str(key), item) for key, item in entries if id(item) not in seen and _holds_tensors(item)]
+        items = tuple(to_value(item, tensor, other) for _, item in held)
+        return Tree(name, items, tuple(key for key, _ in held)) if held else named(name)
+
+    return to_value(thing, tensor, other)
+
+
+def _holds_tensors(thing: Any) -> bool:
+    return any(isinstance(leaf, torch.Tensor) for _, leaf in walk(thing))
+
+
 class _NotPlainError(Exception):
     pass
 
@@ -273,10 +293,11 @@ _Path = tuple[int | str, ...]
 _PLAIN_TYPES = (bool, int, float, complex, str, bytes, type, torch.dtype, torch.device, enum.Enum)
 
 
-def walk(thing: Any, *, shared: bool = False) -> Iterator[tuple[_Path, Any]]:
+def walk(thing: Any, *, shared: bool = False, hidden: bool = True) -> Iterator[tuple[_Path, Any]]:
     """Yield ``(path, leaf)`` for the tensors and foreign objects in containers, and the tensors in such objects.
 
-    ``shared`` yields modules and their like too; they are never entered.
+    ``shared`` yields modules and their like too; they are never entered. ``hidden=False`` enters no object whose inside
+    the record does not write out.
     """
     seen: set[int] = set()
     stack: list[tuple[_Path, Any]] = [((), thing)]
@@ -296,6 +317,8 @@ def walk(thing: Any, *, shared: bool = False) -> Iterator[tuple[_Path, Any]]:
             if not _has_attributes(top):
                 continue
             yield path, top
+            if not hidden and not is_dataclass(top):
+                continue
         stack.extend(((*path, key), item) for key, item in reversed(_entries(top)))
 
 
