@@ -167,7 +167,7 @@ def _tensors(made: Given) -> list[torch.Tensor]:
 def _bits(tensor: torch.Tensor) -> str:
     plain = tensor.detach()
     if type(plain) is torch.Tensor and plain.layout is torch.strided and not plain.is_nested and not plain.is_quantized:
-        values = plain.resolve_conj().resolve_neg().reshape(-1).view(torch.uint8)
+        values = plain.clone().resolve_conj().resolve_neg().reshape(-1).view(torch.uint8)
         return f"{plain.dtype} {tuple(plain.shape)} {values.numpy().tobytes().hex()}"
     return repr(plain)
 

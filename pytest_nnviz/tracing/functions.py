@@ -10,7 +10,8 @@ from typing import Any
 
 from pytest_nnviz.architecture import Literal, Tree, Value
 from pytest_nnviz.tracing.operations import ALIASES, CASTS, DROPPED, KEYWORDS, REFLECTED, SIGNATURES
-from pytest_nnviz.tracing.values import DtypeText, plain_value
+from pytest_nnviz.tracing.plain import plain_value
+from pytest_nnviz.tracing.values import DtypeText
 
 __all__ = ["Signature", "canonical_name", "signature_of", "spell"]
 
@@ -196,6 +197,18 @@ def _spell_to(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
     return "to", (args[0], *tensors), keywords
 
 
+def _spell_transfer(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
+    """``cpu()``, ``cuda()``: ``to`` a device, which does not show."""
+    return "to", args[:1], {}
+
+
+def _spell_einsum(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
+    """Blanks in an equation say nothing."""
+    if args and isinstance(args[0], str):
+        args = ("".join(args[0].split()), *args[1:])
+    return "einsum", args, kwargs
+
+
 def _spell_type(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
     import torch
 
@@ -269,5 +282,7 @@ _SPECIAL: dict[str, Callable[..., Spelled]] = {
     "std": _spell_dims("std"),
     "var": _spell_dims("var"),
     "where": _spell_where,
+    "einsum": _spell_einsum,
+    **dict.fromkeys(("cpu", "cuda", "xpu"), _spell_transfer),
     **{f"cast_{name}": _spell_cast(dtype) for name, dtype in CASTS.items()},
 }

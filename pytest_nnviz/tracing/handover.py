@@ -46,13 +46,18 @@ class Handover:
         return any(tensor is handed for handed in self.tensors)
 
     def written(self, targets: Any = ()) -> list[torch.Tensor]:
-        """The tensors that the call wrote to: ``targets`` where a tensor keeps no count of writes."""
+        """The tensors that the call wrote to: ``targets`` where a tensor keeps no count of writes.
+
+        Views of one memory count together: of those that changed with a target, the target was written to.
+        """
+        aims = list(tensors_in(targets))
         found: list[torch.Tensor] = []
         for tensor, version in zip(self.tensors, self._versions, strict=True):
-            uncounted = version is None and any(tensor is target for target in tensors_in(targets))
+            uncounted = version is None and any(tensor is target for target in aims)
             if (uncounted or _version(tensor) != version) and not any(tensor is other for other in found):
                 found.append(tensor)
-        return found
+        named = [tensor for tensor in found if any(tensor is target for target in aims)]
+        return named or found
 
     def with_identities(self, result: Any, written: list[torch.Tensor]) -> Any:
         """The result, with a tensor that comes back as it was handed given an identity of its own.
@@ -83,4 +88,5 @@ def _alias(tensor: torch.Tensor) -> torch.Tensor:
     try:
         return tensor.view_as(tensor)
     except (RuntimeError, NotImplementedError):  # sparse and nested tensors have no views
-        return tensor
+        differentiated = torch.is_grad_enabled() and tensor.requires_grad
+        return tensor if differentiated else tensor.detach()

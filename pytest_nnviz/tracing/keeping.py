@@ -74,6 +74,8 @@ class Keeper:
 
 
 def _copy_back(tensor: torch.Tensor, values: torch.Tensor) -> None:
+    if tensor.shape != values.shape:  # observers resize their buffers
+        tensor.resize_(values.shape)
     tensor.data.copy_(values)
 
 

@@ -6,16 +6,19 @@ import functools
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
-from pytest_nnviz.architecture import Argument, Buffer, Literal, Module, Parameter, Value
+from pytest_nnviz.architecture import Argument, Buffer, Literal, Module, Parameter, TensorSpec, Value
 from pytest_nnviz.errors import TraceError
-from pytest_nnviz.tracing.values import is_uninitialized, named, plain_value, qualified_name, spec_of
+from pytest_nnviz.textformat.write import format_spec, format_value
+from pytest_nnviz.tracing.plain import plain_value
+from pytest_nnviz.tracing.values import NONE, is_uninitialized, named, qualified_name, spec_of, walk
 
-__all__ = ["Places", "configuration", "describe", "relative", "unwrap"]
+__all__ = ["Held", "Places", "configuration", "describe", "held_by", "relative", "unwrap"]
 
 _SIZES = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"})
 _INDEX_NAME = re.compile(r"(^|_)(idx|index|id|number)$")
@@ -105,7 +108,17 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def describe(model: torch.nn.Module, places: Places, used: set[int] | None, training: bool | None) -> Module:
+Held = dict[int, tuple[Argument, ...]]
+
+
+def held_by(model: torch.nn.Module) -> Held:
+    """The configuration of each module that is not torch's own, by id: what a forward pass may change."""
+    return {id(module): configuration(module) for module in model.modules() if not _is_torchs(type(module))}
+
+
+def describe(
+    model: torch.nn.Module, places: Places, used: set[int] | None, training: bool | None, before: Held
+) -> Module:
     """The tree of a model.
 
     Args:
@@ -113,9 +126,10 @@ def describe(model: torch.nn.Module, places: Places, used: set[int] | None, trai
         places: where things are registered first.
         used: ids of the modules that took part in the forward pass; None when there was none.
         training: the mode of the trace; modules that differ are marked. None compares with the model's own.
+        before: what the modules held before the forward pass; what it changed counts or caches, and is left out.
     """
     reached = None if used is None else _with_ancestors(used, places)
-    return _Describer(places, reached, model.training if training is None else training).module(model, "")
+    return _Describer(places, reached, model.training if training is None else training, before).module(model, "")
 
 
 def _with_ancestors(used: set[int], places: Places) -> set[str]:
@@ -130,10 +144,11 @@ def _with_ancestors(used: set[int], places: Places) -> set[str]:
 
 
 class _Describer:
-    def __init__(self, places: Places, reached: set[str] | None, training: bool) -> None:
+    def __init__(self, places: Places, reached: set[str] | None, training: bool, before: Held) -> None:
         self.places = places
         self.reached = reached
         self.training = training
+        self.before = before
 
     def module(self, module: torch.nn.Module, path: str, *, inside_unused: bool = False) -> Module:
         unused = self.reached is not None and path not in self.reached
@@ -142,12 +157,20 @@ class _Describer:
             marks.insert(0, "never called")
         return Module(
             class_name=qualified_name(type(module)),
-            config=configuration(module, path),
+            config=self._configuration(module, path),
             parameters=tuple(self._parameters(module, path)),
             buffers=tuple(self._buffers(module, path)),
             children=tuple(self._children(module, path, unused)),
             marks=tuple(marks),
         )
+
+    def _configuration(self, module: torch.nn.Module, path: str) -> tuple[Argument, ...]:
+        """Without what the forward pass changes."""
+        before = self.before.get(id(module))
+        if before is None or before == (now := configuration(module)):
+            return configuration(module, path)
+        steady = {argument.name for argument in now if argument in before}
+        return tuple(argument for argument in configuration(module, path) if argument.name in steady)
 
     def _marks(self, module: torch.nn.Module) -> list[str]:
         marks = []
@@ -179,18 +202,49 @@ class _Describer:
             if buffer is not None:
                 persistent = name not in module._non_persistent_buffers_set
                 yield Buffer(name, _spec(buffer, _join(path, name)), persistent, self._tied(buffer, path, name))
+        yield from (Buffer(name, _spec(tensor, _join(path, name))) for name, tensor in _saved_besides(module))
 
     def _tied(self, tensor: torch.Tensor, path: str, name: str) -> str | None:
         first = self.places.tensors[id(tensor)]
         return None if first == _join(path, name) else relative(path, first)
 
 
-def _spec(tensor: torch.Tensor, place: str) -> Any:
+def _spec(tensor: torch.Tensor, place: str) -> TensorSpec:
     if is_uninitialized(tensor):
         raise TraceError(
             f"{place} is lazy: it has no shape before the first forward pass; trace with inputs, or call the model once"
         )
-    return spec_of(tensor)
+    spec = spec_of(tensor)
+    inside = _inside(tensor) if spec.kind else ""
+    return replace(spec, kind=f"{spec.kind}({inside})") if inside else spec
+
+
+def _inside(tensor: torch.Tensor) -> str:
+    """What a wrapper subclass is made of (a quantised weight and its scales); those of torch say all by their name."""
+    cls = type(tensor)
+    if not is_traceable_wrapper_subclass(tensor) or cls.__module__.startswith("torch."):
+        return ""
+    names, context = tensor.__tensor_flatten__()
+    parts = [f"{name}={format_spec(_spec(getattr(tensor, name), name))}" for name in names]
+    settings = context.items() if isinstance(context, dict) else [("context", context)]
+    plain = [(name, plain_value(setting)) for name, setting in settings]
+    return ", ".join([*parts, *(f"{name}={format_value(value)}" for name, value in plain if value not in (None, NONE))])
+
+
+def _saved_besides(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Tensors that a module itself adds to the state dict, such as the packed weights of quantised layers."""
+    cls, base = type(module), torch.nn.Module
+    if cls._save_to_state_dict is base._save_to_state_dict and cls.get_extra_state is base.get_extra_state:
+        return
+    saved: dict[str, Any] = {}
+    try:
+        module._save_to_state_dict(saved, "", keep_vars=True)
+    except Exception:  # it cannot be saved either
+        return
+    for path, leaf in walk(saved):
+        name = ".".join(map(str, path))
+        if isinstance(leaf, torch.Tensor) and name not in module._parameters and name not in module._buffers:
+            yield name, leaf
 
 
 def _has_load_hook(module: torch.nn.Module) -> bool:
@@ -215,11 +269,15 @@ def configuration(module: torch.nn.Module, path: str = "") -> tuple[Argument, ..
     cls: Any = type(module)
     for name, default in _constructor(cls):
         value = _held(module, name, default)
-        if value is None or (value == default and cls.__module__.startswith("torch.")):
+        if value is None or (value == default and _is_torchs(cls)):
             continue
         is_index = own_index is not None and value == Literal(own_index) and _INDEX_NAME.search(name)
         arguments.append(Argument(name, named("index") if is_index else value))
     return tuple(arguments)
+
+
+def _is_torchs(cls: type) -> bool:
+    return cls.__module__.startswith("torch.")
 
 
 @functools.lru_cache(maxsize=4096)

@@ -186,7 +186,7 @@ class Recorder(TorchFunctionMode):
         result = func(*args, **kwargs)
         self.current = None
         call = Call("function", name, arguments, NONE)
-        written = handed.written(targets)
+        written = list(args[:1]) if name == "set_data" else handed.written(targets)
         if name in READS or _reads_mask(name, args):
             self.reads.append("{} at {}:{}".format(name, *_source_line()))
         if written or next(tensors_in(result), None) is not None:

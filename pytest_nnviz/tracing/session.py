@@ -22,7 +22,7 @@ from pytest_nnviz.options import Options
 from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.binding import entry_point
 from pytest_nnviz.tracing.keeping import Keeper, caches_cleared, collector_off, same_randomness
-from pytest_nnviz.tracing.modules import Places, describe, unwrap
+from pytest_nnviz.tracing.modules import Held, Places, describe, held_by, unwrap
 from pytest_nnviz.tracing.recorder import Recorder, is_machinery
 from pytest_nnviz.tracing.substitution import Replace, copy_inputs, perturbed, substituted, to_meta
 from pytest_nnviz.tracing.values import is_uninitialized, walk
@@ -92,7 +92,7 @@ class Session:
             Exception: what the model's forward raises, with a note that says where.
         """
         if not self.options.forward:
-            return self._architecture(None)
+            return self._architecture(None, {})
         return self._record(self.meta)
 
     def settle(self, first: Architecture) -> Architecture:
@@ -158,12 +158,13 @@ class Session:
             if "torch._dynamo" in sys.modules:  # functions that the author compiled run as they are written
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
             stack.enter_context(torch.enable_grad() if self.options.grad else torch.no_grad())
+            before = held_by(self.model)
             recorder = Recorder(self.model, self.options.opaque, self.keeper, hooks=self.keep_hooks)
             self._forward(recorder, args, kwargs)
             if not recorder.origins.lost:
                 self.reads = recorder.reads
                 self.untracked.update(recorder.untracked)
-                return self._architecture(recorder)
+                return self._architecture(recorder, before)
         self.keep_hooks = True  # what a hook computed is used later: it does more than observe
         return self._record(replace, seed)
 
@@ -192,13 +193,13 @@ class Session:
             )
         return None
 
-    def _architecture(self, recorder: Recorder | None) -> Architecture:
+    def _architecture(self, recorder: Recorder | None, before: Held) -> Architecture:
         places = Places.of(self.model)  # anew: forward may have swapped modules
         training = {"eval": False, "train": True}.get(self.options.mode, self.model.training)
         used = None if recorder is None else recorder.used_modules()
         return Architecture(
             mode="train" if training else "eval",
-            root=describe(self.model, places, used, training),
+            root=describe(self.model, places, used, training, before),
             inputs=() if recorder is None else recorder.inputs,
             forward=None if recorder is None else recorder.body,
             versions=_versions(self.model),
@@ -253,8 +254,9 @@ def _check_arguments(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dic
 
 
 def _lives_on_meta(model: torch.nn.Module) -> bool:
-    first = next(model.parameters(), None)
-    return first is not None and first.is_meta
+    """Whether all parameters are on the meta device; one that is not makes it a model that runs on real tensors."""
+    parameters = list(model.parameters())
+    return bool(parameters) and all(parameter.is_meta for parameter in parameters)
 
 
 def _first_difference(old: str, new: str) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
-from pytest_nnviz.tracing.values import SHARED, is_uninitialized, walk
+from pytest_nnviz.errors import TraceError
+from pytest_nnviz.textformat.write import format_spec
+from pytest_nnviz.tracing.values import SHARED, is_uninitialized, spec_of, walk
 
 __all__ = ["Replace", "copy_inputs", "perturbed", "substituted", "to_meta"]
 
@@ -24,10 +26,14 @@ def to_meta() -> Replace:
     def replace(tensor: torch.Tensor) -> torch.Tensor:
         if tensor.is_meta or is_uninitialized(tensor):
             return tensor
-        meta = tensor.detach().to("meta")
-        if isinstance(tensor, torch.nn.Parameter):
-            return torch.nn.Parameter(meta, requires_grad=tensor.requires_grad)
-        return meta.requires_grad_(tensor.requires_grad)
+        try:
+            with torch._C.DisableTorchFunctionSubclass():  # a subclass may answer with plain tensors
+                return _in_place_of(tensor, tensor.detach().to("meta"))
+        except (RuntimeError, NotImplementedError) as error:
+            raise TraceError(
+                f"a tensor {format_spec(spec_of(tensor))} of the model or its inputs has no form on the meta device "
+                f'({type(error).__name__}: {str(error).partition(". ")[0]}): trace with device="as-is"'
+            ) from error
 
     return _remembering(replace)
 
@@ -47,17 +53,31 @@ def perturbed(seed: int) -> Replace:
             return tensor
         if not tensor.numel():
             return tensor
+        try:
+            new = mixed(tensor)
+        except Exception:  # subclasses may know less than tensors do
+            return tensor
+        return new if type(new) is type(tensor) else tensor
+
+    def mixed(tensor: torch.Tensor) -> torch.Tensor:
         flat = tensor.detach().reshape(-1)
         flat = flat.float() if flat.itemsize == 1 else flat  # float8 knows no arithmetic
         order = torch.randperm(flat.numel(), generator=generator).to(tensor.device)
         scale = torch.rand(flat.numel(), generator=generator).to(flat.device, flat.dtype) / 2 + 0.5
-        mixed = flat[order] * scale * _signs(flat, seed, generator)
-        mixed = mixed.clamp(flat.min(), flat.max()).to(tensor.dtype).reshape(tensor.shape)
-        if isinstance(tensor, torch.nn.Parameter):
-            return torch.nn.Parameter(mixed, requires_grad=tensor.requires_grad)
-        return mixed.requires_grad_(tensor.requires_grad)
+        new = flat[order] * scale * _signs(flat, seed, generator)
+        return _in_place_of(tensor, new.clamp(flat.min(), flat.max()).to(tensor.dtype).reshape(tensor.shape))
 
     return _remembering(replace)
+
+
+def _in_place_of(tensor: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+    """A new tensor as what the old one is: a parameter, of its class, with its attributes, trainable or not."""
+    if isinstance(tensor, torch.nn.Parameter):
+        return torch.nn.Parameter(new, requires_grad=tensor.requires_grad)
+    if type(new) is torch.Tensor is not type(tensor):
+        new = new.as_subclass(type(tensor))
+        new.__dict__.update(tensor.__dict__)
+    return new.requires_grad_(tensor.requires_grad)
 
 
 def _signs(flat: torch.Tensor, seed: int, generator: torch.Generator) -> torch.Tensor:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import enum
-import functools
 import hashlib
 import inspect
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -21,9 +20,9 @@ __all__ = [
     "NONE",
     "SHARED",
     "DtypeText",
+    "attributes_of",
     "is_uninitialized",
     "named",
-    "plain_value",
     "qualified_name",
     "spec_of",
     "tensors_in",
@@ -96,7 +95,7 @@ def _kind(tensor: torch.Tensor) -> str:
     if tensor.layout is not torch.strided:
         return str(tensor.layout).removeprefix("torch.")
     name = type(tensor).__name__
-    return "" if name in _PLAIN_CLASSES or isinstance(tensor, torch.nn.Parameter) else name
+    return "" if name in _PLAIN_CLASSES else name
 
 
 def is_uninitialized(tensor: Any) -> bool:
@@ -152,6 +151,8 @@ def _literal(thing: Any) -> Literal | None:
         return Literal(_float(thing))
     if isinstance(thing, str):
         return Literal(_string(thing))
+    if isinstance(thing, bytes | bytearray):
+        return named(f"{len(thing)} bytes, digest {_digest(thing)}")
     return _torch_literal(thing)
 
 
@@ -171,8 +172,11 @@ def _torch_literal(thing: Any) -> Literal | None:
 
 def _array(array: Any) -> Literal:
     """Values of a numpy array are literals of the program: kept by a digest."""
-    digest = hashlib.sha256(array.tobytes()).hexdigest()[:12]
-    return named(f"ndarray {array.dtype}[{', '.join(map(str, array.shape))}], digest {digest}")
+    return named(f"ndarray {array.dtype}[{', '.join(map(str, array.shape))}], digest {_digest(array.tobytes())}")
+
+
+def _digest(data: bytes | bytearray) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def _float(number: float) -> str:
@@ -186,7 +190,7 @@ def _float(number: float) -> str:
 
 def _string(text: str) -> str:
     if len(text) > _MAX_STRING:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        digest = _digest(text.encode("utf-8", "surrogatepass"))
         text = f"{text[:100]}... ({len(text)} characters, digest {digest})"
     return json.dumps(text)
 
@@ -227,8 +231,7 @@ def _shortened(items: tuple[Value, ...]) -> tuple[Value, ...]:
     """Long tables of plain numbers by their beginning and a digest."""
     if len(items) <= _MAX_ITEMS or not all(isinstance(item, Literal) for item in items):
         return items
-    digest = hashlib.sha256(repr(items).encode()).hexdigest()[:12]
-    return (*items[:8], named(f"{len(items) - 8} more, digest {digest}"))
+    return (*items[:8], named(f"{len(items) - 8} more, digest {_digest(repr(items).encode())}"))
 
 
 def _mapping(thing: Mapping[Any, Any], inner: Callable[[Any], Value]) -> Tree:
@@ -264,26 +267,6 @@ def written_out(thing: Any, tensor: TensorLeaf) -> Value:
 
 def _holds_tensors(thing: Any) -> bool:
     return any(isinstance(leaf, torch.Tensor) for _, leaf in walk(thing))
-
-
-class _NotPlainError(Exception):
-    pass
-
-
-def plain_value(thing: Any) -> Value | None:
-    """A value made of literals, enums, dtypes, functions, containers and dataclasses of such; else None."""
-    if isinstance(thing, torch.device):
-        return None
-    try:
-        return to_value(thing, _refuse, _refuse)
-    except _NotPlainError:
-        return None
-
-
-def _refuse(thing: Any) -> Value:
-    if isinstance(thing, functools.partial):
-        return named(qualified_name(thing.func))
-    raise _NotPlainError
 
 
 # Things that are handed on as they are: they are not data of a call.
@@ -328,12 +311,17 @@ def _has_attributes(thing: Any) -> bool:
     )
 
 
-def _entries(thing: Any) -> list[tuple[int | str, Any]]:
+def _entries(thing: Any) -> Sequence[tuple[int | str, Any]]:
     if isinstance(thing, Mapping):
         return [(key if type(key) in (int, str) else str(key), item) for key, item in thing.items()]
     if isinstance(thing, list | tuple | deque):
         names = getattr(thing, "_fields", None) or range(len(thing))
         return list(zip(names, thing, strict=True))
+    return attributes_of(thing)
+
+
+def attributes_of(thing: Any) -> list[tuple[str, Any]]:
+    """What an object holds, in ``__dict__`` and in slots."""
     return [*getattr(thing, "__dict__", {}).items(), *_slots(thing)]
 
 
