@@ -22,7 +22,7 @@ from pytest_nnviz.tracing import open_session
 __all__ = ["CATALOGUES", "PAGE", "Entry", "Forward", "Given", "entries", "given", "page"]
 
 PAGE = Path(__file__).parent.parent / "docs" / "coverage.md"
-CATALOGUES = ("awkward_kinds", "awkward_forms")
+CATALOGUES = ("awkward_kinds", "awkward_forms", "awkward_transforms")
 _HEAD = """\
 # What is traced how
 

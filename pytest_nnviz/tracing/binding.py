@@ -25,7 +25,7 @@ def bind(
 
     ``call`` binds what the module is called with, which a ``__call__`` of its own may name otherwise.
     """
-    parameters = _own_parameters(entry_point(module)) if call else _parameters(module)
+    parameters = _called_with(module) if call else _parameters(module)
     rest = list(args)
     pairs: list[tuple[str, Any]] = []
     given = dict(kwargs)
@@ -50,11 +50,26 @@ def leading_names(module: torch.nn.Module) -> list[str]:
     return list(_parameters(module))
 
 
+def _called_with(module: torch.nn.Module) -> dict[str, inspect.Parameter]:
+    """What a call of the module takes; what takes anything hands it on to forward."""
+    parameters = _own_parameters(entry_point(module))
+    anything = all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters.values())
+    return _parameters(module) if anything else parameters
+
+
 def _parameters(module: torch.nn.Module) -> dict[str, inspect.Parameter]:
+    if isinstance(module, torch.jit.ScriptModule):
+        return _script_parameters(module)
     if "forward" in vars(module):
         return _own_parameters(module.forward)
     cls: Any = type(module)
     return _class_parameters(cls)
+
+
+def _script_parameters(module: torch.nn.Module) -> dict[str, inspect.Parameter]:
+    schema = getattr(getattr(module, "forward", None), "schema", None)
+    names = [argument.name for argument in schema.arguments[1:]] if schema is not None else []
+    return {name: inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names}
 
 
 @functools.lru_cache(maxsize=4096)

@@ -45,7 +45,7 @@ class Signature:
         if self.spread is not None and isinstance(found.get(self.names[self.spread]), list | tuple):
             found[self.names[self.spread]] = tuple(found[self.names[self.spread]])
         pairs = [(name, found[name]) for name in self.names if name in found]
-        if "out" in kwargs and kwargs["out"] is not None:
+        if kwargs.get("out") is not None and "out" not in found:
             pairs.append(("out", kwargs["out"]))
         return pairs
 

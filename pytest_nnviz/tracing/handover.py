@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
 
 from pytest_nnviz.tracing.values import tensors_in
 
-__all__ = ["Handover", "may_write", "says_it_writes", "targets_of"]
+__all__ = ["Handover", "may_write", "says_it_writes", "storage_of", "targets_of", "unwrapped"]
 
 _WRITERS = frozenset({"setitem", "set_data"})
 _MAY_WRITE = frozenset({"embedding", "embedding_bag", "batch_norm", "instance_norm"})
@@ -32,6 +33,21 @@ def may_write(name: str, func: Any) -> bool:
     """Whether a call may write to what it is handed without saying so: layers with state, custom operators."""
     schemas = [getattr(func, "_schema", None), *getattr(func, "_schemas", {}).values()]
     return name in _MAY_WRITE or any(schema is not None and schema.is_mutable for schema in schemas)
+
+
+def unwrapped(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor with memory that one inside of a ``torch.func`` transform stands for."""
+    while is_functorch_wrapped_tensor(tensor):
+        tensor = get_unwrapped(tensor)
+    return tensor
+
+
+def storage_of(tensor: torch.Tensor) -> int | None:
+    """Identity of the memory of a tensor, None for tensors without a storage."""
+    try:
+        return int(unwrapped(tensor).untyped_storage()._cdata)
+    except (RuntimeError, NotImplementedError, ValueError):  # ValueError: not initialised yet
+        return None
 
 
 class Handover:
@@ -79,7 +95,7 @@ class Handover:
 
 def _version(tensor: torch.Tensor) -> int | None:
     try:
-        return tensor._version
+        return unwrapped(tensor)._version
     except (RuntimeError, NotImplementedError):  # inference tensors keep no count of writes
         return None
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from pytest_nnviz.errors import NNVizWarning
-from pytest_nnviz.tracing.origins import storage_of
+from pytest_nnviz.tracing.handover import storage_of
 from pytest_nnviz.tracing.values import SHARED, is_uninitialized, walk
 
 __all__ = ["Keeper", "caches_cleared", "collector_off", "same_randomness"]
@@ -48,13 +48,19 @@ class Keeper:
             self._written.append(lambda: _copy_back(tensor, values))
 
     def before_set_data(self, tensor: torch.Tensor) -> None:
-        """Keep the memory of a tensor that is about to get another."""
+        """Keep the memory of a tensor that is about to get another; what is lazy stays initialised."""
+        if is_uninitialized(tensor):
+            return
         data = tensor.data
 
         def restore() -> None:
             tensor.data = data
 
         self._written.append(restore)
+
+    def after_swap(self, one: torch.Tensor, other: torch.Tensor) -> None:
+        """Note that two tensors have traded places."""
+        self._written.append(lambda: torch.utils.swap_tensors(one, other))  # type: ignore[no-untyped-call]
 
     def restore(self) -> None:
         """Put everything back; what cannot be is a warning, never in the way of the rest or of a user's error."""

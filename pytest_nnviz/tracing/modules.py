@@ -18,7 +18,7 @@ from pytest_nnviz.textformat.write import format_spec, format_value
 from pytest_nnviz.tracing.plain import plain_value
 from pytest_nnviz.tracing.values import NONE, is_uninitialized, named, qualified_name, spec_of, walk
 
-__all__ = ["Held", "Places", "configuration", "describe", "held_by", "relative", "unwrap"]
+__all__ = ["Held", "Places", "class_name", "configuration", "describe", "held_by", "relative", "unwrap"]
 
 _SIZES = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"})
 _INDEX_NAME = re.compile(r"(^|_)(idx|index|id|number)$")
@@ -48,48 +48,57 @@ def relative(owner: str, place: str) -> str:
 class Places:
     """Where the modules and tensors of a model are registered first, by id, and what else its modules hold.
 
-    ``consts`` are tensors that modules hold without registering them. ``alive`` keeps all of them, so that no id is
+    ``consts`` are tensors that modules hold without registering them, ``slots`` the ids of all that a module holds by
+    name. ``alive`` keeps all of them, so that no id is
     used again for something else while forward replaces what the model holds.
     """
 
     modules: dict[int, str]
     tensors: dict[int, str]
     consts: dict[int, str]
+    slots: dict[int, dict[str, int]]
     alive: list[object]
 
     @classmethod
     def of(cls, model: torch.nn.Module) -> Places:
         """Walk the model once."""
-        places = cls({}, {}, {}, [])
+        places = cls({}, {}, {}, {}, [])
         modules = list(_walk(model, "", places.modules))
         for table in ("_parameters", "_buffers"):  # parameters first: a buffer may be one, not the other way round
             for path, module in modules:
                 for name, tensor in getattr(module, table).items():
                     if tensor is not None:
-                        places._note(places.tensors, tensor, _join(path, name))
+                        places.note(places.tensors, tensor, _join(path, name))
         for path, module in modules:
             places.alive.append(module)
+            places.slots[id(module)] = {name: id(tensor) for name, tensor in _slots(module)}
             for name, thing in module.__dict__.items():
                 if name not in ("_parameters", "_buffers"):
                     places._note_consts(_join(path, name), thing)
         return places
 
-    def _note(self, table: dict[int, str], tensor: torch.Tensor, path: str) -> None:
+    def note(self, table: dict[int, str], tensor: torch.Tensor, path: str) -> None:
+        """Give a tensor its place, unless it has one."""
         if id(tensor) not in self.tensors:
             table.setdefault(id(tensor), path)
             self.alive.append(tensor)
 
+    def replaced(self, module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+        """Tensors that a module holds now and did not when the walk came by."""
+        before = self.slots.get(id(module), {})
+        return ((name, tensor) for name, tensor in _slots(module) if before.get(name) != id(tensor))
+
     def _note_consts(self, path: str, thing: Any) -> None:
         if isinstance(thing, torch.Tensor):
-            self._note(self.consts, thing, path)
+            self.note(self.consts, thing, path)
         elif type(thing) in (list, tuple):
             for index, item in enumerate(thing):
                 if isinstance(item, torch.Tensor):
-                    self._note(self.consts, item, f"{path}.{index}")
+                    self.note(self.consts, item, f"{path}.{index}")
         elif type(thing) is dict:
             for key, item in thing.items():
                 if isinstance(item, torch.Tensor):
-                    self._note(self.consts, item, f"{path}.{str(key).replace('.', '_')}")
+                    self.note(self.consts, item, f"{path}.{str(key).replace('.', '_')}")
 
 
 def _walk(module: torch.nn.Module, path: str, seen: dict[int, str]) -> Iterator[tuple[str, torch.nn.Module]]:
@@ -102,6 +111,20 @@ def _walk(module: torch.nn.Module, path: str, seen: dict[int, str]) -> Iterator[
         yield path, module
         children = [(name, unwrap(child)) for name, child in module._modules.items() if child is not None]
         stack.extend((_join(path, name), child) for name, child in reversed(children))
+
+
+def _slots(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    for table in (module._parameters, module._buffers, module.__dict__):
+        for name, tensor in table.items():
+            if isinstance(tensor, torch.Tensor):
+                yield name, tensor
+
+
+def class_name(module: torch.nn.Module) -> str:
+    """Qualified name of the class; of a ScriptModule, of the class that it was made from."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return str(getattr(module, "original_name", "") or qualified_name(type(module)))
+    return qualified_name(type(module))
 
 
 def _join(path: str, name: str) -> str:
@@ -156,7 +179,7 @@ class _Describer:
         if unused and not inside_unused:
             marks.insert(0, "never called")
         return Module(
-            class_name=qualified_name(type(module)),
+            class_name=class_name(module),
             config=self._configuration(module, path),
             parameters=tuple(self._parameters(module, path)),
             buffers=tuple(self._buffers(module, path)),
@@ -266,7 +289,8 @@ def configuration(module: torch.nn.Module, path: str = "") -> tuple[Argument, ..
     """
     own_index = next((part for part in reversed(path.split(".")) if part.isdecimal()), None)
     arguments = []
-    cls: Any = type(module)
+    scripted = isinstance(module, torch.jit.ScriptModule)
+    cls: Any = getattr(torch.nn, class_name(module), type(module)) if scripted else type(module)
     for name, default in _constructor(cls):
         value = _held(module, name, default)
         if value is None or (value == default and _is_torchs(cls)):
@@ -307,6 +331,9 @@ def _parameters_of(init: Any) -> dict[str, inspect.Parameter]:
 
 def _held(module: torch.nn.Module, name: str, default: Value | None) -> Value | None:
     """What the instance holds under the name of a constructor argument, None if nothing plain."""
+    if isinstance(module, torch.jit.ScriptModule):  # constants, where the script keeps them
+        value = getattr(module, name, None)
+        return None if value is None else plain_value(value)
     if name in module._parameters or (name in vars(module) and vars(module)[name] is None and _is_flag(default)):
         held = module._parameters.get(name)
         return Literal(str(held is not None)) if _is_flag(default) else None

@@ -13,6 +13,7 @@ __all__ = [
     "READS",
     "REFLECTED",
     "SIGNATURES",
+    "SWITCHES",
 ]
 
 
@@ -345,8 +346,9 @@ broadcast_shapes is_storage sym_size numel_ typename are_deterministic_algorithm
 # Properties that hand out tensors or write to them; all others are queries.
 PROPERTIES = _words("T mT H mH real imag data grad set_data")
 
-# Switches that decide what later calls do.
-EFFECTS = _words("set_grad_enabled")
+# Decide what later calls do; those that torch's own code throws around what it calls are not the author's.
+SWITCHES = _words("set_grad_enabled")
+EFFECTS = SWITCHES | {"backward"}
 
 # Arguments that say where and how, not what.
 DROPPED = _words("device non_blocking pin_memory memory_format layout requires_grad generator")

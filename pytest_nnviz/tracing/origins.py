@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from pytest_nnviz.architecture import Call, Const, Ref, Step, TensorSpec, Value
-from pytest_nnviz.tracing.modules import Places, relative
+from pytest_nnviz.tracing.handover import storage_of
+from pytest_nnviz.tracing.modules import Places, class_name, configuration, relative
 from pytest_nnviz.tracing.values import named, qualified_name, spec_of
 
-__all__ = ["Origins", "Scope", "storage_of"]
+__all__ = ["Origins", "Scope"]
 
 _Path = tuple[int | str, ...]
 
@@ -75,14 +76,6 @@ class _Known:
     forgotten: bool = False
 
 
-def storage_of(tensor: torch.Tensor) -> int | None:
-    """Identity of the memory of a tensor, None for tensors without a storage."""
-    try:
-        return int(tensor.untyped_storage()._cdata)
-    except (RuntimeError, NotImplementedError, ValueError):  # ValueError: not initialised yet
-        return None
-
-
 class Origins:
     """Names of everything that is alive in one forward pass.
 
@@ -100,6 +93,7 @@ class Origins:
         # Kept, not only their ids: those of the dead are used again.
         self._young = {id(thing): thing for thing in gc.get_objects(generation=0) if isinstance(thing, torch.Tensor)}
         self._consts: dict[TensorSpec, dict[int, torch.Tensor]] = {}
+        self._strangers: dict[object, dict[int, torch.nn.Module]] = {}
 
     def name(self, thing: Any, scope: Scope, name: str, nth: int, path: _Path, *, fresh: bool) -> None:
         """Give a tensor or object a name in a scope; ``fresh`` forgets all names that it had."""
@@ -118,6 +112,38 @@ class Origins:
             return weakref.ref(thing, lambda _: known.pop(key, None))
         except TypeError:
             return thing
+
+    def alias(self, new: torch.Tensor, old: torch.Tensor) -> None:
+        """Let a tensor go by the names of another."""
+        known = self._known.get(id(old))
+        if known is not None:
+            self._known[id(new)] = _Known(self._hold(new), dict(known.places))
+        for table in (self.registered.tensors, self.registered.consts):
+            if id(old) in table:
+                self.registered.note(table, new, table[id(old)])
+
+    def pin(self, tensor: torch.Tensor) -> None:
+        """Hold a tensor itself from now on, as some calls take none that is held weakly."""
+        known = self._known.get(id(tensor))
+        if known is not None:
+            known.alive = tensor
+
+    def let_go(self) -> None:
+        """Hold nothing any more, not even weakly."""
+        self._known.clear()
+
+    def knows(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor has a name that says where it comes from."""
+        return id(tensor) in self._known or id(tensor) in self.registered.tensors
+
+    def number(self, module: torch.nn.Module) -> int:
+        """Which of its class and configuration an unregistered module is; 1 where it holds nothing of its own."""
+        tensors = [*module.parameters(), *module.buffers()]
+        if all(self.knows(tensor) for tensor in tensors):
+            return 1
+        alike = self._strangers.setdefault((class_name(module), configuration(module)), {})
+        alike.setdefault(id(module), module)
+        return list(alike).index(id(module)) + 1
 
     def has_name(self, thing: Any, scope: Scope) -> bool:
         """Whether a tensor already has a name in exactly this scope."""

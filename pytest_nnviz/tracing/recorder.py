@@ -7,7 +7,7 @@ import functools
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,13 +18,17 @@ from pytest_nnviz.architecture import Argument, Body, Call, Literal, Tree, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_call, format_spec
 from pytest_nnviz.tracing.binding import bind, leading_names
+from pytest_nnviz.tracing.control import controlled
+from pytest_nnviz.tracing.foreign import Foreign
 from pytest_nnviz.tracing.functions import canonical_name, signature_of, spell
-from pytest_nnviz.tracing.handover import Handover, may_write, says_it_writes, targets_of
+from pytest_nnviz.tracing.handover import Handover, may_write, says_it_writes, targets_of, unwrapped
+from pytest_nnviz.tracing.hooks import first_forward_hook, has_forward_hooks, has_pre_hooks, last_pre_hook
+from pytest_nnviz.tracing.interception import intercepted
 from pytest_nnviz.tracing.keeping import Keeper
-from pytest_nnviz.tracing.modules import Places, configuration, unwrap
-from pytest_nnviz.tracing.operations import EFFECTS, PROPERTIES, QUERIES, READS
+from pytest_nnviz.tracing.modules import Places, class_name, configuration, unwrap
+from pytest_nnviz.tracing.operations import EFFECTS, PROPERTIES, QUERIES, READS, SWITCHES
 from pytest_nnviz.tracing.origins import Origins, Scope
-from pytest_nnviz.tracing.values import NONE, named, qualified_name, spec_of, tensors_in, to_value, walk, written_out
+from pytest_nnviz.tracing.values import NONE, object_spec, spec_of, tensors_in, to_value, walk, written_out
 
 __all__ = ["Failure", "Recorder", "is_machinery"]
 
@@ -70,7 +74,9 @@ class Recorder(TorchFunctionMode):
         self.current: str | None = None
         self.untracked: list[tuple[str, str, int]] = []
         self.failure: Failure | None = None
+        self.foreign = Foreign(self)
         self._entered = False
+        self._busy = False  # a recorded function runs: what it calls is its own
 
     # the forward pass
 
@@ -87,11 +93,12 @@ class Recorder(TorchFunctionMode):
         try:
             torch.nn.Module.__call__ = self._patched(original)  # type: ignore[method-assign]
             scope = self._open(args, kwargs)
-            with self._hooks_told_apart(), self._noting_failure(), self:
+            with self._noting_failure(), intercepted(self.foreign), self:
                 result = self.model(*args, **kwargs)
             self._without_observers(scope, result)
             self.body = Body(tuple(scope.calls), written_out(result, self._tensor))
         finally:
+            self.origins.let_go()
             torch.nn.Module.__call__ = original  # type: ignore[method-assign]
             _ACTIVE.release()
 
@@ -100,7 +107,7 @@ class Recorder(TorchFunctionMode):
         pairs = bind(self.model, args, kwargs, call=True)
         self.scope = scope = Scope("", owner=self.model)
         self.used.add(id(self.model))
-        self.inputs = tuple(Argument(key, to_value(thing, spec_of, _object_spec)) for key, thing in pairs)
+        self.inputs = tuple(Argument(key, to_value(thing, spec_of, object_spec)) for key, thing in pairs)
         self._name_inputs(pairs, scope)
         return scope
 
@@ -109,26 +116,28 @@ class Recorder(TorchFunctionMode):
             inner = unwrap(module)
             if inner is not module:
                 return inner(*args, **kwargs)
-            if self.muted is not None or threading.get_ident() != self.thread:
+            if not self.is_recording():
                 return original(module, *args, **kwargs)
+            run = functools.partial(self._run, original, module)
             if module is self.model and not self._entered:
                 self._entered = True
-                return _run(original, module, args, kwargs)
-            return self._module(module, functools.partial(_run, original, module), args, kwargs)
+                if not isinstance(module, torch.jit.ScriptModule):
+                    return run(args, kwargs)
+            return self._module(module, run, args, kwargs)
 
         return call
 
-    @contextmanager
-    def _hooks_told_apart(self) -> Iterator[None]:
-        """Be told where forward ends and its hooks begin, if there are any."""
-        if not any(module._forward_hooks for module in self.model.modules()):
-            yield
-            return
-        handle = torch.nn.modules.module.register_module_forward_hook(self._forward_is_over)
-        try:
-            yield
-        finally:
-            handle.remove()
+    def is_recording(self) -> bool:
+        """Whether what is called now belongs to the record."""
+        here = self.muted is None and not self._busy and self.scope is not None
+        return here and threading.get_ident() == self.thread
+
+    def _run(self, original: Callable[..., Any], module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
+        """Call a module, told where its forward ends and its hooks begin if it has any."""
+        with first_forward_hook(self._forward_is_over) if has_forward_hooks(module) else nullcontext():
+            if getattr(module, "_compiled_call_impl", None) is not None:
+                return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
+            return original(module, *args, **kwargs)
 
     def _forward_is_over(self, module: torch.nn.Module, args: Any, output: Any) -> Any:
         """Called before the module's own forward hooks; hands on the result under the name that they will see."""
@@ -136,7 +145,7 @@ class Recorder(TorchFunctionMode):
         if muted is not None and muted.module is module:
             self.muted = None
             output = muted.record(output)
-            self._scope().mark(output)
+            self.open_scope().mark(output)
             return output
         if muted is None and self.scope is not None and self.scope.owner is module:
             self.scope.mark(output)
@@ -161,32 +170,42 @@ class Recorder(TorchFunctionMode):
         """Called by torch for every function of its Python API."""
         kwargs = kwargs or {}
         scope = self.scope
-        if self.muted is not None or scope is None or threading.get_ident() != self.thread:
+        if scope is None or not self.is_recording():
             return func(*args, **kwargs)
+        control = controlled(self.foreign, func, args, kwargs)
+        if control is not None:
+            return control()
         raw, is_attribute = _canonical(func)
         if raw == "iter":
             return iter(self.__torch_function__(torch.Tensor.unbind, types, args, kwargs))
-        if raw in QUERIES or (is_attribute and raw not in PROPERTIES):
+        if raw in QUERIES or (is_attribute and raw not in PROPERTIES) or (raw in SWITCHES and _thrown_by_torch()):
             return func(*args, **kwargs)
         name, spelled_args, spelled_kwargs = spell(raw, func, args, kwargs)
         arguments = self._arguments(name, func, spelled_args, spelled_kwargs)
-        return self._function(name, arguments, func, args, kwargs)
+        return self.function(name, arguments, func, args, kwargs)
 
-    def _function(
-        self, name: str, arguments: tuple[Argument, ...], func: Callable[..., Any], args: Any, kwargs: Any
+    def function(
+        self,
+        name: str,
+        arguments: tuple[Argument, ...],
+        func: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        *,
+        uncounted: bool = False,
     ) -> Any:
-        scope = self._scope()
+        """Run one call and write it down, with what it wrote to; ``uncounted`` if torch does not count its writes."""
+        scope = self.open_scope()
         targets = targets_of(name, args, kwargs)
         handed = Handover((args, kwargs))
         if name == "set_data":
             self.keeper.before_set_data(args[0])
         else:
             self._save(handed.tensors if may_write(name, func) else targets)
-        self.current = name
-        result = func(*args, **kwargs)
-        self.current = None
+        result = self.undisturbed(name, lambda: func(*args, **kwargs))
         call = Call("function", name, arguments, NONE)
-        written = list(args[:1]) if name == "set_data" else handed.written(targets)
+        uncounted = uncounted or name == "set_data"
+        written = list(tensors_in(targets)) if uncounted else handed.written(targets)
         if name in READS or _reads_mask(name, args):
             self.reads.append("{} at {}:{}".format(name, *_source_line()))
         if written or next(tensors_in(result), None) is not None:
@@ -195,11 +214,21 @@ class Recorder(TorchFunctionMode):
             scope.add(call)
         return result
 
+    def undisturbed(self, name: str, run: Callable[[], Any]) -> Any:
+        """Run one call; nothing inside of it is recorded."""
+        self.current, self._busy = name, True
+        try:
+            result = run()
+        finally:
+            self._busy = False
+        self.current = None
+        return result
+
     def _arguments(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Argument, ...]:
         signature = signature_of(name, func)
         pairs = signature.bind(args, kwargs) if signature is not None else None
         if signature is None or pairs is None:
-            return self._as_spelled(name, args, kwargs)
+            return self.as_spelled(name, args, kwargs)
         arguments: list[Argument] = []
         positional = True
         for key, thing in pairs:
@@ -218,7 +247,8 @@ class Recorder(TorchFunctionMode):
             [Argument(None, self._value(item)) for item in thing] if type(thing) is tuple else [Argument(None, value)]
         )
 
-    def _as_spelled(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Argument, ...]:
+    def as_spelled(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Argument, ...]:
+        """Arguments of a call whose signature is not known."""
         positional = [
             Argument(None, self._argument(name, thing)) for thing in args if not isinstance(thing, torch.device)
         ]
@@ -238,21 +268,19 @@ class Recorder(TorchFunctionMode):
     # modules
 
     def _module(self, module: torch.nn.Module, run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        scope = self._scope()
+        scope = self.open_scope()
+        self.used.add(id(module))
+        path = self.places.modules.get(id(module))
+        leaf = _is_leaf(module)
+        if leaf or self._is_opaque(module, path):
+            return self._opaque_module(module, path, scope, run, args, kwargs, leaf=leaf)
         with torch._C.DisableTorchFunction():
             pairs = bind(module, args, kwargs)
-            self.used.add(id(module))
-            path = self.places.modules.get(id(module))
-            leaf = _is_leaf(module)
-            closed = leaf or self._is_opaque(module, path)
-            arguments = self._module_arguments(module, pairs, leaf=leaf, closed=closed)
+            arguments = self._module_arguments(module, pairs, leaf=False, closed=False)
             call = self._module_call(module, path, scope, arguments)
             handed = Handover((args, kwargs))
-            if not closed:
-                self.scope = inner = Scope(path, scope, call.name, scope.counts.get(call.name, 0) + 1, module)
-                self._name_inputs(pairs, inner)
-        if self.scope is scope:
-            return self._opaque_module(call, module, scope, handed, lambda: run(args, kwargs), leaf=leaf)
+            self.scope = inner = Scope(path, scope, call.name, scope.counts.get(call.name, 0) + 1, module)
+            self._name_inputs(pairs, inner)
         try:
             with self._noting_failure():
                 result = run(args, kwargs)
@@ -265,28 +293,52 @@ class Recorder(TorchFunctionMode):
 
     def _opaque_module(
         self,
-        call: Call,
         module: torch.nn.Module,
+        path: str | None,
         scope: Scope,
-        handed: Handover,
-        run: Callable[[], Any],
+        run: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
         *,
         leaf: bool,
     ) -> Any:
-        if not leaf or getattr(module, "inplace", False) or getattr(module, "max_norm", None) is not None:
-            self._save((handed.tensors, list(module.parameters())))
+        def begin(_: torch.nn.Module, args: Any, kwargs: Any) -> None:
+            self.muted = self._opened(module, path, scope, args, kwargs, leaf=leaf)
+
         self.used.update(id(inner) for inner in module.modules())
-        record = functools.partial(self._record_opaque, call, scope, handed)
-        self.muted = _Muted(module, record)
+        hooked = has_pre_hooks(module)
+        if not hooked:
+            begin(module, args, kwargs)
         try:
-            with self._noting_failure():
-                result = run()
+            with self._noting_failure(), last_pre_hook(module, begin) if hooked else nullcontext():
+                result = run(args, kwargs)
             if self.muted is not None:
-                return record(result)
+                return self.muted.record(result)
             self._without_observers(scope, result)
             return result
         finally:
             self.muted = None
+
+    def _opened(
+        self, module: torch.nn.Module, path: str | None, scope: Scope, args: Any, kwargs: Any, *, leaf: bool
+    ) -> _Muted:
+        """What is known of an opaque call once its arguments are: after the hooks that come before it."""
+        with torch._C.DisableTorchFunction():
+            arguments = self._module_arguments(module, bind(module, args, kwargs), leaf=leaf, closed=True)
+            call = self._module_call(module, path, scope, (*arguments, *self._replaced(module, leaf=leaf)))
+            handed = Handover((args, kwargs))
+            if not leaf or getattr(module, "inplace", False) or getattr(module, "max_norm", None) is not None:
+                self._save((handed.tensors, list(module.parameters())))
+        return _Muted(module, functools.partial(self._record_opaque, call, scope, handed))
+
+    def _replaced(self, module: torch.nn.Module, *, leaf: bool) -> Iterator[Argument]:
+        """Operands in the place of what a module registers: weights from elsewhere, by ``functional_call`` or hooks."""
+        if isinstance(module, torch.jit.ScriptModule):
+            return
+        for prefix, inner in [("", module)] if leaf else module.named_modules():
+            for name, tensor in self.places.replaced(inner):
+                if self.origins.knows(tensor):
+                    yield Argument(f"{prefix}.{name}" if prefix else name, self._value(tensor))
 
     def _record_opaque(self, call: Call, scope: Scope, handed: Handover, result: Any) -> Any:
         return self._record(call, scope, result, handed, handed.written())
@@ -295,7 +347,9 @@ class Recorder(TorchFunctionMode):
         self, module: torch.nn.Module, path: str | None, scope: Scope, arguments: tuple[Argument, ...]
     ) -> Call:
         if path is None:
-            return Call("created", qualified_name(type(module)), arguments, NONE, config=configuration(module))
+            number = self.origins.number(module)
+            which = (Argument(None, Literal(f"<#{number}>")),) if number > 1 else ()
+            return Call("created", class_name(module), arguments, NONE, config=(*which, *configuration(module)))
         up, target = self.origins.locate(scope, path)
         return Call("module", target, arguments, NONE, up=up)
 
@@ -350,7 +404,7 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         result = handed.with_identities(result, written)
         shown = written[0] if len(written) == 1 and next(tensors_in(result), None) is None else result
-        nth = scope.add(replace(call, result=to_value(shown, spec_of, _object_spec)))
+        nth = scope.add(replace(call, result=to_value(shown, spec_of, object_spec)))
         for tensor in written:
             self.origins.wrote(tensor, scope, call.name, nth)
         for path, leaf in walk(shown, hidden=fresh):
@@ -368,16 +422,17 @@ class Recorder(TorchFunctionMode):
 
     def _save(self, targets: Any) -> None:
         with torch._C.DisableTorchFunction():
-            for tensor in tensors_in(targets):
+            for tensor in map(unwrapped, tensors_in(targets)):
                 self.keeper.before_write(tensor, was_there=not self.origins.was_made(tensor))
 
     def _value(self, thing: Any) -> Value:
-        return to_value(thing, self._tensor, lambda other: self.origins.thing(other, self._scope()))
+        return to_value(thing, self._tensor, lambda other: self.origins.thing(other, self.open_scope()))
 
     def _tensor(self, tensor: torch.Tensor) -> Value:
-        return self.origins.tensor(tensor, self._scope())
+        return self.origins.tensor(tensor, self.open_scope())
 
-    def _scope(self) -> Scope:
+    def open_scope(self) -> Scope:
+        """The scope of the innermost module that runs."""
         assert self.scope is not None
         return self.scope
 
@@ -390,18 +445,18 @@ class Recorder(TorchFunctionMode):
             yield
         except BaseException as error:
             if self.failure is None or self.failure.error is not error:
-                scope = self._scope()
+                scope = self.open_scope()
                 self.failure = Failure(
                     error, scope.module or "", tuple(map(format_call, scope.calls[-3:])), self.current
                 )
             raise
 
     def _warn_untracked(self, tensor: torch.Tensor) -> None:
-        where = self._scope().module or type(self.model).__name__
+        where = self.open_scope().module or type(self.model).__name__
         self.untracked.append(
             (
                 f"a tensor {format_spec(spec_of(tensor))} used in {where} was made by no recorded call "
-                "(a numpy round trip, a foreign kernel): its edge is cut",
+                "(a numpy round trip, a foreign kernel, another thread): its edge is cut",
                 *_source_line(),
             )
         )
@@ -413,12 +468,6 @@ class _Muted:
 
     module: torch.nn.Module
     record: Callable[[Any], Any]
-
-
-def _run(original: Callable[..., Any], module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
-    if getattr(module, "_compiled_call_impl", None) is not None:
-        return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
-    return original(module, *args, **kwargs)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -446,16 +495,12 @@ def _reads_mask(name: str, args: tuple[Any, ...]) -> bool:
     return any(isinstance(item, torch.Tensor) and item.dtype in (torch.bool, torch.uint8) for item in index)
 
 
-def _object_spec(thing: Any) -> Value:
-    """A foreign object among inputs or results: its class, and the tensors that it holds."""
-    runs: list[tuple[str, int]] = []
-    for _, leaf in walk(thing):
-        if isinstance(leaf, torch.Tensor):
-            spec = spec_of(leaf)
-            text = f"{spec.dtype}[{', '.join('?' if size is None else str(size) for size in spec.shape)}]"
-            runs.append((text, 1 + (runs.pop()[1] if runs and runs[-1][0] == text else 0)))
-    shown = [text if count == 1 else f"{text} x{count}" for text, count in runs]
-    return named(" ".join([qualified_name(type(thing)), ", ".join(shown)]).strip())
+def _thrown_by_torch() -> bool:
+    """Whether it was torch's own code that switched, as checkpoints and transforms do around what they call."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_SWITCHES):
+        frame = frame.f_back
+    return frame.f_code.co_filename.startswith(_TORCH)
 
 
 def _source_line() -> tuple[str, int]:
@@ -473,3 +518,9 @@ def is_machinery(filename: str) -> bool:
 
 _TORCH = torch.__file__.removesuffix("__init__.py")
 _OURS = __file__.removesuffix("recorder.py")
+_SWITCHES = (
+    _OURS,
+    torch.autograd.grad_mode.__file__,
+    torch.utils._contextlib.__file__,
+    torch.overrides.__file__,
+)

@@ -23,6 +23,7 @@ __all__ = [
     "attributes_of",
     "is_uninitialized",
     "named",
+    "object_spec",
     "qualified_name",
     "spec_of",
     "tensors_in",
@@ -331,6 +332,18 @@ def _slots(thing: Any) -> Iterator[tuple[str, Any]]:
         for name in (names,) if isinstance(names, str) else names:
             if name not in ("__dict__", "__weakref__") and hasattr(thing, name):
                 yield name, getattr(thing, name)
+
+
+def object_spec(thing: Any) -> Value:
+    """A foreign object among inputs or results: its class, and the tensors that it holds."""
+    runs: list[tuple[str, int]] = []
+    for _, leaf in walk(thing):
+        if isinstance(leaf, torch.Tensor):
+            spec = spec_of(leaf)
+            text = f"{spec.dtype}[{', '.join('?' if size is None else str(size) for size in spec.shape)}]"
+            runs.append((text, 1 + (runs.pop()[1] if runs and runs[-1][0] == text else 0)))
+    shown = [text if count == 1 else f"{text} x{count}" for text, count in runs]
+    return named(" ".join([qualified_name(type(thing)), ", ".join(shown)]).strip())
 
 
 def tensors_in(thing: Any) -> Iterator[torch.Tensor]:

@@ -1,0 +1,196 @@
+"""Calls that torch hands to no mode, wrapped in their places for the length of a forward pass."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+
+from pytest_nnviz.tracing.foreign import Foreign
+from pytest_nnviz.tracing.values import qualified_name, tensors_in
+
+__all__ = ["intercepted"]
+
+_Run = Callable[[], Any]
+
+
+@contextmanager
+def intercepted(foreign: Foreign) -> Iterator[None]:
+    """Tell ``foreign`` of transforms, script functions, autograd functions and their like."""
+    with ExitStack() as undo:
+        for owner, name, make in _WRAPPED:
+            place = _resolve(owner)
+            if place is not None and hasattr(place, name):
+                _replace(place, name, make(foreign, getattr(place, name)), undo)
+        yield
+
+
+def _resolve(path: str) -> Any:
+    """A module that is loaded, or a class in one; None where this release of torch has none."""
+    module, _, attribute = path.partition(":")
+    place = sys.modules.get(module)
+    return getattr(place, attribute, None) if attribute else place
+
+
+def _replace(place: Any, name: str, new: Any, undo: ExitStack) -> None:
+    own = vars(place).get(name)
+    setattr(place, name, new)
+    undo.callback(delattr, place, name) if own is None else undo.callback(setattr, place, name, own)
+
+
+def _enter_vmap(foreign: Foreign, original: Any) -> Any:
+    def enter(batch_size: Any, randomness: str) -> Any:
+        _vmap_randomness[:] = [randomness]
+        return original(batch_size, randomness)
+
+    return enter
+
+
+_vmap_randomness = ["error"]
+
+
+def _into_vmap(foreign: Foreign, original: Any) -> Any:
+    def wrapped(tensor: torch.Tensor, in_dim: int, level: int) -> Any:
+        how = {} if _vmap_randomness == ["error"] else {"randomness": _vmap_randomness[0]}
+        return foreign.call("vmap_in", lambda: original(tensor, in_dim, level), (tensor,), in_dim=in_dim, **how)
+
+    return wrapped
+
+
+def _out_of_vmap(foreign: Foreign, original: Any) -> Any:
+    def wrapped(tensor: torch.Tensor, level: int, batch_size: int, out_dim: int) -> Any:
+        run = lambda: original(tensor, level, batch_size, out_dim)  # noqa: E731
+        return foreign.call("vmap_out", run, (tensor,), out_dim=out_dim)
+
+    return wrapped
+
+
+def _boundary(name: str) -> Callable[[Foreign, Any], Any]:
+    """A tensor that enters or leaves a transform; the level of the transform is no part of the program."""
+
+    def make(foreign: Foreign, original: Any) -> Any:
+        return lambda tensor, level: foreign.call(name, lambda: original(tensor, level), (tensor,))
+
+    return make
+
+
+def _script_function(foreign: Foreign, original: Any) -> Any:
+    def wrapped(function: Any, *args: Any, **kwargs: Any) -> Any:
+        return foreign.call(function.name, lambda: original(function, *args, **kwargs), args, **kwargs)
+
+    return wrapped
+
+
+def _script_method(foreign: Foreign, original: Any) -> Any:
+    def wrapped(method: Any, *args: Any, **kwargs: Any) -> Any:
+        run = lambda: original(method, *args, **kwargs)  # noqa: E731
+        return foreign.method(method.owner, method.name, run, args, **kwargs)
+
+    return wrapped
+
+
+def _function(foreign: Foreign, original: Any) -> Any:
+    """``torch.autograd.Function.apply``, below the method of that name, which authors hold under names of their own."""
+    base: Any = torch.autograd.function._SingleLevelFunction
+
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        return _applied(foreign, cls, lambda: super(base, cls).apply(*args, **kwargs), args)
+
+    return classmethod(apply)
+
+
+def _function_in_transform(foreign: Foreign, original: Any) -> Any:
+    """Inside of a transform torch takes the function apart: one call by its name."""
+
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        return foreign.call(_name_of(cls), lambda: original(cls, *args, **kwargs), args)
+
+    return apply
+
+
+def _applied(foreign: Foreign, cls: Any, run: _Run, args: tuple[Any, ...]) -> Any:
+    if cls.__name__ == "BackwardHookFunction":
+        return foreign.unseen(run, args)
+    if cls.__module__.startswith("torch."):  # checkpoints: what is computed are the calls inside
+        return run()
+    return foreign.around(_name_of(cls), run, args)
+
+
+def _name_of(cls: type) -> str:
+    return f"{qualified_name(cls)}.apply"
+
+
+def _parameter(foreign: Foreign, original: Any) -> Any:
+    """A parameter is another object for the tensor that it is made of."""
+
+    def new(cls: Any, data: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return foreign.unseen(lambda: original(cls, data, *args, **kwargs), (data,))
+
+    return staticmethod(new)
+
+
+def _backward(foreign: Foreign, original: Any) -> Any:
+    names = list(inspect.signature(original).parameters)
+
+    def backward(*args: Any, **kwargs: Any) -> None:
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        shown = {name: thing for name, thing in given.items() if thing is not None and thing is not False}
+        foreign.call("backward", lambda: original(*args, **kwargs), (shown.pop("tensors"),), **shown)
+
+    return backward
+
+
+def _collective(name: str) -> Callable[[Foreign, Any], Any]:
+    """An exchange between processes; it writes to its first argument."""
+
+    def make(foreign: Foreign, original: Any) -> Any:
+        names = list(inspect.signature(original).parameters)
+
+        def exchange(*args: Any, **kwargs: Any) -> Any:
+            given = {**dict(zip(names, args, strict=False)), **kwargs}
+            operands = tuple(thing for thing in given.values() if next(tensors_in(thing), None) is not None)
+            how: dict[str, Any] = {key: thing for key, thing in given.items() if type(thing) is int}
+            how |= {"op": str(given["op"])} if "op" in given else {}
+            return foreign.call(f"{name}_", lambda: original(*args, **kwargs), operands, **how)
+
+        return exchange
+
+    return make
+
+
+def _swap(foreign: Foreign, original: Any) -> Any:
+    return lambda t1, t2: foreign.swap(lambda: original(t1, t2), t1, t2)
+
+
+def _compile(foreign: Foreign, original: Any) -> Any:
+    """What forward itself compiles runs as it is written, as what was compiled before does."""
+    return lambda model=None, **_: model if model is not None else lambda function: function
+
+
+_COLLECTIVES = (
+    "all_gather all_gather_into_tensor all_reduce all_to_all all_to_all_single broadcast reduce reduce_scatter "
+    "reduce_scatter_tensor"
+)
+_WRAPPED: tuple[tuple[str, str, Callable[[Foreign, Any], Any]], ...] = (
+    ("torch._functorch.vmap", "_vmap_increment_nesting", _enter_vmap),
+    ("torch._functorch.vmap", "_add_batch_dim", _into_vmap),
+    ("torch._functorch.vmap", "_remove_batch_dim", _out_of_vmap),
+    ("torch._functorch.eager_transforms", "_wrap_for_grad", _boundary("grad_in")),
+    ("torch._functorch.eager_transforms", "_unwrap_for_grad", _boundary("grad_out")),
+    ("torch._functorch.eager_transforms", "_wrap_functional_tensor", _boundary("functionalize_in")),
+    ("torch._functorch.eager_transforms", "_unwrap_functional_tensor", _boundary("functionalize_out")),
+    ("torch.autograd.function", "custom_function_call", _function_in_transform),
+    ("torch.autograd.function:_SingleLevelFunction", "apply", _function),
+    ("torch.autograd", "backward", _backward),
+    ("torch.nn.parameter:Parameter", "__new__", _parameter),
+    ("torch.nn.parameter:Buffer", "__new__", _parameter),
+    ("torch._C:ScriptFunction", "__call__", _script_function),
+    ("torch._C:ScriptMethod", "__call__", _script_method),
+    ("torch.utils", "swap_tensors", _swap),
+    ("torch", "compile", _compile),
+    *(("torch.distributed", name, _collective(name)) for name in _COLLECTIVES.split()),
+)
