@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from catalogue import Entry, Forward, given
 from torch import nn
-from torch.func import functional_call, grad, jacrev, jvp, stack_module_state, vmap
+from torch.func import functional_call, functionalize, grad, jacrev, jvp, stack_module_state, vjp, vmap
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
 from pytest_nnviz import Options
@@ -130,17 +130,9 @@ TRANSFORMS = (
     Entry(
         "func.vjp and functionalize",
         "as their parts",
-        calls(
-            lambda m, x: torch.func.functionalize(lambda y: y.clone().add_(1))(torch.func.vjp(torch.sin, x)[1](x)[0])
-        ),
+        calls(lambda m, x: functionalize(lambda y: y.clone().add_(1))(vjp(torch.sin, x)[1](x)[0])),
         ("add_(%clone, 1) -> f32[2, 4]",),
-        edited=(
-            calls(
-                lambda m, x: torch.func.functionalize(lambda y: y.clone().add_(2))(
-                    torch.func.vjp(torch.sin, x)[1](x)[0]
-                )
-            ),
-        ),
+        edited=(calls(lambda m, x: functionalize(lambda y: y.clone().add_(2))(vjp(torch.sin, x)[1](x)[0])),),
     ),
     Entry(
         "hypernetwork (functional_call with weights made in forward)",
@@ -306,6 +298,14 @@ def forces(m, x, wrap=lambda block, x: block(x)):
         return energy, -torch.autograd.grad(energy, x, create_graph=True)[0]
 
 
+def cosines(block, x):
+    return block(x).cos()
+
+
+def remembered(block, x):
+    return checkpoint(cosines, block, x, use_reentrant=False)
+
+
 def backwards(m, x, twice=False):
     with torch.enable_grad():
         x = x.detach().requires_grad_()
@@ -362,7 +362,7 @@ GRADIENTS = (
             block=blocks,
         ),
         ("cos(%block) -> f32[2, 4]",),
-        equal=(calls(lambda m, x: forces(m, x, lambda f, x: f(x).cos()), block=blocks),),
+        equal=(calls(lambda m, x: forces(m, x, cosines), block=blocks),),
         options=GRAD,
     ),
     Entry(

@@ -49,8 +49,8 @@ class Places:
     """Where the modules and tensors of a model are registered first, by id, and what else its modules hold.
 
     ``consts`` are tensors that modules hold without registering them, ``slots`` the ids of all that a module holds by
-    name. ``alive`` keeps all of them, so that no id is
-    used again for something else while forward replaces what the model holds.
+    name. ``alive`` keeps all of them, so that no id is used again for something else while forward replaces what the
+    model holds.
     """
 
     modules: dict[int, str]
