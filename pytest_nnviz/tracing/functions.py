@@ -9,11 +9,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_nnviz.architecture import Literal, Tree, Value
-from pytest_nnviz.tracing.operations import ALIASES, CASTS, DROPPED, KEYWORDS, REFLECTED, SIGNATURES
+from pytest_nnviz.tracing.operations import ALIASES, CASTS, DROPPED, KEYWORDS
 from pytest_nnviz.tracing.plain import plain_value
-from pytest_nnviz.tracing.values import DtypeText
+from pytest_nnviz.tracing.signatures import SIGNATURES
+from pytest_nnviz.tracing.values import NONE
 
-__all__ = ["Signature", "canonical_name", "signature_of", "spell"]
+__all__ = ["Signature", "canonical_name", "one_size", "signature_of"]
+
+
+_SIZES = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"})
+
+
+def one_size(name: str, value: Any) -> Any:
+    """A size that is the same in all directions as one number, as is the only one of several dims."""
+    if not isinstance(value, tuple | list):
+        return value
+    numbers = set(value) if all(type(item) is int for item in value) else ()
+    folds = name in _SIZES or (name == "dim" and len(value) == 1)
+    return value[0] if folds and len(numbers) == 1 else tuple(value) if numbers else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +57,26 @@ class Signature:
                 return None
         if self.spread is not None and isinstance(found.get(self.names[self.spread]), list | tuple):
             found[self.names[self.spread]] = tuple(found[self.names[self.spread]])
-        pairs = [(name, found[name]) for name in self.names if name in found]
+        if self._says_its_stride_twice(found):
+            del found["stride"]
+        pairs = [(name, one_size(name, found[name])) for name in self.names if name in found]
         if kwargs.get("out") is not None and "out" not in found:
             pairs.append(("out", kwargs["out"]))
         return pairs
 
-    def default(self, name: str) -> Value | None:
-        """The default of a parameter, None where there is none."""
-        return self.defaults[self.names.index(name)] if name in self.names else None
+    def _says_its_stride_twice(self, found: dict[str, Any]) -> bool:
+        """Whether a pooling is told to stride by its kernel, as it does if it is told nothing."""
+        if "stride" not in found or not self.is_default("stride", NONE):
+            return False
+        stride = one_size("stride", found["stride"])
+        return stride in (None, (), one_size("kernel_size", found.get("kernel_size")))
+
+    def is_default(self, name: str, value: Value) -> bool:
+        """Whether an argument is what the function takes if it is left out; ``1.0`` is if the default is ``1``."""
+        default = self.defaults[self.names.index(name)] if name in self.names else None
+        if isinstance(default, Literal) and isinstance(value, Literal):
+            return value.text in (default.text, f"{default.text}.0")
+        return value == default
 
     def spreads(self, name: str) -> bool:
         """Whether the parameter takes sizes or dims written out."""
@@ -85,10 +110,16 @@ def _parse(parameters: str) -> Signature:
             spread = len(names)
             name = name[1:]
         names.append(name)
-        defaults.append((Tree("tuple", ()) if default == "()" else Literal(default)) if separator else None)
+        defaults.append(_default(default) if separator else None)
     if spread is not None:
         operands = max(operands, spread + 1)
     return Signature(tuple(names), tuple(defaults), operands, spread)
+
+
+def _default(text: str) -> Value:
+    if not text.startswith("("):
+        return Literal(text)
+    return Tree("tuple", tuple(Literal(part) for part in _split(text[1:-1]) if part))
 
 
 @functools.cache
@@ -155,134 +186,3 @@ def signature_of(name: str, func: Callable[..., Any]) -> Signature | None:
     table = _table()
     found = table.get(name) or (table.get(name[:-1]) if name.endswith("_") else None)
     return found or _python_signature(func)
-
-
-Spelled = tuple[str, tuple[Any, ...], dict[str, Any]]
-
-
-def spell(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-    """Bring special spellings of common operations to the one that is recorded."""
-    kwargs = {key: value for key, value in kwargs.items() if key not in DROPPED}
-    if kwargs.get("inplace") is True:
-        name, kwargs = f"{name}_", {key: value for key, value in kwargs.items() if key != "inplace"}
-    if getattr(func, "__name__", "") in REFLECTED:
-        operands = (*args, *(kwargs[key] for key in ("input", "self", "other") if key in kwargs))
-        if len(operands) == 2:
-            return name, operands[::-1], {}
-    special = _SPECIAL.get(name)
-    if special is not None:
-        return special(func, args, kwargs)
-    return name, args, kwargs
-
-
-def _spell_cast(dtype: str) -> Callable[..., Spelled]:
-    def spelled(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-        return "to", args[:1], {"dtype": DtypeText(dtype)}
-
-    return spelled
-
-
-def _spell_to(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-    import torch
-
-    dtypes = [arg for arg in args[1:] if isinstance(arg, torch.dtype)]
-    tensors = [arg for arg in args[1:] if isinstance(arg, torch.Tensor)]
-    flags = [arg for arg in args[1:] if isinstance(arg, bool)]
-    keywords = {key: value for key, value in kwargs.items() if key in ("dtype", "copy")}
-    tensors += [kwargs["other"]] if "other" in kwargs else []
-    if dtypes:
-        keywords["dtype"] = dtypes[0]
-    if len(flags) > 1:  # (non_blocking, copy)
-        keywords["copy"] = flags[1]
-    return "to", (args[0], *tensors), keywords
-
-
-def _spell_transfer(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-    """``cpu()``, ``cuda()``: ``to`` a device, which does not show."""
-    return "to", args[:1], {}
-
-
-def _spell_einsum(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-    """Blanks in an equation say nothing."""
-    if args and isinstance(args[0], str):
-        args = ("".join(args[0].split()), *args[1:])
-    return "einsum", args, kwargs
-
-
-def _spell_type(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-    import torch
-
-    if len(args) == 2 and isinstance(args[1], torch.dtype):
-        return "to", args[:1], {"dtype": args[1]}
-    return "type", args, kwargs
-
-
-def _spell_arange(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-    given = dict(zip(("start", "end", "step") if len(args) > 1 else ("end",), args, strict=False))
-    given |= {key: kwargs[key] for key in ("start", "end", "step") if key in kwargs}
-    rest = {key: value for key, value in kwargs.items() if key not in given}
-    return "arange", (given.get("start", 0), given.get("end"), given.get("step", 1)), rest
-
-
-def _spell_extremum(name: str) -> Callable[..., Spelled]:
-    def spelled(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-        import torch
-
-        other = kwargs.get("other", args[1] if len(args) > 1 else None)
-        if isinstance(other, torch.Tensor):
-            return f"{name}imum", (args[0], other), {}
-        return name, args, kwargs
-
-    return spelled
-
-
-def _spell_dims(name: str) -> Callable[..., Spelled]:
-    """``sum(0, 1)`` written for ``sum((0, 1))``; ``std(False)`` for ``std(unbiased=False)``."""
-
-    def spelled(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-        first, rest = args[:1], list(args[1:])
-        if name in ("std", "var"):
-            kwargs = _with_correction(rest, kwargs)
-        if len(rest) > 1 and all(type(arg) is int for arg in rest):
-            rest = [tuple(rest)]
-        return name, (*first, *rest), kwargs
-
-    return spelled
-
-
-def _with_correction(rest: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """``(unbiased)`` or ``(dim, unbiased, keepdim)``, taken out of ``rest``, as the number that they stand for."""
-    flags = [at for at, arg in enumerate(rest) if isinstance(arg, bool)][:1]
-    for at in flags:
-        kwargs = {**kwargs, **dict(zip(("unbiased", "keepdim"), rest[at:], strict=False))}
-        del rest[at:]
-    if "unbiased" not in kwargs:
-        return kwargs
-    return {**{key: value for key, value in kwargs.items() if key != "unbiased"}, "correction": int(kwargs["unbiased"])}
-
-
-def _spell_where(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-    import torch
-
-    if len(args) == 1 and not kwargs:
-        return "nonzero", args, {"as_tuple": True}
-    if func is torch.Tensor.where:
-        return "where", (*args[1:2], args[0], *args[2:]), kwargs
-    return "where", args, kwargs
-
-
-_SPECIAL: dict[str, Callable[..., Spelled]] = {
-    "to": _spell_to,
-    "type": _spell_type,
-    "arange": _spell_arange,
-    "max": _spell_extremum("max"),
-    "min": _spell_extremum("min"),
-    "sum": _spell_dims("sum"),
-    "mean": _spell_dims("mean"),
-    "std": _spell_dims("std"),
-    "var": _spell_dims("var"),
-    "where": _spell_where,
-    "einsum": _spell_einsum,
-    **dict.fromkeys(("cpu", "cuda", "xpu"), _spell_transfer),
-    **{f"cast_{name}": _spell_cast(dtype) for name, dtype in CASTS.items()},
-}

@@ -15,12 +15,12 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from pytest_nnviz.architecture import Argument, Buffer, Literal, Module, Parameter, TensorSpec, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_spec, format_value
+from pytest_nnviz.tracing.functions import one_size
 from pytest_nnviz.tracing.plain import plain_value
 from pytest_nnviz.tracing.values import NONE, is_uninitialized, named, qualified_name, spec_of, walk
 
 __all__ = ["Held", "Places", "class_name", "configuration", "describe", "held_by", "relative", "unwrap"]
 
-_SIZES = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"})
 _INDEX_NAME = re.compile(r"(^|_)(idx|index|id|number)$")
 _HELD_AS = {("PairwiseDistance", "p"): "norm"}
 _LEFT_OUT = frozenset({"self", "device", "args", "kwargs"})
@@ -343,15 +343,8 @@ def _held(module: torch.nn.Module, name: str, default: Value | None) -> Value | 
     value = vars(module)[name]
     if hasattr(type(value), "model_type"):  # a configuration of transformers: what the module takes of it shows anyway
         return None
-    if name in _SIZES and type(module).__module__.startswith("torch.nn."):
-        value = _one_size(value)
-    return plain_value(value)
+    return plain_value(one_size(name, value) if type(module).__module__.startswith("torch.nn.") else value)
 
 
 def _is_flag(default: Value | None) -> bool:
     return default in (Literal("True"), Literal("False"))
-
-
-def _one_size(value: Any) -> Any:
-    same = isinstance(value, tuple) and value and all(type(item) is int and item == value[0] for item in value)
-    return value[0] if same else value

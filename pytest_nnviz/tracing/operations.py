@@ -1,4 +1,4 @@
-"""Facts about torch's own functions: names, arguments, which of them ask and which read values."""
+"""Facts about torch's own functions: names, which of them ask and which read values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ __all__ = [
     "QUERIES",
     "READS",
     "REFLECTED",
-    "SIGNATURES",
     "SWITCHES",
 ]
 
@@ -20,199 +19,6 @@ __all__ = [
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
-
-# Positional operands stand before "/", what is shown by name stands behind it; "*name" takes sizes or dims written
-# out or as one sequence. A default that is not given and one that is given are the same record.
-SIGNATURES = """
-add(input, other, /, alpha=1)
-sub(input, other, /, alpha=1)
-mul(input, other, /)
-div(input, other, /, rounding_mode=None)
-floor_divide(input, other, /)
-remainder(input, other, /)
-fmod(input, other, /)
-pow(input, exponent, /)
-matmul(input, other, /)
-mm(input, mat2, /)
-bmm(input, mat2, /)
-mv(input, vec, /)
-dot(input, other, /)
-outer(input, vec2, /)
-addmm(input, mat1, mat2, /, beta=1, alpha=1)
-baddbmm(input, batch1, batch2, /, beta=1, alpha=1)
-addcmul(input, tensor1, tensor2, /, value=1)
-addcdiv(input, tensor1, tensor2, /, value=1)
-lerp(input, end, weight, /)
-maximum(input, other, /)
-minimum(input, other, /)
-eq(input, other, /)
-ne(input, other, /)
-lt(input, other, /)
-le(input, other, /)
-gt(input, other, /)
-ge(input, other, /)
-bitwise_and(input, other, /)
-bitwise_or(input, other, /)
-bitwise_xor(input, other, /)
-bitwise_not(input, /)
-bitwise_left_shift(input, other, /)
-bitwise_right_shift(input, other, /)
-logical_and(input, other, /)
-logical_or(input, other, /)
-logical_not(input, /)
-neg(input, /)
-abs(input, /)
-exp(input, /)
-log(input, /)
-sqrt(input, /)
-rsqrt(input, /)
-sin(input, /)
-cos(input, /)
-tan(input, /)
-tanh(input, /)
-sigmoid(input, /)
-erf(input, /)
-floor(input, /)
-ceil(input, /)
-trunc(input, /)
-round(input, /, decimals=0)
-sign(input, /)
-square(input, /)
-reciprocal(input, /)
-relu(input, /, inplace=False)
-relu6(input, /, inplace=False)
-elu(input, /, alpha=1.0, inplace=False)
-selu(input, /, inplace=False)
-celu(input, /, alpha=1.0, inplace=False)
-leaky_relu(input, /, negative_slope=0.01, inplace=False)
-silu(input, /, inplace=False)
-mish(input, /, inplace=False)
-gelu(input, /, approximate="none")
-glu(input, /, dim=-1)
-hardtanh(input, /, min_val=-1.0, max_val=1.0, inplace=False)
-hardswish(input, /, inplace=False)
-hardsigmoid(input, /, inplace=False)
-softplus(input, /, beta=1, threshold=20)
-logsigmoid(input, /)
-clamp(input, /, min=None, max=None)
-clamp_min(input, min, /)
-clamp_max(input, max, /)
-softmax(input, /, dim=None, dtype=None)
-log_softmax(input, /, dim=None, dtype=None)
-dropout(input, /, p=0.5, training=True, inplace=False)
-sum(input, /, dim=None, keepdim=False, dtype=None)
-mean(input, /, dim=None, keepdim=False, dtype=None)
-prod(input, /, dim=None, keepdim=False, dtype=None)
-amax(input, /, dim=(), keepdim=False)
-amin(input, /, dim=(), keepdim=False)
-max(input, /, dim=None, keepdim=False)
-min(input, /, dim=None, keepdim=False)
-argmax(input, /, dim=None, keepdim=False)
-argmin(input, /, dim=None, keepdim=False)
-any(input, /, dim=None, keepdim=False)
-all(input, /, dim=None, keepdim=False)
-var(input, /, dim=None, keepdim=False, correction=1)
-std(input, /, dim=None, keepdim=False, correction=1)
-norm(input, /, p="fro", dim=None, keepdim=False, dtype=None)
-logsumexp(input, /, dim, keepdim=False)
-cumsum(input, /, dim, dtype=None)
-cumprod(input, /, dim, dtype=None)
-sort(input, /, dim=-1, descending=False, stable=False)
-argsort(input, /, dim=-1, descending=False, stable=False)
-topk(input, /, k, dim=-1, largest=True, sorted=True)
-cat(tensors, /, dim=0)
-stack(tensors, /, dim=0)
-split(input, split_size, /, dim=0)
-chunk(input, chunks, /, dim=0)
-unbind(input, /, dim=0)
-squeeze(input, /, dim=None)
-unsqueeze(input, /, dim)
-flatten(input, /, start_dim=0, end_dim=-1)
-unflatten(input, /, dim, sizes)
-transpose(input, dim0, dim1, /)
-movedim(input, /, source, destination)
-t(input, /)
-view(input, /, *shape)
-reshape(input, /, *shape)
-permute(input, /, *dims)
-expand(input, /, *sizes)
-repeat(input, /, *sizes)
-tile(input, /, *dims)
-flip(input, /, *dims)
-roll(input, /, shifts, dims=())
-expand_as(input, other, /)
-view_as(input, other, /)
-type_as(input, other, /)
-contiguous(input, /)
-clone(input, /)
-detach(input, /)
-gather(input, /, dim, index, sparse_grad=False)
-scatter(input, /, dim, index, src, reduce=None)
-scatter_add(input, /, dim, index, src)
-index_select(input, /, dim, index)
-index_add(input, /, dim, index, source, alpha=1)
-index_copy(input, /, dim, index, source)
-masked_fill(input, mask, value, /)
-masked_select(input, mask, /)
-where(condition, input, other, /)
-tril(input, /, diagonal=0)
-triu(input, /, diagonal=0)
-narrow(input, /, dim, start, length)
-select(input, /, dim, index)
-repeat_interleave(input, repeats, /, dim=None, output_size=None)
-getitem(input, index, /)
-setitem(input, index, value, /)
-copy(input, src, /)
-fill(input, value, /)
-linear(input, weight, bias=None, /)
-bilinear(input1, input2, weight, bias=None, /)
-conv1d(input, weight, bias=None, /, stride=1, padding=0, dilation=1, groups=1)
-conv2d(input, weight, bias=None, /, stride=1, padding=0, dilation=1, groups=1)
-conv3d(input, weight, bias=None, /, stride=1, padding=0, dilation=1, groups=1)
-conv_transpose1d(input, weight, bias=None, /, stride=1, padding=0, output_padding=0, groups=1, dilation=1)
-conv_transpose2d(input, weight, bias=None, /, stride=1, padding=0, output_padding=0, groups=1, dilation=1)
-conv_transpose3d(input, weight, bias=None, /, stride=1, padding=0, output_padding=0, groups=1, dilation=1)
-avg_pool1d(input, /, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True)
-avg_pool2d(input, /, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None)
-avg_pool3d(input, /, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None)
-max_pool1d(input, /, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False)
-max_pool2d(input, /, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False)
-max_pool3d(input, /, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False)
-adaptive_avg_pool1d(input, /, output_size)
-adaptive_avg_pool2d(input, /, output_size)
-adaptive_max_pool1d(input, /, output_size, return_indices=False)
-adaptive_max_pool2d(input, /, output_size, return_indices=False)
-pad(input, /, pad, mode="constant", value=None)
-embedding(input, weight, /, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False)
-one_hot(input, /, num_classes=-1)
-layer_norm(input, /, normalized_shape, weight=None, bias=None, eps=1e-05)
-rms_norm(input, /, normalized_shape, weight=None, eps=None)
-scaled_dot_product_attention(query, key, value, /, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False)
-pixel_shuffle(input, /, upscale_factor)
-pixel_unshuffle(input, /, downscale_factor)
-to(input, other=None, /, dtype=None, copy=False)
-arange(start, end, step, /, dtype=None)
-linspace(start, end, steps, /, dtype=None)
-full(size, fill_value, /, dtype=None)
-zeros(*size, dtype=None)
-ones(*size, dtype=None)
-empty(*size, dtype=None)
-rand(*size, dtype=None)
-randn(*size, dtype=None)
-new_zeros(input, /, *size, dtype=None)
-new_ones(input, /, *size, dtype=None)
-new_empty(input, /, *size, dtype=None)
-new_full(input, /, size, fill_value, dtype=None)
-einsum(equation, /, *operands)
-zeros_like(input, /, dtype=None)
-ones_like(input, /, dtype=None)
-full_like(input, fill_value, /, dtype=None)
-empty_like(input, /, dtype=None)
-rand_like(input, /, dtype=None)
-randn_like(input, /, dtype=None)
-bernoulli(input, /, p=None)
-multinomial(input, /, num_samples, replacement=False)
-"""
 
 # Other names of one operation, operators without their underscores.
 ALIASES = {
@@ -280,11 +86,17 @@ ALIASES = {
     "arctanh": "atanh",
     "row_stack": "vstack",
     "special_expit": "sigmoid",
-    "special_softmax": "softmax",
-    "special_log_softmax": "log_softmax",
-    "special_logsumexp": "logsumexp",
-    "special_erf": "erf",
-    "special_round": "round",
+    "special_gammainc": "igamma",
+    "special_gammaincc": "igammac",
+    "special_gammaln": "lgamma",
+    "special_multigammaln": "mvlgamma",
+    "special_psi": "digamma",
+    "det": "linalg_det",
+    "inverse": "linalg_inv",
+    "matrix_power": "linalg_matrix_power",
+    "orgqr": "linalg_householder_product",
+    "linalg_matrix_exp": "matrix_exp",
+    "unsafe_split_with_sizes": "split",
     "split_with_sizes": "split",
     "unsafe_chunk": "chunk",
     "unsafe_split": "split",
@@ -298,6 +110,16 @@ ALIASES = {
     "adaptive_max_pool3d_with_indices": "adaptive_max_pool3d",
     "fractional_max_pool2d_with_indices": "fractional_max_pool2d",
     "fractional_max_pool3d_with_indices": "fractional_max_pool3d",
+}
+
+# Functions that torch has twice, in torch and in torch.special.
+ALIASES |= {
+    f"special_{name}": name
+    for name in _words(
+        """
+digamma erf erfc erfinv exp2 expm1 i0 log1p log_softmax logit logsumexp polygamma round sinc softmax xlogy
+"""
+    )
 }
 
 # Reflected operators: the operands are written the other way round.
@@ -355,6 +177,8 @@ DROPPED = _words("device non_blocking pin_memory memory_format layout requires_g
 
 # Other names of one argument.
 KEYWORDS = {
+    "A": "input",
+    "B": "other",
     "axis": "dim",
     "axes": "dim",
     "keepdims": "keepdim",

@@ -20,7 +20,7 @@ from pytest_nnviz.textformat.write import format_call, format_spec
 from pytest_nnviz.tracing.binding import bind, leading_names
 from pytest_nnviz.tracing.control import controlled
 from pytest_nnviz.tracing.foreign import Foreign
-from pytest_nnviz.tracing.functions import canonical_name, signature_of, spell
+from pytest_nnviz.tracing.functions import canonical_name, signature_of
 from pytest_nnviz.tracing.handover import Handover, may_write, says_it_writes, targets_of, unwrapped
 from pytest_nnviz.tracing.hooks import first_forward_hook, has_forward_hooks, has_pre_hooks, last_pre_hook
 from pytest_nnviz.tracing.interception import intercepted
@@ -28,6 +28,7 @@ from pytest_nnviz.tracing.keeping import Keeper
 from pytest_nnviz.tracing.modules import Places, class_name, configuration, unwrap
 from pytest_nnviz.tracing.operations import EFFECTS, PROPERTIES, QUERIES, READS, SWITCHES
 from pytest_nnviz.tracing.origins import Origins, Scope
+from pytest_nnviz.tracing.spelling import spell
 from pytest_nnviz.tracing.values import NONE, object_spec, spec_of, tensors_in, to_value, walk, written_out
 
 __all__ = ["Failure", "Recorder", "is_machinery"]
@@ -233,7 +234,7 @@ class Recorder(TorchFunctionMode):
         positional = True
         for key, thing in pairs:
             value = self._argument(name, thing)
-            if value == signature.default(key):
+            if signature.is_default(key, value):
                 positional = False
                 continue
             positional = positional and signature.is_operand(key)
