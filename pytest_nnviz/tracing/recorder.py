@@ -125,7 +125,7 @@ class Recorder(TorchFunctionMode):
             run = functools.partial(self._run, original, module)
             if module is self.model and not self._entered:
                 self._entered = True
-                if not isinstance(module, torch.jit.ScriptModule):
+                if not _is_leaf(module) and not self._is_opaque(module, ""):
                     return run(args, kwargs)
             return self._module(module, run, args, kwargs)
 
