@@ -198,7 +198,7 @@ def _fact(drift: Drift, change: Change, width: int, *, whole: bool) -> tuple[str
     if inline:
         return "", inline
     subject = _subject(drift, change)
-    room = max(24, width - len(subject) - 5)
+    room = max(32, width - len(subject) - 5)
     full = whole and not change.what and len(f"{change.old}{change.new}") <= room
     old, new = _narrowed(*((change.old, change.new) if full else coarse(change)), room)
     return subject, _reordered(change, old, new) if change.kind == "reordered" else f"{old} -> {new}"

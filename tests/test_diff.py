@@ -313,6 +313,12 @@ class TestCalls:
             "topology", "changed", "", "softmax", "dim=1", "dim=2", "changes the function", (0,), (0,)
         )
 
+    def test_argument_before_one_that_stayed(self):
+        old = self.of(call("attend", x(), is_causal=True, scale=0.25))
+        new = self.of(call("attend", x(), scale=0.25))
+        assert [fact[3:6] for fact in facts(old, new)] == [("attend", "is_causal=True", None)]
+        assert [fact[3:6] for fact in facts(new, old)] == [("attend", None, "is_causal=True")]
+
     def test_inserted_call_of_a_name_that_others_count_back(self):
         """``%add~1`` reads ``%add~2`` behind it: the same call by another count."""
         a, b, c, d = self.calls

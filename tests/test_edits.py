@@ -210,6 +210,13 @@ def test_an_edit_of_forward(kind):
         assert words_expected in text
 
 
+def test_a_forward_put_in_the_place_of_a_layers_own_changes_the_function():
+    old, new = models.ResNet(), models.ResNet()
+    new.head.forward = lambda x: F.linear(x, new.head.weight.abs(), new.head.bias)
+    x = torch.ones(1, 3, 8, 8)
+    assert "self.head one call -> its calls  changes the function" in "\n".join(said(trace(old, x), trace(new, x)))
+
+
 @pytest.mark.parametrize("name", ["bert", "llama", "t5", "vit"])
 def test_the_same_edit_in_a_real_architecture(name):
     model, inputs = architectures.build(name)

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from test_tracing import Forward, X, calls, graph
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from pytest_nnviz import Options, dumps, loads, trace
 from pytest_nnviz.tracing import open_session
@@ -322,6 +323,22 @@ def test_hooks_that_hand_something_on_are_recorded():
     ]
 
 
+def test_a_hook_that_observes_what_another_handed_on_is_left_out():
+    def built(*hooks):
+        model = Forward(
+            lambda m, x: m.inner(x) + m.linear(x), inner=Forward(lambda m, x: x + 1), linear=nn.Linear(4, 4)
+        )
+        for hook in hooks:
+            model.inner.register_forward_hook(hook)
+            model.linear.register_forward_hook(hook)
+        return graph(model, X)
+
+    seen = []
+    plain = built(lambda module, args, out: out * 2)
+    assert built(lambda module, args, out: out * 2, lambda module, args, out: seen.append(out.abs().mean())) == plain
+    assert len(seen) >= 2
+
+
 def test_what_a_hook_computed_and_forward_uses_later_is_recorded():
     inner, seen = Forward(lambda m, x: x + 1), []
     inner.register_forward_hook(lambda module, args, out: seen.append(out.exp()))
@@ -409,3 +426,41 @@ def test_nested_tensors_of_both_layouts():
 def test_a_lazy_model_on_meta_says_what_to_do():
     with pytest.raises(Exception, match="call the model once first"):
         Options(device="meta").trace(nn.Sequential(nn.LazyLinear(3)), X)
+
+
+def test_a_mode_inside_of_forward_sees_the_calls_of_forward_alone():
+    seen = []
+
+    class Seeing(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            seen.append(getattr(func, "__self__", func).__name__)
+            return func(*args, **(kwargs or {}))
+
+    def forward(m, x):
+        with Seeing():
+            return m.drop(m.linear(x)) + m.inner(x)
+
+    model = Forward(
+        forward, linear=nn.Linear(4, 4), drop=nn.Dropout(inplace=True), inner=Forward(lambda m, x: x.contiguous())
+    )
+    with torch.no_grad():
+        model.eval()(X)
+    plain, seen[:] = list(seen), []
+    text(model, X)
+    assert seen == plain * 2
+
+
+def test_a_write_that_is_not_counted_is_one():
+    def forward(m, x):
+        x = x.clone()
+        x[:, 1:3] *= 2.0
+        return x - F.dropout(x, training=False, inplace=True)
+
+    plain = graph(Forward(forward), X)
+    assert plain[-3:] == [
+        "dropout_(%setitem, training=False) -> f32[2, 4]",
+        "sub(%dropout_, %dropout_) -> f32[2, 4]",
+        "return %sub",
+    ]
+    with torch.inference_mode():
+        assert graph(Forward(forward), X) == plain

@@ -299,8 +299,10 @@ class CallChanges:
             if a is not b:
                 texts = ("one call" if a is None else "its calls", "one call" if b is None else "its calls")
                 place, callee = self.new.place(new[:-1]), _callee(self.new.call(new))
-                ripple = self.new.target(new) in self._modules.touched
-                self._add("topology", "changed", place, callee, texts, COSMETIC, (old, new), ripple=ripple)
+                target = self.new.target(new)
+                consequence = FUNCTION if target and self._modules.is_layer(target) else COSMETIC
+                ripple = target in self._modules.touched
+                self._add("topology", "changed", place, callee, texts, consequence, (old, new), ripple=ripple)
             return False
         self._taint_inputs(new)
         if self._ids.body(a) != self._ids.body(b) or self.new.reach(b) > 0:
@@ -362,12 +364,13 @@ def _renamed_arguments(
 
 def _positional(old: dict[str, Argument], new: dict[str, Argument]) -> tuple[dict[str, Argument], dict[str, Argument]]:
     """The arguments with those named by position that have a name on one side alone, as where one side is opaque."""
-    labels = [
-        (x if x == y or x in new or y in old else f"#{index}")
-        for index, (x, y) in enumerate(zip(old, new, strict=False))
-    ]
-    sides = [dict(zip([*labels, *list(side)[len(labels) :]], side.values(), strict=True)) for side in (old, new)]
-    return (sides[0], sides[1]) if len(sides[0]) == len(old) and len(sides[1]) == len(new) else (old, new)
+    alone = [x not in new and y not in old for x, y in zip(old, new, strict=False)]
+
+    def renamed(side: dict[str, Argument]) -> dict[str, Argument]:
+        names = [f"#{index}" if index < len(alone) and alone[index] else name for index, name in enumerate(side)]
+        return dict(zip(names, side.values(), strict=True))
+
+    return renamed(old), renamed(new)
 
 
 def _same_form(old: Value, new: Value) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pytest_nnviz.architecture import Architecture, Module, walk_modules
 from pytest_nnviz.drift.consequence import BREAKS, COSMETIC
 from pytest_nnviz.drift.data import Change
+from pytest_nnviz.drift.defaults import defaults_of
 from pytest_nnviz.drift.matching import Match, join
 
 __all__ = ["ModuleEffects"]
@@ -36,6 +37,11 @@ class ModuleEffects:
     def module(self, path: str, side: int) -> Module | None:
         """The old (side 0) or new (side 1) module at a path."""
         return self._modules[side].get(path)
+
+    def is_layer(self, path: str) -> bool:
+        """Whether there is one of torch's layers at a new path: its inside shows where its forward was replaced."""
+        module = self.module(path, 1)
+        return module is not None and not module.children and bool(defaults_of(module))
 
     def lone(self, path: str, side: int) -> bool:
         """Whether a module, or one around it, was removed (side 0), added (side 1) or moved."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 import torch
-
-from pytest_nnviz.tracing.caching import once_a_trace
 
 __all__ = ["bind", "entry_point", "leading_names"]
 
@@ -73,7 +72,7 @@ def _script_parameters(module: torch.nn.Module) -> dict[str, inspect.Parameter]:
     return {name: inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names}
 
 
-@once_a_trace
+@functools.lru_cache(maxsize=4096)
 def _class_parameters(cls: Any) -> dict[str, inspect.Parameter]:
     """Parameters of forward without self."""
     try:

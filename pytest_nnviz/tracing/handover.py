@@ -62,18 +62,17 @@ class Handover:
         return any(tensor is handed for handed in self.tensors)
 
     def written(self, targets: Any = ()) -> list[torch.Tensor]:
-        """The tensors that the call wrote to: ``targets`` where a tensor keeps no count of writes.
+        """The tensors that the call wrote to: the ``targets`` that it names, else those whose writes were counted.
 
-        Views of one memory count together: of those that changed with a target, the target was written to.
+        Not every write is counted, and views of one memory count together.
         """
         aims = list(tensors_in(targets))
         found: list[torch.Tensor] = []
         for tensor, version in zip(self.tensors, self._versions, strict=True):
-            uncounted = version is None and any(tensor is target for target in aims)
-            if (uncounted or _version(tensor) != version) and not any(tensor is other for other in found):
+            wrote = any(tensor is target for target in aims) if aims else _version(tensor) != version
+            if wrote and not any(tensor is other for other in found):
                 found.append(tensor)
-        named = [tensor for tensor in found if any(tensor is target for target in aims)]
-        return named or found
+        return found
 
     def with_identities(self, result: Any, written: list[torch.Tensor]) -> Any:
         """The result, with a tensor that comes back as it was handed given an identity of its own.

@@ -13,12 +13,12 @@ import torch
 
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_spec
-from pytest_nnviz.tracing.surroundings import put_back
 from pytest_nnviz.tracing.values import SHARED, is_uninitialized, spec_of, walk
 
 __all__ = ["Replace", "copy_inputs", "perturbed", "substituted", "to_meta"]
 
 Replace = Callable[[torch.Tensor], torch.Tensor]
+_ORDINARY = 4
 
 
 def to_meta() -> Replace:
@@ -43,7 +43,8 @@ def perturbed(seed: int) -> Replace:
     """A copy with its elements shuffled, scaled and, where both signs occur, with other signs.
 
     Values stay in the range that the tensor has: variances stay positive, probabilities stay probabilities. Odd seeds
-    turn every sign, even ones turn signs at random.
+    turn every sign, even ones turn signs at random. From the fifth on only the ends of the range occur: their sums
+    cross limits that those of ordinary weights do not reach.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -63,6 +64,10 @@ def perturbed(seed: int) -> Replace:
     def mixed(tensor: torch.Tensor) -> torch.Tensor:
         flat = tensor.detach().reshape(-1)
         flat = flat.float() if flat.itemsize == 1 else flat  # float8 knows no arithmetic
+        if seed > _ORDINARY:
+            high = torch.rand(flat.numel(), generator=generator) < 0.5
+            new = torch.where(high.to(tensor.device), flat.max(), flat.min())
+            return _in_place_of(tensor, new.to(tensor.dtype).reshape(tensor.shape))
         order = torch.randperm(flat.numel(), generator=generator).to(tensor.device)
         scale = torch.rand(flat.numel(), generator=generator).to(flat.device, flat.dtype) / 2 + 0.5
         new = flat[order] * scale * _signs(flat, seed, generator)
@@ -122,7 +127,8 @@ def substituted(model: torch.nn.Module, replace: Replace, *, buffers: bool) -> I
             _swap_attributes(module.__dict__, replace, undo, None if buffers else registered)
         yield
     finally:
-        put_back(reversed(undo))
+        for restore in reversed(undo):
+            restore()
 
 
 def _swap(table: Any, key: Any, new: Any, undo: list[Callable[[], None]]) -> None:
