@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 import torch
+
+from pytest_nnviz.tracing.caching import once_a_trace
 
 __all__ = ["bind", "entry_point", "leading_names"]
 
@@ -72,7 +73,7 @@ def _script_parameters(module: torch.nn.Module) -> dict[str, inspect.Parameter]:
     return {name: inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names}
 
 
-@functools.lru_cache(maxsize=4096)
+@once_a_trace
 def _class_parameters(cls: Any) -> dict[str, inspect.Parameter]:
     """Parameters of forward without self."""
     try:

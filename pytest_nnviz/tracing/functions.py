@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_nnviz.architecture import Literal, Tree, Value
+from pytest_nnviz.tracing.caching import once_a_trace
 from pytest_nnviz.tracing.operations import ALIASES, CASTS, DROPPED, KEYWORDS
 from pytest_nnviz.tracing.plain import plain_value
 from pytest_nnviz.tracing.signatures import SIGNATURES
@@ -160,7 +161,7 @@ def _operator_name(qualified: str) -> str:
     return name if namespace == "aten" else f"ops.{namespace}.{name}"
 
 
-@functools.lru_cache(maxsize=4096)
+@once_a_trace
 def _python_signature(func: Callable[..., Any]) -> Signature | None:
     if not inspect.isfunction(func):
         return None

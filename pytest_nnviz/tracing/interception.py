@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -37,9 +38,15 @@ def _resolve(path: str) -> Any:
 
 
 def _replace(place: Any, name: str, new: Any, undo: ExitStack) -> None:
-    own = vars(place).get(name)
+    undo.callback(_put_back, place, name, vars(place).get(name))
     setattr(place, name, new)
-    undo.callback(delattr, place, name) if own is None else undo.callback(setattr, place, name, own)
+
+
+def _put_back(place: Any, name: str, own: Any) -> None:
+    if own is not None:
+        setattr(place, name, own)
+    elif name in vars(place):
+        delattr(place, name)
 
 
 def _enter_vmap(foreign: Foreign, original: Any) -> Any:
@@ -168,7 +175,13 @@ def _swap(foreign: Foreign, original: Any) -> Any:
 
 def _compile(foreign: Foreign, original: Any) -> Any:
     """What forward itself compiles runs as it is written, as what was compiled before does."""
-    return lambda model=None, **_: model if model is not None else lambda function: function
+
+    def compiled(model: Any = None, **options: Any) -> Any:
+        if threading.get_ident() != foreign.recorder.thread:
+            return original(model, **options)
+        return model if model is not None else lambda function: function
+
+    return compiled
 
 
 _COLLECTIVES = (

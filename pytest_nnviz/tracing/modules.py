@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from pytest_nnviz.architecture import Argument, Buffer, Literal, Module, Parameter, TensorSpec, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_spec, format_value
+from pytest_nnviz.tracing.caching import once_a_trace
 from pytest_nnviz.tracing.functions import one_size
 from pytest_nnviz.tracing.plain import plain_value
 from pytest_nnviz.tracing.values import NONE, is_uninitialized, named, qualified_name, spec_of, walk
@@ -304,7 +304,7 @@ def _is_torchs(cls: type) -> bool:
     return cls.__module__.startswith("torch.")
 
 
-@functools.lru_cache(maxsize=4096)
+@once_a_trace
 def _constructor(cls: Any) -> tuple[tuple[str, Value | None], ...]:
     """Names and defaults of the constructor's parameters, with those that ``**kwargs`` hand to a base class."""
     found: dict[str, Value | None] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from pytest_nnviz.architecture import Call, Const, Ref, Step, TensorSpec, Value
+from pytest_nnviz.tracing.births import Births
 from pytest_nnviz.tracing.handover import storage_of
 from pytest_nnviz.tracing.modules import Places, class_name, configuration, relative
 from pytest_nnviz.tracing.values import named, qualified_name, spec_of, tensors_in
@@ -82,16 +82,15 @@ class Origins:
     ``untracked`` is called with each tensor that appeared out of nowhere.
     """
 
-    def __init__(self, places: Places, untracked: Callable[[torch.Tensor], None]) -> None:
+    def __init__(self, places: Places, births: Births, untracked: Callable[[torch.Tensor], None]) -> None:
         self.registered = places
+        self.births = births
         self.untracked = untracked
         self.used: set[str] = set()  # paths of parameters, buffers and constants that were read
         self.lost = False
         self._known: dict[int, _Known] = {}
         self._writes: dict[int, _Place] = {}
         self._time = 0
-        # Kept, not only their ids: those of the dead are used again.
-        self._young = {id(thing): thing for thing in gc.get_objects(generation=0) if isinstance(thing, torch.Tensor)}
         self._consts: dict[TensorSpec, dict[int, torch.Tensor]] = {}
         self._strangers: dict[object, dict[int, torch.nn.Module]] = {}
 
@@ -266,16 +265,10 @@ class Origins:
         spec = spec_of(tensor)
         known = self._known.get(id(tensor))
         self.lost = self.lost or (known is not None and known.forgotten)
-        if self._appeared(tensor):
+        if tensor in self.births:
             self.untracked(tensor)
             return Const(spec, None, tracked=False)
         alike = self._consts.setdefault(spec, {})
         alike.setdefault(id(tensor), tensor)
         number = list(alike).index(id(tensor))
         return Const(spec, f"#{number + 1}" if number else None)
-
-    def _appeared(self, tensor: torch.Tensor) -> bool:
-        """Whether a tensor was made since the forward pass began: the collector is off, so it is among the young."""
-        if id(tensor) in self._young:
-            return False
-        return any(thing is tensor for thing in gc.get_objects(generation=0))

@@ -18,6 +18,8 @@ from pytest_nnviz.architecture import Argument, Body, Call, Literal, Tree, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_call, format_spec
 from pytest_nnviz.tracing.binding import bind, leading_names
+from pytest_nnviz.tracing.births import Births
+from pytest_nnviz.tracing.caching import once_a_trace
 from pytest_nnviz.tracing.control import controlled
 from pytest_nnviz.tracing.foreign import Foreign
 from pytest_nnviz.tracing.functions import canonical_name, signature_of
@@ -32,8 +34,6 @@ from pytest_nnviz.tracing.spelling import spell
 from pytest_nnviz.tracing.values import NONE, object_spec, spec_of, tensors_in, to_value, walk, written_out
 
 __all__ = ["Failure", "Recorder", "is_machinery"]
-
-_ACTIVE = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ class Recorder(TorchFunctionMode):
         self.keeper = keeper
         self.keep_hooks = hooks
         self.places = Places.of(model)
-        self.origins = Origins(self.places, self._warn_untracked)
+        self.births = Births()
+        self.origins = Origins(self.places, self.births, self._warn_untracked)
         self.scope: Scope | None = None
         self.muted: _Muted | None = None
         self.thread = threading.get_ident()
@@ -76,6 +77,7 @@ class Recorder(TorchFunctionMode):
         self.untracked: list[tuple[str, str, int]] = []
         self.failure: Failure | None = None
         self.foreign = Foreign(self)
+        self.elsewhere: str | None = None
         self._entered = False
         self._busy = False  # a recorded function runs: what it calls is its own
 
@@ -85,23 +87,21 @@ class Recorder(TorchFunctionMode):
         """Call the model and record what it does.
 
         Raises:
-            TraceError: another trace is running in this process.
+            TraceError: another thread called the model meanwhile.
             Exception: whatever the model's forward raises.
         """
-        if not _ACTIVE.acquire(blocking=False):
-            raise TraceError("another trace is running in this process: trace one model at a time")
         original = torch.nn.Module.__call__
         try:
             torch.nn.Module.__call__ = self._patched(original)  # type: ignore[method-assign]
             scope = self._open(args, kwargs)
-            with self._noting_failure(), intercepted(self.foreign), self:
+            with self.births, self._noting_failure(), intercepted(self.foreign), self:
                 result = self.model(*args, **kwargs)
+            self._refuse_threads()
             self._without_observers(scope, result)
             self.body = Body(tuple(scope.calls), written_out(result, self._tensor))
         finally:
-            self.origins.let_go()
             torch.nn.Module.__call__ = original  # type: ignore[method-assign]
-            _ACTIVE.release()
+            self.origins.let_go()
 
     def _open(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope:
         """The scope of the whole forward pass, with the inputs under their names."""
@@ -114,6 +114,9 @@ class Recorder(TorchFunctionMode):
 
     def _patched(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != self.thread:
+                self._note_thread(module)
+                return original(module, *args, **kwargs)
             inner = unwrap(module)
             if inner is not module:
                 return inner(*args, **kwargs)
@@ -130,7 +133,7 @@ class Recorder(TorchFunctionMode):
 
     def is_recording(self) -> bool:
         """Whether what is called now belongs to the record."""
-        here = self.muted is None and not self._busy and self.scope is not None
+        here = self.muted is None and not self._busy and self.scope is not None and not self.births.collecting
         return here and threading.get_ident() == self.thread
 
     def _run(self, original: Callable[..., Any], module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
@@ -140,8 +143,25 @@ class Recorder(TorchFunctionMode):
                 return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
             return original(module, *args, **kwargs)
 
+    def _note_thread(self, module: torch.nn.Module) -> None:
+        """Note a call by another thread of a part of the model, unless it belongs to an opaque one that runs."""
+        path = self.places.modules.get(id(module))
+        running = self.places.modules.get(id(self.muted.module)) if self.muted is not None else None
+        inside = path is not None and running is not None and f"{path}.".startswith(f"{running}.")
+        if path is not None and not inside and torch._C._current_graph_task_id() == -1:  # backward has its own threads
+            self.elsewhere = path or type(module).__name__
+
+    def _refuse_threads(self) -> None:
+        if self.elsewhere is not None:
+            raise TraceError(
+                f"{self.elsewhere} was called by another thread during the trace, which follows one thread: if forward "
+                "starts threads, make the part that does opaque, opaque=(...); else trace a model of its own"
+            )
+
     def _forward_is_over(self, module: torch.nn.Module, args: Any, output: Any) -> Any:
         """Called before the module's own forward hooks; hands on the result under the name that they will see."""
+        if threading.get_ident() != self.thread:
+            return None
         muted = self.muted
         if muted is not None and muted.module is module:
             self.muted = None
@@ -173,7 +193,7 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         scope = self.scope
         if scope is None or not self.is_recording():
-            return func(*args, **kwargs)
+            return self._unrecorded(func, args, kwargs)
         control = controlled(self.foreign, func, args, kwargs)
         if control is not None:
             return control()
@@ -185,6 +205,16 @@ class Recorder(TorchFunctionMode):
         name, spelled_args, spelled_kwargs = spell(raw, func, args, kwargs)
         arguments = self._arguments(name, func, spelled_args, spelled_kwargs)
         return self.function(name, arguments, func, args, kwargs)
+
+    def _unrecorded(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """A call that is no part of the record; what it writes to inside an opaque module comes back all the same."""
+        if self.muted is not None and threading.get_ident() == self.thread:
+            name, _ = _canonical(func)
+            if name == "set_data":
+                self.keeper.before_set_data(args[0])
+            else:
+                self._save((args, kwargs) if may_write(name, func) else targets_of(name, args, kwargs), alone=True)
+        return func(*args, **kwargs)
 
     def function(
         self,
@@ -329,8 +359,10 @@ class Recorder(TorchFunctionMode):
             arguments = self._module_arguments(module, bind(module, args, kwargs), leaf=leaf, closed=True)
             call = self._module_call(module, path, scope, (*arguments, *self._replaced(module, leaf=leaf)))
             handed = Handover((args, kwargs))
-            if not leaf or getattr(module, "inplace", False) or getattr(module, "max_norm", None) is not None:
+            if isinstance(module, torch.jit.ScriptModule):
                 self._save((handed.tensors, list(module.parameters())))
+            elif getattr(module, "inplace", False):
+                self._save(handed.tensors)
         return _Muted(module, functools.partial(self._record_opaque, call, scope, handed))
 
     def _replaced(self, module: torch.nn.Module, *, leaf: bool) -> Iterator[Argument]:
@@ -424,10 +456,11 @@ class Recorder(TorchFunctionMode):
             return False
         return not self.origins.has_name(leaf, scope)
 
-    def _save(self, targets: Any) -> None:
+    def _save(self, targets: Any, *, alone: bool = False) -> None:
+        """Keep what a call may write to and no call of this pass made; ``alone``: only what is known to the keeper."""
         with torch._C.DisableTorchFunction():
             for tensor in map(unwrapped, tensors_in(targets)):
-                self.keeper.before_write(tensor, was_there=not self.origins.was_made(tensor))
+                self.keeper.before_write(tensor, was_there=not alone and not self.origins.was_made(tensor))
 
     def _value(self, thing: Any) -> Value:
         return to_value(thing, self._tensor, lambda other: self.origins.thing(other, self.open_scope()))
@@ -474,7 +507,7 @@ class _Muted:
     record: Callable[[Any], Any]
 
 
-@functools.lru_cache(maxsize=8192)
+@once_a_trace
 def _cached_name(func: Any) -> tuple[str, bool]:
     return canonical_name(func)
 

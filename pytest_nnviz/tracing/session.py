@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import inspect
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -21,14 +22,17 @@ from pytest_nnviz.errors import TraceError, UnstableArchitecture, UntrackedTenso
 from pytest_nnviz.options import Options
 from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.binding import entry_point
-from pytest_nnviz.tracing.keeping import Keeper, caches_cleared, collector_off, same_randomness
+from pytest_nnviz.tracing.caching import clear_caches
+from pytest_nnviz.tracing.keeping import Keeper, caches_cleared
 from pytest_nnviz.tracing.modules import Held, Places, describe, held_by, unwrap
 from pytest_nnviz.tracing.recorder import Recorder, is_machinery
 from pytest_nnviz.tracing.substitution import Replace, copy_inputs, perturbed, substituted, to_meta
+from pytest_nnviz.tracing.surroundings import same_randomness
 from pytest_nnviz.tracing.values import is_uninitialized, walk
 
 __all__ = ["Session", "open_session"]
 
+_ACTIVE = threading.Lock()
 _MAX_RUNS = 5
 _SEEDS = (1, 2, 3, 4, 5, 6)
 _WAYS_OUT = (
@@ -44,17 +48,30 @@ def open_session(
     """Keep the state of a model, hand out a `Session` to trace it, restore the state.
 
     Raises:
-        TraceError: ``model`` is no module, or the arguments do not fit its forward.
+        TraceError: ``model`` is no module, the arguments do not fit its forward, or another trace is running.
     """
     module = _checked(options, model, args, kwargs or {})
-    session = Session(options, module, args, kwargs or {})
-    try:
-        session.prepare()
-        yield session
-    finally:
-        session.keeper.restore()
+    with _alone():
+        session = Session(options, module, args, kwargs or {})
+        try:
+            session.prepare()
+            yield session
+        finally:
+            session.keeper.restore()
+            clear_caches()
     for message, filename, line in sorted(session.untracked):
         warnings.warn_explicit(message, UntrackedTensorWarning, filename, line)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One trace at a time: it changes what all threads share, the model above all."""
+    if not _ACTIVE.acquire(blocking=False):
+        raise TraceError("another trace is running in this process: trace one model at a time")
+    try:
+        yield
+    finally:
+        _ACTIVE.release()
 
 
 class Session:
@@ -152,8 +169,8 @@ class Session:
             if self.on_meta:
                 stack.enter_context(torch.device("meta"))
                 stack.enter_context(caches_cleared())
+            stack.callback(self.keeper.restore_inputs)
             args, kwargs = copy_inputs((self.args, self.kwargs), replace or (lambda tensor: tensor), self.model)
-            stack.enter_context(collector_off())
             stack.enter_context(_deep_recursion())
             if "torch._dynamo" in sys.modules:  # functions that the author compiled run as they are written
                 stack.enter_context(torch.compiler.set_stance("force_eager"))

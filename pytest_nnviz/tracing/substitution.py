@@ -13,6 +13,7 @@ import torch
 
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_spec
+from pytest_nnviz.tracing.surroundings import put_back
 from pytest_nnviz.tracing.values import SHARED, is_uninitialized, spec_of, walk
 
 __all__ = ["Replace", "copy_inputs", "perturbed", "substituted", "to_meta"]
@@ -127,8 +128,7 @@ def substituted(model: torch.nn.Module, replace: Replace, *, buffers: bool) -> I
             _swap_attributes(module.__dict__, replace, undo, None if buffers else registered)
         yield
     finally:
-        for restore in reversed(undo):
-            restore()
+        put_back(reversed(undo))
 
 
 def _swap(table: Any, key: Any, new: Any, undo: list[Callable[[], None]]) -> None:

@@ -1,0 +1,64 @@
+"""Which tensors were made during a forward pass: the collector keeps what is young apart from what was there before."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import torch
+
+__all__ = ["Births"]
+
+_Tensors = dict[int, "weakref.ref[torch.Tensor]"]
+
+
+class Births:
+    """Tells tensors that appeared while it was entered.
+
+    They are in the youngest generation, where a collection would take them from: each is noted before one begins.
+    ``collecting`` says that one runs in this thread: what finalizers do then is no part of the forward pass.
+    """
+
+    def __init__(self) -> None:
+        self.collecting = False
+        self._thread = threading.get_ident()
+        self._before: _Tensors = {}
+        self._since: _Tensors = {}
+
+    def __enter__(self) -> Self:
+        _note_young(self._before)
+        gc.callbacks.append(self._on_collection)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> Literal[False]:
+        gc.callbacks.remove(self._on_collection)
+        return False
+
+    def _on_collection(self, phase: str, _: Any) -> None:
+        if phase == "start":
+            _note_young(self._since)
+        if threading.get_ident() == self._thread:
+            self.collecting = phase == "start"
+
+    def __contains__(self, tensor: torch.Tensor) -> bool:
+        if _holds(self._before, tensor):
+            return False
+        return _holds(self._since, tensor) or any(thing is tensor for thing in gc.get_objects(generation=0))
+
+
+def _note_young(table: _Tensors) -> None:
+    table.update((id(thing), weakref.ref(thing)) for thing in gc.get_objects(generation=0) if _is_tensor(thing))
+
+
+def _is_tensor(thing: Any) -> bool:
+    return issubclass(type(thing), torch.Tensor)  # not isinstance: that asks the object, which may answer with code
+
+
+def _holds(table: _Tensors, tensor: torch.Tensor) -> bool:
+    reference = table.get(id(tensor))
+    return reference is not None and reference() is tensor

@@ -1,0 +1,197 @@
+"""What a process holds besides the model: random generators, defaults, flags of torch; kept, and put back."""
+
+from __future__ import annotations
+
+import gc
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+__all__ = ["Restore", "keep_generator", "keep_surroundings", "put_back", "same_randomness"]
+
+Restore = Callable[[], None]
+_Setting = tuple[Callable[[], Any], Callable[[Any], Any]]
+
+_DEVICES = ("cpu", "cuda", "mps", "xpu")
+_BACKENDS = {
+    "": ("fp32_precision",),
+    "cuda.matmul": (
+        "allow_tf32",
+        "allow_fp16_accumulation",
+        "allow_fp16_reduced_precision_reduction",
+        "allow_bf16_reduced_precision_reduction",
+        "fp32_precision",
+    ),
+    "cudnn": ("enabled", "benchmark", "benchmark_limit", "deterministic", "allow_tf32", "fp32_precision"),
+    "cudnn.conv": ("fp32_precision",),
+    "cudnn.rnn": ("fp32_precision",),
+    "mkldnn": ("enabled", "deterministic", "allow_tf32", "fp32_precision"),
+    "mkldnn.matmul": ("fp32_precision",),
+    "mkldnn.conv": ("fp32_precision",),
+    "mkldnn.rnn": ("fp32_precision",),
+    "miopen": ("immediate",),
+    "opt_einsum": ("enabled", "strategy"),
+    "quantized": ("engine",),
+}
+
+
+def put_back(restores: Iterable[Restore]) -> list[str]:
+    """Run every one of them, whether or not others fail; what went wrong.
+
+    An interrupt is raised once all have run, the interrupted one again: they can be run twice.
+    """
+    failures: list[str] = []
+    interrupt: BaseException | None = None
+    for restore in restores:
+        try:
+            try:
+                restore()
+            except KeyboardInterrupt as error:
+                interrupt = error
+                restore()
+        except Exception as error:
+            failures.append(f"{type(error).__name__}: {error}")
+    if interrupt is not None:
+        raise interrupt
+    return failures
+
+
+def keep_surroundings() -> list[Restore]:
+    """How to put the state of the process back, what matters to everybody first."""
+    return [_randomness(), *(restore for setting in _settings() for restore in _keep_setting(*setting))]
+
+
+def _keep_setting(read: Callable[[], Any], write: Callable[[Any], Any]) -> Iterator[Restore]:
+    value = _read(read)
+    if value is not _UNKNOWN:
+        yield lambda: None if _read(read) == value else write(value)
+
+
+_UNKNOWN = object()
+
+
+def _read(read: Callable[[], Any]) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return read()
+    except (AttributeError, RuntimeError):  # not in this build or release of torch, or spelled in its other way
+        return _UNKNOWN
+
+
+def _settings() -> Iterator[_Setting]:
+    backends: Any = torch.backends
+    yield torch.get_default_dtype, torch.set_default_dtype
+    yield torch.get_default_device, _set_default_device
+    yield torch.get_num_threads, torch.set_num_threads
+    yield torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode
+    yield torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
+    yield torch.is_warn_always_enabled, torch.set_warn_always
+    yield _anomalies, lambda modes: torch.set_anomaly_enabled(*modes)
+    yield torch.backends.mha.get_fastpath_enabled, torch.backends.mha.set_fastpath_enabled
+    yield torch.sparse.check_sparse_tensor_invariants.is_enabled, _check_sparse
+    yield from _autocast()
+    yield from _attention_kernels()
+    for path, names in _BACKENDS.items():
+        owner = backends
+        for part in filter(None, path.split(".")):
+            owner = getattr(owner, part, None)
+        yield from (_attribute(owner, name) for name in names)
+    yield _attribute(torch.utils.deterministic, "fill_uninitialized_memory")
+    yield sys.getrecursionlimit, sys.setrecursionlimit
+    yield gc.isenabled, lambda enabled: gc.enable() if enabled else gc.disable()
+    yield gc.get_threshold, lambda threshold: gc.set_threshold(*threshold)
+
+
+def _set_default_device(device: torch.device) -> None:
+    torch.set_default_device(None)
+    if torch.get_default_device() != device:
+        torch.set_default_device(device)
+
+
+def _anomalies() -> tuple[bool, bool]:
+    return torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
+
+
+def _check_sparse(enabled: bool) -> None:
+    check: Any = torch.sparse.check_sparse_tensor_invariants
+    check.enable() if enabled else check.disable()
+
+
+def _autocast() -> Iterator[_Setting]:
+    yield torch.is_autocast_cache_enabled, torch.set_autocast_cache_enabled
+    for device in _DEVICES:
+        yield (
+            lambda device=device: torch.is_autocast_enabled(device),  # type: ignore[misc]
+            lambda enabled, device=device: torch.set_autocast_enabled(device, enabled),  # type: ignore[misc]
+        )
+        yield (
+            lambda device=device: torch.get_autocast_dtype(device),  # type: ignore[misc]
+            lambda dtype, device=device: torch.set_autocast_dtype(device, dtype),  # type: ignore[misc]
+        )
+
+
+def _attention_kernels() -> Iterator[_Setting]:
+    cuda = torch.backends.cuda
+    yield cuda.flash_sdp_enabled, cuda.enable_flash_sdp
+    yield cuda.mem_efficient_sdp_enabled, cuda.enable_mem_efficient_sdp
+    yield cuda.math_sdp_enabled, cuda.enable_math_sdp
+    yield cuda.cudnn_sdp_enabled, cuda.enable_cudnn_sdp
+
+
+def _attribute(owner: Any, name: str) -> _Setting:
+    return lambda: getattr(owner, name), lambda value: setattr(owner, name, value)
+
+
+def keep_generator(thing: Any) -> Iterator[Restore]:
+    """Random generators that a model or its inputs hold."""
+    if isinstance(thing, torch.Generator):
+        state = thing.get_state()
+        yield lambda: _discard(thing.set_state(state))
+    elif isinstance(thing, random.Random):
+        numbers = thing.getstate()
+        yield lambda: thing.setstate(numbers)
+    elif type(thing).__module__.startswith("numpy.random") and hasattr(thing, "bit_generator"):
+        bits, inner = thing.bit_generator, thing.bit_generator.state
+        yield lambda: setattr(bits, "state", inner)
+
+
+def _discard(_: object) -> None:
+    """For calls whose result does not matter."""
+
+
+def _randomness() -> Restore:
+    """Put every global random generator back."""
+    cpu = torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    python = random.getstate()
+    numpy = sys.modules.get("numpy")
+    numbers = numpy.random.get_state() if numpy is not None else None
+
+    def restore() -> None:
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+        if mps is not None:
+            torch.mps.set_rng_state(mps)
+        random.setstate(python)
+        if numpy is not None:
+            numpy.random.set_state(numbers)
+
+    return restore
+
+
+@contextmanager
+def same_randomness() -> Iterator[None]:
+    """Start from the same random state each time."""
+    restore = _randomness()
+    try:
+        yield
+    finally:
+        put_back([restore])
