@@ -38,6 +38,15 @@ def quietly(build):
 # complex numbers
 
 
+def _half_set(times):
+    def forward(m, x):
+        z = torch.complex(x, x)
+        z.real = x * times
+        return z
+
+    return calls(forward)
+
+
 def _written_half(m, x):
     z = torch.complex(x, x)
     z.imag[0] = 1
@@ -64,7 +73,7 @@ COMPLEX = (
         calls(
             lambda m, x: torch.stft(x.reshape(-1).repeat(4), 4, return_complex=True, window=m.w), w=lambda: X[0].abs()
         ),
-        ("stft(%repeat, 4, window=const self.w f32[4], return_complex=True) -> c64[3, 33]",),
+        ("stft(%repeat, n_fft=4, window=const self.w f32[4], return_complex=True) -> c64[3, 33]",),
     ),
     Entry(
         "view as complex and back",
@@ -76,7 +85,7 @@ COMPLEX = (
         "conjugate views",
         "a call, whether it copies or not",
         calls(lambda m, x: x.conj() * x.mH.mT, X + 1j),
-        ("mul(%conj, %mT) -> c64[2, 4]",),
+        ("mul(%conj, %transpose) -> c64[2, 4]",),
         edited=(calls(lambda m, x: x * x.mH.mT, X + 1j),),
     ),
     Entry(
@@ -84,6 +93,13 @@ COMPLEX = (
         "a call, though it hands back its input",
         calls(lambda m, x: x.conj().resolve_conj() + x),
         ("add(%resolve_conj, x) -> f32[2, 4]",),
+    ),
+    Entry(
+        "z.real = x",
+        "a write through a view",
+        _half_set(2),
+        ("return %complex after %copy_", "copy_(%real, %mul) -> f32[2, 4]"),
+        edited=(_half_set(3),),
     ),
     Entry(
         "a part of a complex tensor that is written to",
@@ -203,7 +219,48 @@ def _to(*dtypes):
     return calls(lambda m, x: [x.to(dtype) for dtype in dtypes])
 
 
+def _autocast(**options):
+    def forward(m, x):
+        with torch.autocast("cpu", **options):
+            y = m.layer(x)
+        return y.float() + m.layer(x)
+
+    return calls(forward, layer=linear)
+
+
+def _plainly(m, x):
+    y = m.layer(x)
+    return y.float() + m.layer(x)
+
+
+@torch.autocast("cpu", dtype=torch.bfloat16)
+def _decorated(m, x):
+    return m.layer(x)
+
+
 DTYPES = (
+    Entry(
+        "autocast region",
+        "where it begins and ends; dtypes in the specs",
+        _autocast(dtype=torch.bfloat16),
+        ("enter_autocast(dtype=torch.bfloat16)", "self.layer(x) -> bf16[2, 3]", "exit_autocast()"),
+        edited=(_autocast(dtype=torch.float16), calls(_plainly, layer=linear)),
+        meta=False,
+    ),
+    Entry(
+        "autocast region that is off",
+        "nothing, where all is off",
+        _autocast(enabled=False),
+        ("to(%layer, dtype=torch.float32) -> f32[2, 3]",),
+        equal=(calls(_plainly, layer=linear),),
+    ),
+    Entry(
+        "autocast as a decorator",
+        "as a region",
+        calls(_decorated, layer=linear),
+        ("enter_autocast(dtype=torch.bfloat16)",),
+        meta=False,
+    ),
     Entry(
         "integers of every width",
         "calls",
@@ -378,6 +435,12 @@ SUBCLASSES = (
             _weight(lambda: Wrapped(torch.ones(3, 4, dtype=torch.uint8), 0.5)),
             _weight(lambda: Wrapped(torch.ones(3, 4, dtype=torch.int8), 0.25)),
         ),
+    ),
+    Entry(
+        "taken for another class",
+        "a call",
+        calls(lambda m, x: m.layer(x.as_subclass(Tagged)).as_subclass(torch.Tensor) * 2, layer=linear),
+        ("as_subclass(x, <Tagged>) -> f32[2, 4]:Tagged", "mul(%as_subclass, 2) -> f32[2, 3]"),
     ),
     Entry(
         "class that hands itself on",

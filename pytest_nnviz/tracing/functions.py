@@ -22,8 +22,11 @@ _SIZES = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padd
 
 
 def one_size(name: str, value: Any) -> Any:
-    """A size that is the same in all directions as one number, as is the only one of several dims."""
-    if not isinstance(value, tuple | list):
+    """A size that is the same in all directions as one number, as is the only one of several dims.
+
+    An index stays as it is: a list picks elements, a tuple says one for each dimension.
+    """
+    if not isinstance(value, tuple | list) or name == "index":
         return value
     numbers = set(value) if all(type(item) is int for item in value) else ()
     folds = name in _SIZES or (name == "dim" and len(value) == 1)

@@ -169,6 +169,39 @@ def _collective(name: str) -> Callable[[Foreign, Any], Any]:
     return make
 
 
+def _half(foreign: Foreign, original: Any) -> Any:
+    """``z.real = x`` is a write to a view of ``z``."""
+
+    def get(tensor: torch.Tensor) -> Any:
+        return original.__get__(tensor)
+
+    get.__name__ = original.__name__
+    return property(get, lambda tensor, value: getattr(tensor, get.__name__).copy_(value))
+
+
+def _as_subclass(foreign: Foreign, original: Any) -> Any:
+    return lambda tensor, cls: foreign.call("as_subclass", lambda: original(tensor, cls), (tensor, cls))
+
+
+def _enter_autocast(foreign: Foreign, original: Any) -> Any:
+    """A region that is off where all is off changes nothing."""
+
+    def enter(region: Any) -> Any:
+        region._nnviz_told = told = region._enabled or torch.is_autocast_enabled(region.device)
+        how = {"dtype": region.fast_dtype} if region._enabled else {"enabled": False}
+        return foreign.call("enter_autocast", lambda: original(region), (), **how) if told else original(region)
+
+    return enter
+
+
+def _exit_autocast(foreign: Foreign, original: Any) -> Any:
+    def leave(region: Any, *error: Any) -> Any:
+        told = region.__dict__.pop("_nnviz_told", False)
+        return foreign.call("exit_autocast", lambda: original(region, *error), ()) if told else original(region, *error)
+
+    return leave
+
+
 def _swap(foreign: Foreign, original: Any) -> Any:
     return lambda t1, t2: foreign.swap(lambda: original(t1, t2), t1, t2)
 
@@ -203,6 +236,11 @@ _WRAPPED: tuple[tuple[str, str, Callable[[Foreign, Any], Any]], ...] = (
     ("torch.nn.parameter:Buffer", "__new__", _parameter),
     ("torch._C:ScriptFunction", "__call__", _script_function),
     ("torch._C:ScriptMethod", "__call__", _script_method),
+    ("torch:Tensor", "real", _half),
+    ("torch:Tensor", "imag", _half),
+    ("torch:Tensor", "as_subclass", _as_subclass),
+    ("torch.amp.autocast_mode:autocast", "__enter__", _enter_autocast),
+    ("torch.amp.autocast_mode:autocast", "__exit__", _exit_autocast),
     ("torch.utils", "swap_tensors", _swap),
     ("torch", "compile", _compile),
     *(("torch.distributed", name, _collective(name)) for name in _COLLECTIVES.split()),

@@ -17,7 +17,7 @@ from pytest_nnviz.textformat.write import format_spec, format_value
 from pytest_nnviz.tracing.caching import once_a_trace
 from pytest_nnviz.tracing.functions import one_size
 from pytest_nnviz.tracing.plain import plain_value
-from pytest_nnviz.tracing.values import NONE, is_uninitialized, named, qualified_name, spec_of, walk
+from pytest_nnviz.tracing.values import NONE, is_uninitialized, leaves, named, qualified_name, spec_of, walk
 
 __all__ = ["Held", "Places", "class_name", "configuration", "describe", "held_by", "relative", "unwrap"]
 
@@ -69,6 +69,7 @@ class Places:
                 for name, tensor in getattr(module, table).items():
                     if tensor is not None:
                         places.note(places.tensors, tensor, _join(path, name))
+                        places._note_parts(_join(path, name), tensor)
         for path, module in modules:
             places.alive.append(module)
             places.slots[id(module)] = {name: id(tensor) for name, tensor in _slots(module)}
@@ -87,6 +88,11 @@ class Places:
         """Tensors that a module holds now and did not when the walk came by."""
         before = self.slots.get(id(module), {})
         return ((name, tensor) for name, tensor in _slots(module) if before.get(name) != id(tensor))
+
+    def _note_parts(self, path: str, tensor: torch.Tensor) -> None:
+        for inside, part in leaves(tensor, hidden=False):
+            if inside:
+                self.note(self.consts, part, ".".join([path, *map(str, inside)]))
 
     def _note_consts(self, path: str, thing: Any) -> None:
         if isinstance(thing, torch.Tensor):

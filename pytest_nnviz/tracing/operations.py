@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "ALIASES",
+    "ARRAYS",
     "CASTS",
     "DROPPED",
     "EFFECTS",
@@ -154,6 +155,9 @@ masked_select equal allclose is_nonzero contains bincount
 """
 )
 
+# Of these, those that hand out numpy arrays.
+ARRAYS = _words("numpy array")
+
 # Ask for facts that are no tensors and are written down elsewhere: no calls.
 QUERIES = _words(
     """
@@ -170,7 +174,7 @@ PROPERTIES = _words("T mT H mH real imag data grad set_data")
 
 # Decide what later calls do; those that torch's own code throws around what it calls are not the author's.
 SWITCHES = _words("set_grad_enabled")
-EFFECTS = SWITCHES | {"backward"}
+EFFECTS = SWITCHES | {"backward", "enter_autocast", "exit_autocast"}
 
 # Arguments that say where and how, not what.
 DROPPED = _words("device non_blocking pin_memory memory_format layout requires_grad generator")

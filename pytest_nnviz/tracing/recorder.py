@@ -28,10 +28,20 @@ from pytest_nnviz.tracing.hooks import first_forward_hook, has_forward_hooks, ha
 from pytest_nnviz.tracing.interception import intercepted
 from pytest_nnviz.tracing.keeping import Keeper
 from pytest_nnviz.tracing.modules import Places, class_name, configuration, unwrap
-from pytest_nnviz.tracing.operations import EFFECTS, PROPERTIES, QUERIES, READS, SWITCHES
+from pytest_nnviz.tracing.operations import ARRAYS, EFFECTS, PROPERTIES, QUERIES, READS, SWITCHES
 from pytest_nnviz.tracing.origins import Origins, Scope
 from pytest_nnviz.tracing.spelling import spell
-from pytest_nnviz.tracing.values import NONE, object_spec, spec_of, tensors_in, to_value, walk, written_out
+from pytest_nnviz.tracing.values import (
+    NONE,
+    is_array,
+    leaves,
+    named,
+    object_spec,
+    spec_of,
+    tensors_in,
+    to_value,
+    written_out,
+)
 
 __all__ = ["Failure", "Recorder", "is_machinery"]
 
@@ -65,7 +75,7 @@ class Recorder(TorchFunctionMode):
         self.keep_hooks = hooks
         self.places = Places.of(model)
         self.births = Births()
-        self.origins = Origins(self.places, self.births, self._warn_untracked)
+        self.origins = Origins(self.places, self.births, self._warn_stranger)
         self.scope: Scope | None = None
         self.muted: _Muted | None = None
         self.thread = threading.get_ident()
@@ -73,6 +83,7 @@ class Recorder(TorchFunctionMode):
         self.body: Body | None = None
         self.used: set[int] = set()
         self.reads: list[str] = []
+        self.arrays_read = False
         self.current: str | None = None
         self.untracked: list[tuple[str, str, int]] = []
         self.failure: Failure | None = None
@@ -238,6 +249,7 @@ class Recorder(TorchFunctionMode):
         call = Call("function", name, arguments, NONE)
         uncounted = uncounted or name == "set_data"
         written = list(tensors_in(targets)) if uncounted else handed.written(targets)
+        self.arrays_read = self.arrays_read or name in ARRAYS
         if name in READS or _reads_mask(name, args):
             self.reads.append("{} at {}:{}".format(name, *_source_line()))
         if written or next(tensors_in(result), None) is not None:
@@ -290,7 +302,14 @@ class Recorder(TorchFunctionMode):
         return (*positional, *named_ones)
 
     def _argument(self, name: str, thing: Any) -> Value:
-        """An argument of a function; to all but an index, a list and a tuple are the same."""
+        """An argument of a function; to all but an index, a list and a tuple are the same.
+
+        What a numpy array holds is a literal, unless it may have come from tensors.
+        """
+        if self.arrays_read and is_array(thing):
+            spec = f"ndarray {thing.dtype}[{', '.join(map(str, thing.shape))}]"
+            self._warn_untracked(spec)
+            return named(f"untracked {spec}")
         value = self._value(thing)
         if type(thing) in (list, tuple) and isinstance(value, Tree) and name not in ("getitem", "setitem"):
             plain = all(isinstance(item, Literal) for item in value.items)
@@ -416,7 +435,7 @@ class Recorder(TorchFunctionMode):
     def _name_inputs(self, pairs: list[tuple[str, Any]], scope: Scope) -> None:
         """Inside an object that a call does not write out, tensors keep the names that they have outside."""
         for key, thing in pairs:
-            for path, leaf in walk(thing, hidden=scope.parent is None):
+            for path, leaf in leaves(thing, hidden=scope.parent is None):
                 if not self.origins.has_name(leaf, scope):
                     self.origins.name(leaf, scope, key, 0, path, fresh=False)
 
@@ -443,7 +462,7 @@ class Recorder(TorchFunctionMode):
         nth = scope.add(replace(call, result=to_value(shown, spec_of, object_spec)))
         for tensor in written:
             self.origins.wrote(tensor, scope, call.name, nth)
-        for path, leaf in walk(shown, hidden=fresh):
+        for path, leaf in leaves(shown, hidden=fresh):
             if isinstance(leaf, torch.Tensor) and self._is_new(leaf, scope, handed, written):
                 self.origins.name(leaf, scope, call.name, nth, path, fresh=fresh)
         return result
@@ -488,11 +507,14 @@ class Recorder(TorchFunctionMode):
                 )
             raise
 
-    def _warn_untracked(self, tensor: torch.Tensor) -> None:
+    def _warn_stranger(self, tensor: torch.Tensor) -> None:
+        self._warn_untracked(f"tensor {format_spec(spec_of(tensor))}")
+
+    def _warn_untracked(self, what: str) -> None:
         where = self.open_scope().module or type(self.model).__name__
         self.untracked.append(
             (
-                f"a tensor {format_spec(spec_of(tensor))} used in {where} was made by no recorded call "
+                f"a {what} used in {where} was made by no recorded call "
                 "(a numpy round trip, a foreign kernel, another thread): its edge is cut",
                 *_source_line(),
             )

@@ -26,7 +26,7 @@ from pytest_nnviz.tracing.caching import clear_caches
 from pytest_nnviz.tracing.keeping import Keeper, caches_cleared
 from pytest_nnviz.tracing.modules import Held, Places, describe, held_by, unwrap
 from pytest_nnviz.tracing.recorder import Recorder, is_machinery
-from pytest_nnviz.tracing.substitution import Replace, copy_inputs, perturbed, substituted, to_meta
+from pytest_nnviz.tracing.substitution import OnMeta, Replace, copy_inputs, perturbed, substituted, to_meta
 from pytest_nnviz.tracing.surroundings import same_randomness
 from pytest_nnviz.tracing.values import is_uninitialized, walk
 
@@ -166,8 +166,9 @@ class Session:
                 torch.manual_seed(seed)
             if replace is not None:
                 stack.enter_context(substituted(self.model, replace, buffers=self.on_meta))
-            if self.on_meta:
+            if self.meta is not None:
                 stack.enter_context(torch.device("meta"))
+                stack.enter_context(OnMeta(self.meta))
                 stack.enter_context(caches_cleared())
             stack.callback(self.keeper.restore_inputs)
             args, kwargs = copy_inputs((self.args, self.kwargs), replace or (lambda tensor: tensor), self.model)

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_spec
 from pytest_nnviz.tracing.surroundings import put_back
-from pytest_nnviz.tracing.values import SHARED, is_uninitialized, spec_of, walk
+from pytest_nnviz.tracing.values import SHARED, is_uninitialized, spec_of, tensors_in, walk
 
-__all__ = ["Replace", "copy_inputs", "perturbed", "substituted", "to_meta"]
+__all__ = ["OnMeta", "Replace", "copy_inputs", "perturbed", "substituted", "to_meta"]
 
 Replace = Callable[[torch.Tensor], torch.Tensor]
 _ORDINARY = 4
@@ -38,6 +39,45 @@ def to_meta() -> Replace:
             ) from error
 
     return _remembering(replace)
+
+
+class OnMeta(TorchFunctionMode):
+    """Keep a forward pass on the meta device: devices that it names, and tensors that only it knows.
+
+    Args:
+        replace: gives the meta tensor for a tensor.
+    """
+
+    def __init__(self, replace: Replace) -> None:
+        super().__init__()
+        self.replace = replace
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch for every function of its Python API."""
+        kwargs = dict(kwargs or {})
+        if func in _TRANSFERS:
+            func, args, kwargs = torch.Tensor.to, (args[0], "meta"), {}
+        elif func is torch.Tensor.to:
+            args = tuple("meta" if isinstance(arg, str | torch.device) else arg for arg in args)
+        if kwargs.get("device") is not None:
+            kwargs["device"] = "meta"
+        if any(tensor.is_meta for tensor in tensors_in((args, kwargs))):
+            args, kwargs = _each((args, kwargs), self.replace)
+        return func(*args, **kwargs)
+
+
+_TRANSFERS = (torch.Tensor.cpu, torch.Tensor.cuda)
+
+
+def _each(thing: Any, replace: Replace) -> Any:
+    """Tensors in plain containers replaced; those without dimensions go with every device as they are."""
+    if isinstance(thing, torch.Tensor):
+        return replace(thing) if thing.dim() else thing
+    if type(thing) in (list, tuple):
+        return type(thing)(_each(item, replace) for item in thing)
+    if type(thing) is dict:
+        return {key: _each(item, replace) for key, item in thing.items()}
+    return thing
 
 
 def perturbed(seed: int) -> Replace:

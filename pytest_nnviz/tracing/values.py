@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from pytest_nnviz.architecture import Literal, TensorSpec, Tree, Value
 
@@ -21,7 +22,9 @@ __all__ = [
     "SHARED",
     "DtypeText",
     "attributes_of",
+    "is_array",
     "is_uninitialized",
+    "leaves",
     "named",
     "object_spec",
     "qualified_name",
@@ -166,9 +169,14 @@ def _torch_literal(thing: Any) -> Literal | None:
         return named("device")
     if isinstance(thing, type) or inspect.isroutine(thing):
         return named(qualified_name(thing))
-    if type(thing).__module__ == "numpy" and hasattr(thing, "tobytes"):
+    if is_array(thing):
         return _literal(thing.item()) if not thing.shape else _array(thing)
     return None
+
+
+def is_array(thing: Any) -> bool:
+    """Whether something is a numpy array or scalar."""
+    return type(thing).__module__ == "numpy" and hasattr(thing, "tobytes")
 
 
 def _array(array: Any) -> Literal:
@@ -304,6 +312,14 @@ def walk(thing: Any, *, shared: bool = False, hidden: bool = True) -> Iterator[t
             if not hidden and not is_dataclass(top):
                 continue
         stack.extend(((*path, key), item) for key, item in reversed(_entries(top)))
+
+
+def leaves(thing: Any, *, hidden: bool) -> Iterator[tuple[_Path, Any]]:
+    """As `walk`, with the tensors that a tensor is made of if it is a wrapper subclass."""
+    for path, leaf in walk(thing, hidden=hidden):
+        yield path, leaf
+        if isinstance(leaf, torch.Tensor) and type(leaf) is not torch.Tensor and is_traceable_wrapper_subclass(leaf):
+            yield from (((*path, name), getattr(leaf, name)) for name in leaf.__tensor_flatten__()[0])
 
 
 def _has_attributes(thing: Any) -> bool:
