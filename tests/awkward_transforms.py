@@ -314,6 +314,12 @@ def backwards(m, x, twice=False):
     return x.grad
 
 
+def hooked(m, x):
+    y = x * m.w
+    y.register_hook(lambda gradient: gradient * 0.1)
+    return y + 1
+
+
 def checkpointed(m, x, **how):
     return checkpoint(m.block, x, **how) + 1
 
@@ -371,6 +377,14 @@ GRADIENTS = (
         calls(backwards, block=blocks),
         ("backward(%sum~1)", "grad(%detach) -> f32[2, 4]"),
         edited=(calls(lambda m, x: backwards(m, x, twice=True), block=blocks),),
+        options=GRAD,
+    ),
+    Entry(
+        "hook on the gradient of a tensor",
+        "a call",
+        calls(hooked, w=weight(4)),
+        ("register_hook(%mul, <lambda>)",),
+        edited=(calls(lambda m, x: x * m.w + 1, w=weight(4)),),
         options=GRAD,
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -12,7 +13,7 @@ import torch
 
 __all__ = ["Births"]
 
-_Tensors = dict[int, "weakref.ref[torch.Tensor]"]
+_Tensors = dict[int, Callable[[], torch.Tensor | None]]
 
 
 class Births:
@@ -44,6 +45,17 @@ class Births:
             _note_young(self._since)
         if threading.get_ident() == self._thread:
             self.collecting = phase == "start"
+
+    def pin(self, tensor: torch.Tensor) -> None:
+        """Hold a tensor itself from now on, as some calls take none that is held weakly."""
+        for table in (self._before, self._since):
+            if id(tensor) in table:
+                table[id(tensor)] = lambda: tensor
+
+    def let_go(self) -> None:
+        """Hold nothing any more, not even weakly."""
+        self._before.clear()
+        self._since.clear()
 
     def __contains__(self, tensor: torch.Tensor) -> bool:
         if _holds(self._before, tensor):

@@ -76,7 +76,7 @@ class Foreign:
         recording = self.recorder.is_recording()
         arguments = self.recorder.as_spelled("swap_tensors", (one, other), {}) if recording else ()
         self.recorder.undisturbed("swap_tensors", run) if recording else run()
-        self.recorder.keeper.after_swap(one, other)
+        self.recorder.keeper.after_swap(run)
         if recording:
             self._write_down("swap_tensors", arguments, (one, other))
 

@@ -14,7 +14,7 @@ import torch
 from pytest_nnviz.tracing.foreign import Foreign
 from pytest_nnviz.tracing.values import qualified_name, tensors_in
 
-__all__ = ["intercepted"]
+__all__ = ["WRAPPED", "intercepted", "resolve"]
 
 _Run = Callable[[], Any]
 
@@ -23,14 +23,14 @@ _Run = Callable[[], Any]
 def intercepted(foreign: Foreign) -> Iterator[None]:
     """Tell ``foreign`` of transforms, script functions, autograd functions and their like."""
     with ExitStack() as undo:
-        for owner, name, make in _WRAPPED:
-            place = _resolve(owner)
+        for owner, name, make in WRAPPED:
+            place = resolve(owner)
             if place is not None and hasattr(place, name):
                 _replace(place, name, make(foreign, getattr(place, name)), undo)
         yield
 
 
-def _resolve(path: str) -> Any:
+def resolve(path: str) -> Any:
     """A module that is loaded, or a class in one; None where this release of torch has none."""
     module, _, attribute = path.partition(":")
     place = sys.modules.get(module)
@@ -221,7 +221,7 @@ _COLLECTIVES = (
     "all_gather all_gather_into_tensor all_reduce all_to_all all_to_all_single broadcast reduce reduce_scatter "
     "reduce_scatter_tensor"
 )
-_WRAPPED: tuple[tuple[str, str, Callable[[Foreign, Any], Any]], ...] = (
+WRAPPED: tuple[tuple[str, str, Callable[[Foreign, Any], Any]], ...] = (
     ("torch._functorch.vmap", "_vmap_increment_nesting", _enter_vmap),
     ("torch._functorch.vmap", "_add_batch_dim", _into_vmap),
     ("torch._functorch.vmap", "_remove_batch_dim", _out_of_vmap),

@@ -18,7 +18,7 @@ from pytest_nnviz.tracing.handover import storage_of
 from pytest_nnviz.tracing.surroundings import Restore, keep_generator, keep_surroundings, put_back
 from pytest_nnviz.tracing.values import SHARED, is_uninitialized, walk
 
-__all__ = ["Keeper", "caches_cleared"]
+__all__ = ["Keeper", "caches_cleared", "children_in_place"]
 
 _MAX_DEPTH = 8
 
@@ -77,10 +77,9 @@ class Keeper:
         if not is_uninitialized(tensor):
             self._written.setdefault(("data", id(tensor)), [_data(tensor)])
 
-    def after_swap(self, one: torch.Tensor, other: torch.Tensor) -> None:
-        """Note that two tensors have traded places."""
-        swap: Any = torch.utils.swap_tensors
-        self._written["swap", len(self._written)] = [lambda: swap(one, other)]
+    def after_swap(self, back: Restore) -> None:
+        """Note that two tensors have traded places, and how they trade back."""
+        self._written["swap", len(self._written)] = [back]
 
     def restore(self) -> None:
         """Put everything back; what cannot be is a warning, never in the way of the rest or of a user's error."""
@@ -130,6 +129,22 @@ def _flags(tensor: torch.Tensor) -> Restore:
             tensor.requires_grad_(requires_grad)
         if tensor.grad is not gradient:
             tensor.grad = gradient
+
+    return restore
+
+
+def children_in_place(model: torch.nn.Module) -> Restore:
+    """Put children that only traded places back; new ones stay where they are."""
+    tables = [(module._modules, dict(module._modules)) for module in model.modules()]
+    before = sorted(id(child) for _, children in tables for child in children.values())
+
+    def restore() -> None:
+        if sorted(id(child) for table, _ in tables for child in table.values()) != before:
+            return
+        for table, children in tables:
+            if dict(table) != children:
+                table.clear()
+                table.update(children)
 
     return restore
 

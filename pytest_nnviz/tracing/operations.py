@@ -164,7 +164,7 @@ QUERIES = _words(
 size dim ndimension numel nelement stride storage_offset element_size is_contiguous is_floating_point is_complex
 is_tensor is_signed is_conj is_neg is_inference is_pinned is_shared is_same_size is_set_to data_ptr get_device
 storage untyped_storage has_names len repr str format hash dir reduce_ex sizeof dlpack_device requires_grad_
-retain_grad register_hook register_post_accumulate_grad_hook backward zero_grad result_type promote_types can_cast
+retain_grad register_post_accumulate_grad_hook backward zero_grad result_type promote_types can_cast
 broadcast_shapes is_storage sym_size numel_ typename are_deterministic_algorithms_enabled is_grad_enabled
 """
 )
@@ -174,7 +174,7 @@ PROPERTIES = _words("T mT H mH real imag data grad set_data")
 
 # Decide what later calls do; those that torch's own code throws around what it calls are not the author's.
 SWITCHES = _words("set_grad_enabled")
-EFFECTS = SWITCHES | {"backward", "enter_autocast", "exit_autocast"}
+EFFECTS = SWITCHES | {"backward", "register_hook", "enter_autocast", "exit_autocast"}
 
 # Arguments that say where and how, not what.
 DROPPED = _words("device non_blocking pin_memory memory_format layout requires_grad generator")

@@ -123,6 +123,7 @@ class Origins:
 
     def pin(self, tensor: torch.Tensor) -> None:
         """Hold a tensor itself from now on, as some calls take none that is held weakly."""
+        self.births.pin(tensor)
         known = self._known.get(id(tensor))
         if known is not None:
             known.alive = tensor
@@ -130,6 +131,7 @@ class Origins:
     def let_go(self) -> None:
         """Hold nothing any more, not even weakly."""
         self._known.clear()
+        self.births.let_go()
 
     def knows(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor has a name that says where it comes from."""

@@ -402,6 +402,7 @@ class Recorder(TorchFunctionMode):
         self, module: torch.nn.Module, path: str | None, scope: Scope, arguments: tuple[Argument, ...]
     ) -> Call:
         if path is None:
+            self._save(list(module.buffers()))  # not among those of the model, which are kept from the beginning
             number = self.origins.number(module)
             which = (Argument(None, Literal(f"<#{number}>")),) if number > 1 else ()
             return Call("created", class_name(module), arguments, NONE, config=(*which, *configuration(module)))

@@ -23,7 +23,7 @@ from pytest_nnviz.options import Options
 from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.binding import entry_point
 from pytest_nnviz.tracing.caching import clear_caches
-from pytest_nnviz.tracing.keeping import Keeper, caches_cleared
+from pytest_nnviz.tracing.keeping import Keeper, caches_cleared, children_in_place
 from pytest_nnviz.tracing.modules import Held, Places, describe, held_by, unwrap
 from pytest_nnviz.tracing.recorder import Recorder, is_machinery
 from pytest_nnviz.tracing.substitution import OnMeta, Replace, copy_inputs, perturbed, substituted, to_meta
@@ -178,7 +178,9 @@ class Session:
             stack.enter_context(torch.enable_grad() if self.options.grad else torch.no_grad())
             before = held_by(self.model)
             recorder = Recorder(self.model, self.options.opaque, self.keeper, hooks=self.keep_hooks)
+            put_back = children_in_place(self.model)
             self._forward(recorder, args, kwargs)
+            put_back()
             if not recorder.origins.lost:
                 self.reads = recorder.reads
                 self.untracked.update(recorder.untracked)
