@@ -293,6 +293,34 @@ def test_a_changed_default_of_the_authors_own_class_shows():
     assert dumps(trace(make(0.1), X)) != dumps(trace(make(0.2), X))
 
 
+def test_the_defaults_of_torchs_constructors_do_not_show_in_a_class_that_uses_them():
+    class Own(nn.BatchNorm1d):
+        pass
+
+    class Further(nn.LayerNorm):
+        def __init__(self, *args, scale=1.0, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.scale = scale
+
+    text = dumps(trace(nn.Sequential(Own(4, eps=0.5), Further(4), Further(4, bias=False)), X))
+    assert "  0: Own(num_features=4, eps=0.5)\n" in text
+    assert "  1: Further(scale=1.0, normalized_shape=(4,))\n" in text
+    assert "  2: Further(scale=1.0, normalized_shape=(4,), bias=False)\n" in text
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d(4, affine=False), nn.LayerNorm(4, elementwise_affine=False)])
+def test_a_norm_without_weights_does_not_say_that_it_has_no_bias(norm):
+    text = dumps(trace(norm, X))
+    assert "affine=False)\n" in text
+    assert "bias" not in text
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d(4), nn.GroupNorm(2, 4), nn.LayerNorm(4)])
+def test_a_norm_without_its_bias_says_so_in_every_release(norm):
+    norm.bias = None
+    assert "bias=False" in dumps(trace(norm, X))
+
+
 def test_an_index_among_siblings_does_not_make_them_different():
     class Layer(nn.Module):
         def __init__(self, layer_idx):

@@ -17,6 +17,7 @@ from pytest_nnviz.textformat.write import format_spec, format_value
 from pytest_nnviz.tracing.caching import once_a_trace
 from pytest_nnviz.tracing.functions import one_size
 from pytest_nnviz.tracing.plain import plain_value
+from pytest_nnviz.tracing.releases import later_arguments
 from pytest_nnviz.tracing.values import NONE, is_uninitialized, leaves, named, qualified_name, spec_of, walk
 
 __all__ = ["Held", "Places", "class_name", "configuration", "describe", "held_by", "relative", "unwrap"]
@@ -287,8 +288,8 @@ def _has_load_hook(module: torch.nn.Module) -> bool:
 def configuration(module: torch.nn.Module, path: str = "") -> tuple[Argument, ...]:
     """The constructor arguments that the instance holds under the same name.
 
-    Of torch's own classes those equal to their defaults are left out, so that a new argument in the next release does
-    not show. Other classes show all: their defaults are part of the program that is pinned.
+    Arguments of torch's own constructors that equal their defaults are left out, so that a new argument in the next
+    release does not show. Others show all: their defaults are part of the program that is pinned.
 
     An argument that says which of its siblings a module is (``layer_idx=3`` in ``layers.3``) shows as ``<index>``, so
     that equal siblings are equal.
@@ -297,9 +298,9 @@ def configuration(module: torch.nn.Module, path: str = "") -> tuple[Argument, ..
     arguments = []
     scripted = isinstance(module, torch.jit.ScriptModule)
     cls: Any = getattr(torch.nn, class_name(module), type(module)) if scripted else type(module)
-    for name, default in _constructor(cls):
+    for name, default, is_torchs in _constructor(cls):
         value = _held(module, name, default)
-        if value is None or (value == default and _is_torchs(cls)):
+        if value is None or (value == default and is_torchs):
             continue
         is_index = own_index is not None and value == Literal(own_index) and _INDEX_NAME.search(name)
         arguments.append(Argument(name, named("index") if is_index else value))
@@ -311,21 +312,27 @@ def _is_torchs(cls: type) -> bool:
 
 
 @once_a_trace
-def _constructor(cls: Any) -> tuple[tuple[str, Value | None], ...]:
-    """Names and defaults of the constructor's parameters, with those that ``**kwargs`` hand to a base class."""
-    found: dict[str, Value | None] = {}
+def _constructor(cls: Any) -> tuple[tuple[str, Value | None, bool], ...]:
+    """Names and defaults of the constructor's parameters, with those that ``**kwargs`` hand to a base class.
+
+    Each with whether the constructor is torch's own.
+    """
+    found: dict[str, tuple[Value | None, bool]] = {}
     for base in cls.__mro__:
         init = base.__dict__.get("__init__")
         if init is None or base in (torch.nn.Module, object):
             continue
         parameters = _parameters_of(init)
+        is_torchs = _is_torchs(base)
         for name, parameter in parameters.items():
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 default = None if parameter.default is parameter.empty else plain_value(parameter.default)
-                found.setdefault(name, default)
+                found.setdefault(name, (default, is_torchs))
+        for name, later in later_arguments(base).items() if is_torchs else ():
+            found.setdefault(name, (plain_value(later), True))
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
             break
-    return tuple((name, default) for name, default in found.items() if name not in _LEFT_OUT and name[0] != "_")
+    return tuple((name, *facts) for name, facts in found.items() if name not in _LEFT_OUT and name[0] != "_")
 
 
 def _parameters_of(init: Any) -> dict[str, inspect.Parameter]:
@@ -342,6 +349,8 @@ def _held(module: torch.nn.Module, name: str, default: Value | None) -> Value | 
         return None if value is None else plain_value(value)
     if name in module._parameters or (name in vars(module) and vars(module)[name] is None and _is_flag(default)):
         held = module._parameters.get(name)
+        if held is None and name == "bias" and module._parameters.get("weight", module) is None:
+            return None  # affine=False says it
         return Literal(str(held is not None)) if _is_flag(default) else None
     name = _HELD_AS.get((type(module).__name__, name), name)
     if name not in vars(module):
