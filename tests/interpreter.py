@@ -239,7 +239,7 @@ def apply(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         return kwargs["forward"]
     if name in SPECIAL:
         return SPECIAL[name](*args, **kwargs)
-    called = named(name, args)
+    called = named(name, [] if "out" in kwargs else args)  # no method takes it
     try:
         return called(*args, **kwargs)
     except TypeError:

@@ -71,6 +71,8 @@ attend = F.scaled_dot_product_attention
         ],
         [lambda m, x: x.clamp(min=0), lambda m, x: torch.clip(x, 0), lambda m, x: x.clamp(0, None)],
         [lambda m, x: torch.ops.aten.relu(x), lambda m, x: x.relu()],
+        [lambda m, x: 2 * x, lambda m, x: torch.mul(2, x), lambda m, x: x.mul(2)],
+        [lambda m, x: x.new_ones(x.shape), lambda m, x: x.new_ones(size=x.shape), lambda m, x: x.new_ones(2, 4)],
         [lambda m, x: F.max_pool1d(x, 2), lambda m, x: F.max_pool1d(x, kernel_size=2, stride=None)],
     ],
 )
@@ -78,6 +80,14 @@ def test_one_call_written_in_several_ways_is_one_record(spellings):
     first, *others = [calls(spelling) for spelling in spellings]
     assert all(other == first for other in others)
     assert len(first) > 1
+
+
+def test_a_comparison_with_a_parameter_is_not_turned_round():
+    """Python hands ``x > weight`` to the weight, the class derived from Tensor."""
+    spellings = [lambda m, x: x > m.weight, lambda m, x: torch.gt(x, m.weight), lambda m, x: m.weight < x]
+    records = [calls(spelling, weight=nn.Parameter(torch.ones(4))) for spelling in spellings]
+    assert records == [["gt(x, self.weight) -> bool[2, 4]", "return %gt"]] * 3
+    assert calls(lambda m, x: m.weight < 0, weight=nn.Parameter(torch.ones(4)))[0] == "lt(self.weight, 0) -> bool[4]"
 
 
 @pytest.mark.parametrize(

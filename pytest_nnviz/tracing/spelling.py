@@ -115,6 +115,30 @@ def _with_correction(rest: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     return {**{key: value for key, value in kwargs.items() if key != "unbiased"}, "correction": int(kwargs["unbiased"])}
 
 
+def _spell_commutative(name: str) -> Callable[..., Spelled]:
+    """``2 * x`` reaches torch as ``x.mul(2)``; ``torch.mul(2, x)`` is the same."""
+
+    def spelled(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
+        number_first = len(args) == 2 and not kwargs and type(args[0]) in (bool, int, float, complex)
+        return name, args[::-1] if number_first else args, kwargs
+
+    return spelled
+
+
+_MIRRORED = {"gt": "lt", "lt": "gt", "ge": "le", "le": "ge", "eq": "eq", "ne": "ne"}
+
+
+def _spell_comparison(name: str) -> Callable[..., Spelled]:
+    """Python hands ``x > parameter`` to the parameter, the class derived from Tensor: ``parameter < x``."""
+
+    def spelled(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
+        weights = [isinstance(arg, torch.nn.Parameter) for arg in args]
+        turned = weights == [True, False] and isinstance(args[1], torch.Tensor) and not kwargs
+        return (_MIRRORED[name], args[::-1], kwargs) if turned else (name, args, kwargs)
+
+    return spelled
+
+
 def _spell_where(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
     if len(args) == 1 and not kwargs:
         return "nonzero", args, {"as_tuple": True}
@@ -153,6 +177,8 @@ _SPECIAL: dict[str, Callable[..., Spelled]] = {
     "std": _spell_dims("std"),
     "var": _spell_dims("var"),
     "where": _spell_where,
+    **{name: _spell_commutative(name) for name in ("add", "mul")},
+    **{name: _spell_comparison(name) for name in _MIRRORED},
     "einsum": _spell_einsum,
     **dict.fromkeys(("cpu", "cuda", "xpu"), _spell_transfer),
     "view": _spell_view,
