@@ -354,6 +354,17 @@ def test_a_module_made_in_forward_shows_its_configuration():
     assert calls(lambda m, x: nn.Softmax(dim=-1)(x))[0] == "new Softmax(dim=-1)(x) -> f32[2, 4]"
 
 
+@pytest.mark.parametrize("write", [lambda x: x.mul_(2), lambda x: x.data.mul_(2), lambda x: x[0].mul_(2)])
+def test_every_pass_starts_from_the_inputs_as_they_were_given(write):
+    def forward(m, x):
+        write(x)
+        return x[x > 3]
+
+    x = torch.ones(2, 4)
+    assert calls(forward, x)[-2].endswith("%gt) -> f32[0]")
+    assert torch.equal(x, torch.ones(2, 4))
+
+
 def test_tensors_that_no_module_registers():
     held = torch.ones(4)
     model = Forward(lambda m, x: x + m.table + held)

@@ -41,11 +41,13 @@ class Keeper:
         self._restores += [restore for _, leaf in walk(inputs, shared=True) for restore in keep_generator(leaf)]
         self._shapes = [_data(tensor) for tensor in given if not is_uninitialized(tensor)]
         self._surroundings = keep_surroundings()
+        self._given = {storage_of(tensor) for tensor in given}
+        self._overwritten: list[Restore] = []
         self._written: dict[object, list[Restore]] = {}
 
     def restore_inputs(self) -> None:
-        """The inputs with the shapes that they were given with, for the next forward pass."""
-        put_back(self._shapes)
+        """The inputs with the shapes and the values that they were given with, for the next forward pass."""
+        put_back([*self._shapes, *reversed(self._overwritten)])
 
     def _keep(self, module: torch.nn.Module, seen: set[int]) -> Iterator[Restore]:
         """Put the attributes of a module, and the containers and objects in them, back as they are now; each once."""
@@ -71,6 +73,8 @@ class Keeper:
             if view not in self._written:
                 contents = keep_contents(tensor)
                 self._written[view] = [_data(tensor), *([contents] if contents is not None else [])]
+                if contents is not None and storage_of(tensor) in self._given:
+                    self._overwritten.append(contents)
 
     def before_set_data(self, tensor: torch.Tensor) -> None:
         """Keep the memory of a tensor that is about to get another; what is lazy stays initialised."""
