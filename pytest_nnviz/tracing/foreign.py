@@ -25,6 +25,7 @@ class Foreign:
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
+        self.waiting: dict[type, Any] = {}  # autograd functions whose forward is wrapped, and what stands in the class
 
     def call(self, name: str, run: _Run, operands: tuple[Any, ...], **shown: Any) -> Any:
         """One call; nothing inside of it is recorded."""

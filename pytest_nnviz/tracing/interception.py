@@ -27,6 +27,7 @@ def intercepted(foreign: Foreign) -> Iterator[None]:
             place = resolve(owner)
             if place is not None and hasattr(place, name):
                 _replace(place, name, make(foreign, getattr(place, name)), undo)
+        undo.callback(_put_forwards_back, foreign)
         yield
 
 
@@ -47,6 +48,11 @@ def _put_back(place: Any, name: str, own: Any) -> None:
         setattr(place, name, own)
     elif name in vars(place):
         delattr(place, name)
+
+
+def _put_forwards_back(foreign: Foreign) -> None:
+    for cls, own in foreign.waiting.items():
+        _put_back(cls, "forward", own)
 
 
 def _enter_vmap(foreign: Foreign, original: Any) -> Any:
@@ -100,14 +106,37 @@ def _script_method(foreign: Foreign, original: Any) -> Any:
     return wrapped
 
 
-def _function(foreign: Foreign, original: Any) -> Any:
-    """``torch.autograd.Function.apply``, below the method of that name, which authors hold under names of their own."""
-    base: Any = torch.autograd.function._SingleLevelFunction
+def _application(foreign: Foreign, original: Any) -> Any:
+    """An autograd function makes its context, then calls its forward: the one place that all applications pass.
 
-    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        return _applied(foreign, cls, lambda: super(base, cls).apply(*args, **kwargs), args)
+    Authors hold ``apply`` under names of their own, and torch has it in C.
+    """
 
-    return classmethod(apply)
+    def begin(context: Any, *args: Any, **kwargs: Any) -> None:
+        original(context, *args, **kwargs)
+        cls = type(context)._forward_cls
+        if not cls.__module__.startswith("torch."):  # checkpoints: what is computed are the calls inside
+            _wrap_forward(foreign, cls)
+
+    return begin
+
+
+def _wrap_forward(foreign: Foreign, cls: Any) -> None:
+    """Tell of the next forward of a function; of those inside it on their own."""
+    function = cls.forward
+    foreign.waiting.setdefault(cls, vars(cls).get("forward"))
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        _put_back(cls, "forward", foreign.waiting.pop(cls))
+        operands = tuple(thing for thing in args if not isinstance(thing, torch.autograd.function.BackwardCFunction))
+        return foreign.around(_name_of(cls), lambda: function(*args, **kwargs), operands)
+
+    cls.forward = staticmethod(forward)
+
+
+def _backward_hook(foreign: Foreign, original: Any) -> Any:
+    """What torch puts around a module with backward hooks hands its tensors on."""
+    return staticmethod(lambda *args: foreign.unseen(lambda: original(*args), args))
 
 
 def _function_in_transform(foreign: Foreign, original: Any) -> Any:
@@ -117,14 +146,6 @@ def _function_in_transform(foreign: Foreign, original: Any) -> Any:
         return foreign.call(_name_of(cls), lambda: original(cls, *args, **kwargs), args)
 
     return apply
-
-
-def _applied(foreign: Foreign, cls: Any, run: _Run, args: tuple[Any, ...]) -> Any:
-    if cls.__name__ == "BackwardHookFunction":
-        return foreign.unseen(run, args)
-    if cls.__module__.startswith("torch."):  # checkpoints: what is computed are the calls inside
-        return run()
-    return foreign.around(_name_of(cls), run, args)
 
 
 def _name_of(cls: type) -> str:
@@ -230,7 +251,8 @@ WRAPPED: tuple[tuple[str, str, Callable[[Foreign, Any], Any]], ...] = (
     ("torch._functorch.eager_transforms", "_wrap_functional_tensor", _boundary("functionalize_in")),
     ("torch._functorch.eager_transforms", "_unwrap_functional_tensor", _boundary("functionalize_out")),
     ("torch.autograd.function", "custom_function_call", _function_in_transform),
-    ("torch.autograd.function:_SingleLevelFunction", "apply", _function),
+    ("torch.autograd.function:BackwardCFunction", "__init__", _application),
+    ("torch.nn.modules._functions:BackwardHookFunction", "apply", _backward_hook),
     ("torch.autograd", "backward", _backward),
     ("torch.nn.parameter:Parameter", "__new__", _parameter),
     ("torch.nn.parameter:Buffer", "__new__", _parameter),

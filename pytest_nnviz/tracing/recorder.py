@@ -214,7 +214,7 @@ class Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         if raw == "iter":
             return iter(self.__torch_function__(torch.Tensor.unbind, types, args, kwargs))
-        if raw in QUERIES or (is_attribute and raw not in PROPERTIES) or (raw in SWITCHES and _thrown_by_torch()):
+        if raw in QUERIES or (is_attribute and raw not in PROPERTIES) or _is_torchs_own(raw):
             return func(*args, **kwargs)
         name, spelled_args, spelled_kwargs = spell(raw, func, args, kwargs)
         arguments = self._arguments(name, func, spelled_args, spelled_kwargs)
@@ -558,8 +558,14 @@ def _reads_mask(name: str, args: tuple[Any, ...]) -> bool:
     return any(isinstance(item, torch.Tensor) and item.dtype in (torch.bool, torch.uint8) for item in index)
 
 
+def _is_torchs_own(name: str) -> bool:
+    """Whether torch's own code calls, as checkpoints and transforms do around what they are handed."""
+    if name == "empty":  # checkpoints of torch 2.6 make tensors that hold nothing
+        return sys._getframe(2).f_code.co_filename == _CHECKPOINT
+    return name in SWITCHES and _thrown_by_torch()
+
+
 def _thrown_by_torch() -> bool:
-    """Whether it was torch's own code that switched, as checkpoints and transforms do around what they call."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_SWITCHES):
         frame = frame.f_back
@@ -581,6 +587,7 @@ def is_machinery(filename: str) -> bool:
 
 _TORCH = torch.__file__.removesuffix("__init__.py")
 _OURS = __file__.removesuffix("recorder.py")
+_CHECKPOINT = torch.utils.checkpoint.__file__
 _SWITCHES = (
     _OURS,
     torch.autograd.grad_mode.__file__,
