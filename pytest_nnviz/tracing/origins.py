@@ -13,7 +13,7 @@ from pytest_nnviz.architecture import Call, Const, Ref, Step, TensorSpec, Value
 from pytest_nnviz.tracing.births import Births
 from pytest_nnviz.tracing.handover import storage_of
 from pytest_nnviz.tracing.modules import Places, class_name, configuration, relative
-from pytest_nnviz.tracing.values import named, qualified_name, spec_of, tensors_in
+from pytest_nnviz.tracing.values import leaves, named, qualified_name, spec_of, tensors_in
 
 __all__ = ["Origins", "Scope"]
 
@@ -268,6 +268,10 @@ class Origins:
         known = self._known.get(id(tensor))
         self.lost = self.lost or (known is not None and known.forgotten)
         if tensor in self.births:
+            parts = (part for path, part in leaves(tensor, hidden=False) if path)
+            inside = next((part for part in parts if self.knows(part)), None)
+            if inside is not None:  # torch itself put a wrapper around it: the edge goes through
+                return self.tensor(inside, scope)
             self.untracked(tensor)
             return Const(spec, None, tracked=False)
         alike = self._consts.setdefault(spec, {})
