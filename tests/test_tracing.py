@@ -544,14 +544,21 @@ def test_a_model_that_fills_a_cache_is_the_same_fresh_and_used():
     assert fresh.table is None
 
 
-def test_a_cache_outside_of_the_model_settles():
+def test_a_cached_table_shows_how_it_is_computed_whoever_filled_it():
     @lru_cache
     def table(n):
         return torch.arange(float(n))
 
-    fresh = calls(lambda m, x: x + table(4))
-    assert fresh == calls(lambda m, x: x + table(4))
-    assert fresh[0] == "add(x, const f32[4]) -> f32[2, 4]"
+    @lru_cache
+    def inputs():
+        return torch.ones(2, 4)
+
+    inputs()
+    cold = calls(lambda m, x: x + table(4) + table(4))
+    assert cold[:2] == ["arange(0, 4.0, 1) -> f32[4]", "add(x, %arange) -> f32[2, 4]"]
+    table(4)
+    assert calls(lambda m, x: x + table(4) + table(4)) == cold
+    assert (table.cache_info().currsize, inputs.cache_info().currsize) == (0, 1)
 
 
 def test_a_graph_that_never_settles_is_refused():

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import gc
 import warnings
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,7 +15,7 @@ from pytest_nnviz.tracing.handover import storage_of
 from pytest_nnviz.tracing.surroundings import Restore, keep_generator, keep_surroundings, put_back
 from pytest_nnviz.tracing.values import SHARED, is_uninitialized, walk
 
-__all__ = ["Keeper", "caches_cleared", "children_in_place"]
+__all__ = ["Keeper", "children_in_place"]
 
 _MAX_DEPTH = 8
 
@@ -189,19 +186,3 @@ def _keep_container(container: Any) -> Restore:
 
 def _identical(now: list[Any], before: list[Any]) -> bool:
     return len(now) == len(before) and all(a is b for a, b in zip(now, before, strict=True))
-
-
-@contextmanager
-def caches_cleared() -> Iterator[None]:
-    """Clear each ``lru_cache`` that is filled meanwhile: a meta tensor in it would be handed out for ever after."""
-    caches = [thing for thing in gc.get_objects() if type(thing) is functools._lru_cache_wrapper]
-    sizes = [cache.cache_info().currsize for cache in caches]
-    try:
-        yield
-    finally:
-        filled = [cache for cache, size in zip(caches, sizes, strict=True) if cache.cache_info().currsize > size]
-        put_back([cache.cache_clear for cache in filled if not _is_ours(cache)])
-
-
-def _is_ours(cache: Any) -> bool:
-    return str(getattr(cache, "__module__", "")).startswith("pytest_nnviz")

@@ -23,11 +23,12 @@ from pytest_nnviz.options import Options
 from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.binding import entry_point
 from pytest_nnviz.tracing.caching import clear_caches
-from pytest_nnviz.tracing.keeping import Keeper, caches_cleared, children_in_place
+from pytest_nnviz.tracing.keeping import Keeper, children_in_place
 from pytest_nnviz.tracing.modules import Held, Places, describe, held_by, unwrap
 from pytest_nnviz.tracing.recorder import Recorder, is_machinery
 from pytest_nnviz.tracing.substitution import OnMeta, Replace, copy_inputs, perturbed, substituted, to_meta
 from pytest_nnviz.tracing.surroundings import same_randomness
+from pytest_nnviz.tracing.tables import Tables
 from pytest_nnviz.tracing.values import is_uninitialized, walk
 
 __all__ = ["Session", "open_session"]
@@ -89,6 +90,7 @@ class Session:
         self.meta = to_meta() if self.on_meta else None
         self.reads: list[str] = []
         self.keep_hooks = False
+        self.tables: Tables | None = None
         self.untracked: set[tuple[str, str, int]] = set()
 
     def prepare(self) -> None:
@@ -102,7 +104,7 @@ class Session:
                 module.__dict__["training"] = False
 
     def run(self) -> Architecture:
-        """Trace once: one forward pass (none with ``forward=False``).
+        """Trace once: one forward pass (none with ``forward=False``), with what earlier passes left in caches.
 
         Raises:
             TraceError: the forward pass cannot run on meta tensors, or inputs and model are on different devices.
@@ -110,10 +112,10 @@ class Session:
         """
         if not self.options.forward:
             return self._architecture(None, {})
-        return self._record(self.meta)
+        return self._watched(self.meta) if self.on_meta else self._record(None)
 
     def settle(self, first: Architecture) -> Architecture:
-        """Trace again, with the caches that the last pass filled, until two traces in a row agree.
+        """Trace again until two traces in a row agree: cached tables computed anew, what modules hold filled.
 
         Raises:
             UnstableArchitecture: they never do.
@@ -122,7 +124,7 @@ class Session:
             return first
         before = dumps(first)
         for _ in range(_MAX_RUNS):
-            architecture = self.run()
+            architecture = self._watched(self.meta)
             text = dumps(architecture)
             if text == before:
                 return architecture
@@ -145,7 +147,7 @@ class Session:
         reads = sorted(set(self.reads))
         for seed in _SEEDS if reads else _SEEDS[:1]:
             try:
-                text = dumps(self._record(perturbed(seed), seed))
+                text = dumps(self._watched(perturbed(seed), seed))
             except Exception:  # values that the model does not take, such as no probabilities: they say nothing
                 continue
             if text != expected:
@@ -158,6 +160,13 @@ class Session:
             f"{difference}. A snapshot would change with the seed: {_WAYS_OUT}"
         )
 
+    def _watched(self, replace: Replace | None, seed: int | None = None) -> Architecture:
+        """One recorded forward pass that computes the tables that functions cache, and leaves none."""
+        self.tables = self.tables or Tables()
+        with self.tables:
+            architecture = self._record(replace, seed)
+        return self._watched(replace, seed) if self.tables.warm else architecture
+
     def _record(self, replace: Replace | None, seed: int | None = None) -> Architecture:
         """One recorded forward pass, with replacements for the model's tensors if there are any."""
         with ExitStack() as stack:
@@ -169,7 +178,6 @@ class Session:
             if self.meta is not None:
                 stack.enter_context(torch.device("meta"))
                 stack.enter_context(OnMeta(self.meta))
-                stack.enter_context(caches_cleared())
             stack.callback(self.keeper.restore_inputs)
             args, kwargs = copy_inputs((self.args, self.kwargs), replace or (lambda tensor: tensor), self.model)
             stack.enter_context(_deep_recursion())
