@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -83,6 +84,19 @@ class Project:
     def copy(self, target: Path) -> Project:
         shutil.copytree(self.root, target, symlinks=True)
         return Project(target)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the generated edits came to; each test says its figures by `record_property`, so that workers can."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    said = [pair for report in reports if report.when == "call" for pair in report.user_properties]
+    counts: Counter[str] = Counter()
+    for what, figure in said:
+        counts.update({what: figure} if what.startswith("generated: ") else {})
+    figures = [f"{count:,} {what.removeprefix('generated: ')}" for what, count in sorted(counts.items())]
+    refused = [name for what, name in said if what == "refused by name"]
+    if figures or refused:
+        terminalreporter.write_line(f"generated: {', '.join(figures)}; {len(refused)} refused: {', '.join(refused)}")
 
 
 @pytest.fixture

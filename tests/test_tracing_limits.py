@@ -464,3 +464,12 @@ def test_a_write_that_is_not_counted_is_one():
     ]
     with torch.inference_mode():
         assert graph(Forward(forward), X) == plain
+
+
+def test_a_forward_without_gradients_says_so():
+    class Frozen(nn.Module):
+        @torch.no_grad()
+        def forward(self, x):
+            return x * 2
+
+    assert graph(Forward(lambda m, x: m.inner(x), inner=Frozen()), X)[1] == "  set_grad_enabled(False)"

@@ -397,9 +397,7 @@ class Recorder(TorchFunctionMode):
                     yield Argument(f"{prefix}.{name}" if prefix else name, self._value(tensor))
 
     def _record_opaque(self, call: Call, scope: Scope, handed: Handover, result: Any) -> Any:
-        with torch._C.DisableTorchFunction():  # a mode that forward pushes sees the calls of forward alone
-            written = handed.written()
-        return self._record(call, scope, result, handed, written)
+        return self._record(call, scope, result, handed, handed.written())
 
     def _module_call(
         self, module: torch.nn.Module, path: str | None, scope: Scope, arguments: tuple[Argument, ...]
@@ -566,8 +564,14 @@ def _is_torchs_own(name: str) -> bool:
 
 
 def _thrown_by_torch() -> bool:
+    """Between a switch and this are the frames of modes; what ``@torch.no_grad()`` stands over says whose it is."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_SWITCHES):
+    while frame.f_back is not None and not frame.f_code.co_filename.startswith(_SWITCHES[1:]):
+        frame = frame.f_back
+    while frame.f_back is not None and (at := frame.f_code.co_filename).startswith(_SWITCHES):
+        decorated = frame.f_locals.get("func") if at == torch.utils._contextlib.__file__ else None
+        if decorated is not None:
+            return str(decorated.__module__).startswith("torch.")
         frame = frame.f_back
     return frame.f_code.co_filename.startswith(_TORCH)
 
