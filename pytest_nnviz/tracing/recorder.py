@@ -30,7 +30,6 @@ from pytest_nnviz.tracing.keeping import Keeper
 from pytest_nnviz.tracing.modules import Places, class_name, configuration, unwrap
 from pytest_nnviz.tracing.operations import ARRAYS, EFFECTS, PROPERTIES, QUERIES, READS, SWITCHES
 from pytest_nnviz.tracing.origins import Origins, Scope
-from pytest_nnviz.tracing.releases import is_bookkeeping
 from pytest_nnviz.tracing.spelling import spell
 from pytest_nnviz.tracing.values import (
     NONE,
@@ -210,8 +209,6 @@ class Recorder(TorchFunctionMode):
         if control is not None:
             return control()
         raw, is_attribute = _canonical(func)
-        if raw == "empty" and is_bookkeeping(sys._getframe(1)):
-            return func(*args, **kwargs)
         if raw == "iter":
             return iter(self.__torch_function__(torch.Tensor.unbind, types, args, kwargs))
         if raw in QUERIES or (is_attribute and raw not in PROPERTIES) or _is_torchs_own(raw):

@@ -87,7 +87,7 @@ def _read(read: Callable[[], Any]) -> Any:
 def _settings() -> Iterator[_Setting]:
     backends: Any = torch.backends
     yield torch.get_default_dtype, torch.set_default_dtype
-    yield torch.get_default_device, _set_default_device
+    yield _default_device, _set_default_device
     yield torch.get_num_threads, torch.set_num_threads
     yield torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode
     yield torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
@@ -108,9 +108,19 @@ def _settings() -> Iterator[_Setting]:
     yield gc.get_threshold, lambda threshold: gc.set_threshold(*threshold)
 
 
+def _default_device() -> torch.device:
+    try:
+        return torch.get_default_device()
+    except AttributeError:  # torch before 2.7, once it was set to None
+        return torch.device("cpu")
+
+
 def _set_default_device(device: torch.device) -> None:
     torch.set_default_device(None)
-    if torch.get_default_device() != device:
+    held = getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None)
+    if getattr(held, "device_context", held) is None and held is not None:
+        del held.device_context  # as it was before anybody set one: where it is None, torch before 2.7 cannot read it
+    if _default_device() != device:
         torch.set_default_device(device)
 
 
