@@ -177,6 +177,7 @@ class TestModules:
             (((), ("train",)), "added", "changes the function"),
             (((), ("load hook",)), "added", "cosmetic"),
             ((("load hook",), ()), "removed", "breaks checkpoints"),
+            (((), ("extra state",)), "added", "breaks checkpoints"),
         ],
     )
     def test_marks(self, marks, kind, consequence):

@@ -67,6 +67,18 @@ def _swap_blocks(model):
     model.blocks[0].bn1.eps = 0.5
 
 
+def _save_extra_state(model):
+    class Counting(nn.Conv2d):
+        def get_extra_state(self):
+            return {"steps": 3}
+
+        def set_extra_state(self, state):
+            pass
+
+    Counting.__qualname__ = "Conv2d"
+    model.stem.__class__ = Counting
+
+
 MODULE_EDITS = {
     "eps": (lambda m: _edit(eps=0.001)(m.blocks[1].bn2), ["blocks.1.bn2", "eps 1e-05 -> 0.001"]),
     "dropout p": (lambda m: _edit(p=0.3)(m.drop), ["drop", "p 0.1 -> 0.3", "training only"]),
@@ -95,6 +107,7 @@ MODULE_EDITS = {
     "untie": (_drop_weight_tie, ["spare", "weight", "head.weight"]),
     "parameter to buffer": (_parameter_to_buffer, ["head", "bias", "buffer"]),
     "extra buffer": (lambda m: m.register_buffer("mean", torch.zeros(3)), ["mean", "f32[3]", "breaks checkpoints"]),
+    "extra state": (_save_extra_state, ["stem", "extra state", "breaks checkpoints"]),
     "unused module": (lambda m: m.add_module("unused", nn.Linear(3, 3)), ["unused", "Linear"]),
     "identity": (lambda m: _edit(bn2=nn.Identity())(m.blocks[2]), ["blocks.2.bn2", "BatchNorm2d", "Identity"]),
     "width": (lambda m: _edit(stem=nn.Conv2d(3, 8, 3, padding=1).double())(m) or m.double(), ["f32", "f64"]),

@@ -76,4 +76,6 @@ def of_mark(mark: str, mode: str, *, gone: bool) -> str:
         return TRAINING if mode == "train" else FUNCTION
     if mark == "never called":  # its parameters get no gradient
         return TRAINING
+    if mark == "extra state":  # a key that a strict load misses, or does not expect
+        return BREAKS
     return BREAKS if mark == "load hook" and gone else COSMETIC

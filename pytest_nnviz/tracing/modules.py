@@ -208,6 +208,8 @@ class _Describer:
             marks.append("train" if module.training else "eval")
         if _has_load_hook(module):
             marks.append("load hook")
+        if type(module).get_extra_state is not torch.nn.Module.get_extra_state:
+            marks.append("extra state")
         return marks
 
     def _children(self, module: torch.nn.Module, path: str, unused: bool) -> Iterator[tuple[str, Module]]:
