@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 __all__ = [
     "Architecture",
@@ -128,6 +129,9 @@ class Body:
     calls: tuple[Call, ...]
     returns: Value
 
+    def __eq__(self, other: object) -> bool:
+        return _equal_rows(_body_rows(self), _body_rows(other)) if isinstance(other, Body) else NotImplemented
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -194,6 +198,9 @@ class Module:
     marks: tuple[str, ...] = ()
     shared: str | None = None
 
+    def __eq__(self, other: object) -> bool:
+        return _equal_rows(_module_rows(self), _module_rows(other)) if isinstance(other, Module) else NotImplemented
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -237,6 +244,25 @@ class Architecture:
     def total_parameters(self) -> int:
         """Number of parameters, tied ones counted once: ``sum(p.numel() for p in model.parameters())``."""
         return self.totals.parameters
+
+
+# Trees are compared row by row, not by descending: models may be nested deeper than Python recurses.
+
+
+def _equal_rows(one: Iterator[object], other: Iterator[object]) -> bool:
+    return all(a == b for a, b in zip_longest(one, other))
+
+
+def _module_rows(root: Module) -> Iterator[object]:
+    for path, m in walk_modules(root):
+        yield path, m.class_name, m.config, m.parameters, m.buffers, len(m.children), m.marks, m.shared
+
+
+def _body_rows(body: Body) -> Iterator[object]:
+    yield body.returns
+    for scopes, c in walk_calls(body):
+        inside = None if c.body is None else (len(c.body.calls), c.body.returns)
+        yield len(scopes), c.kind, c.target, c.args, c.result, inside, c.up, c.config
 
 
 def walk_modules(root: Module) -> Iterator[tuple[str, Module]]:

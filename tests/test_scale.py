@@ -1,4 +1,4 @@
-"""An 8-billion-parameter model on the meta device: seconds, little memory, a text that a person can read."""
+"""Large models: an 8-billion-parameter one on the meta device, deep ones, wide ones, long ones; linear in all of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
+
+from pytest_nnviz import Options, diff, dumps, loads, render, trace, words
+from pytest_nnviz.architecture import Literal
+from pytest_nnviz.tracing import open_session
 
 SCRIPT = """
 import json, resource, time, warnings
@@ -109,3 +117,115 @@ def test_reading_values_on_meta_is_refused_with_the_call_and_the_ways_out(found)
     )
     assert "masking_utils.py:" in found["error"]
     assert 'device="as-is"' in found["error"]
+
+
+class Nested(nn.Module):
+    """As deep as it is told."""
+
+    def __init__(self, depth):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+        self.inner = Nested(depth - 1) if depth else None
+
+    def forward(self, x):
+        x = self.layer(x)
+        return x if self.inner is None else self.inner(x)
+
+
+def test_200_levels_trace_read_back_compare_and_draw():
+    model, x = Nested(200), torch.ones(1, 2)
+    traced = trace(model, x)
+    read = loads(dumps(traced))
+    assert traced == read
+    assert not diff(traced, read)
+    inner = model
+    for _ in range(150):
+        inner = inner.inner
+    inner.layer = nn.Linear(2, 2, bias=False)
+    edited = trace(model, x)
+    assert edited != traced
+    drift = diff(traced, edited)
+    assert any("inner.layer" in line for line in words(drift))
+    assert render(drift, "dot")
+
+
+def test_equality_sees_every_part():
+    model, x = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2))), torch.ones(1, 2)
+    traced = trace(model, x)
+    body, call = traced.forward, traced.forward.calls[0]
+    calls = body.calls
+    edits = [
+        replace(traced, mode="train"),
+        replace(traced, inputs=()),
+        replace(traced, forward=None),
+        replace(traced, forward=replace(body, returns=Literal("None"))),
+        replace(traced, forward=replace(body, calls=calls[1:])),
+        replace(traced, forward=replace(body, calls=(replace(call, target="9"), *calls[1:]))),
+        replace(traced, forward=replace(body, calls=(replace(call, args=()), *calls[1:]))),
+        replace(traced, forward=replace(body, calls=(*calls[:-1], replace(calls[-1], body=None)))),
+        replace(traced, root=replace(traced.root, class_name="Other")),
+        replace(traced, root=replace(traced.root, children=traced.root.children[1:])),
+        replace(traced, root=replace(traced.root, children=traced.root.children[::-1])),
+    ]
+    assert all(edit != traced for edit in edits)
+    assert len({traced, *edits, loads(dumps(traced))}) == len(edits) + 1
+
+
+class Unrolled(nn.Module):
+    """As many calls as it is told."""
+
+    def __init__(self, calls):
+        super().__init__()
+        self.calls = calls
+
+    def forward(self, x):
+        for _ in range(self.calls // 2):
+            x = (x + 1).relu()
+        return x
+
+
+def _wide(modules):
+    return nn.Sequential(*(nn.Linear(2, 2) for _ in range(modules)))
+
+
+def _encoder(layers):
+    layer = nn.TransformerEncoderLayer(4, 1, 4, batch_first=True)
+    return nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+
+
+def _seconds(model, x):
+    """The quickest of several: tracing, writing, reading, comparing."""
+    quickest = float("inf")
+    for _ in range(3):
+        start = time.process_time()
+        with open_session(Options(), model, (x,)) as session:
+            traced = session.run()
+        read = loads(dumps(traced))
+        assert not diff(traced, read)
+        quickest = min(quickest, time.process_time() - start)
+    return quickest
+
+
+GROWING = {
+    "calls": (Unrolled, 1250, (1, 2)),
+    "modules": (_wide, 300, (1, 2)),
+    "layers": (_encoder, 40, (1, 2, 4)),
+}
+
+
+@pytest.mark.parametrize("kind", GROWING)
+def test_twice_the_model_takes_twice_the_time(kind):
+    make, size, shape = GROWING[kind]
+    one, two = (_seconds(make(count).eval(), torch.ones(*shape)) for count in (size, 2 * size))
+    assert two < 2.6 * one
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [(_wide(5000), (1, 2)), (Unrolled(20_000), (1, 2)), (_encoder(1000), (1, 2, 4))],
+    ids=["5,000 modules", "20,000 calls", "1,000 layers"],
+)
+def test_large_models_trace_and_read_back(model, shape):
+    with open_session(Options(), model, (torch.ones(*shape),)) as session:
+        traced = session.run()
+    assert loads(dumps(traced)) == traced

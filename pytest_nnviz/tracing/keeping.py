@@ -18,6 +18,8 @@ from pytest_nnviz.tracing.values import SHARED, is_uninitialized, walk
 __all__ = ["Keeper", "children_in_place"]
 
 _MAX_DEPTH = 8
+_PLAIN = frozenset({type(None), bool, int, float, str})
+_CONTAINERS = (dict, list, set, deque)
 
 
 class Keeper:
@@ -56,7 +58,10 @@ class Keeper:
             seen.add(id(top))
             yield _keep_container(top)
             for item in top.values() if isinstance(top, dict) else top:
-                yield from keep_generator(item)
+                if type(item) in _PLAIN:
+                    continue
+                if not isinstance(item, _CONTAINERS):
+                    yield from keep_generator(item)
                 inside = _inside(item)
                 if inside is not None:
                     stack.append((inside, depth + 1))
@@ -156,7 +161,7 @@ def _is_lazy(module: torch.nn.Module) -> bool:
 
 def _inside(item: Any) -> Any:
     """The container that holds what an object is made of, None for plain values, tensors and other modules."""
-    if isinstance(item, dict | list | set | deque):
+    if isinstance(item, _CONTAINERS):
         return item
     if isinstance(item, (torch.Tensor, type, *SHARED)) or callable(item) or not hasattr(item, "__dict__"):
         return None
