@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ class Verdict:
         stored: the stored text, None where there was none.
         drift: the changes from the stored one; of a call that passed, those that are not gated.
         damage: why the stored text could not be read.
+        reads: with ``values="fixed"``, the calls that read values, by which these may decide the graph.
     """
 
     status: Status
@@ -46,6 +47,7 @@ class Verdict:
     stored: str | None = None
     drift: Drift | None = None
     damage: str | None = None
+    reads: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -101,7 +103,9 @@ def check(
             text = dumps(architecture)
             if writes and not _same(text, stored):
                 session.check_values(architecture)
-    return _judge(options, architecture, text, stored, writes)
+    verdict = _judge(options, architecture, text, stored, writes)
+    fixed = options.forward and options.values == "fixed"
+    return replace(verdict, reads=tuple(sorted(set(session.reads)))) if fixed else verdict
 
 
 def words_of(verdict: Verdict, name: str, gate: frozenset[str], limit: int = 60) -> list[str]:
@@ -124,7 +128,12 @@ def message(verdict: Verdict, where: Where, gate: frozenset[str]) -> str:
     elif verdict.status is Status.DAMAGED:
         lines = _damaged(verdict, where)
     else:
-        lines = [*words_of(verdict, where.name, gate), *_places(where), f"if intended: {where.command}"]
+        lines = [
+            *words_of(verdict, where.name, gate),
+            *_values(verdict),
+            *_places(where),
+            f"if intended: {where.command}",
+        ]
     return "\n  ".join(lines)
 
 
@@ -176,6 +185,13 @@ def _damaged(verdict: Verdict, where: Where) -> list[str]:
         f"expected  {where.expected}",
         f"to write it anew: {where.command}",
     ]
+
+
+def _values(verdict: Verdict) -> list[str]:
+    if not verdict.reads:
+        return []
+    shown = "; ".join(verdict.reads[:3]) + (f"; {len(verdict.reads) - 3} more" if len(verdict.reads) > 3 else "")
+    return [f'values="fixed", and values are read by {shown}: another seed, checkpoint or input gives another graph']
 
 
 def _places(where: Where) -> list[str]:

@@ -13,6 +13,7 @@ __all__ = [
     "SnapshotError",
     "TextError",
     "TraceError",
+    "UnmatchedPatternWarning",
     "UnstableArchitecture",
     "UntrackedTensorWarning",
 ]
@@ -64,6 +65,10 @@ class ArchitectureDrift(AssertionError):
 
 class NNVizWarning(UserWarning):
     """Something that does not decide a test but should be known: a stale picture, a missing engine."""
+
+
+class UnmatchedPatternWarning(NNVizWarning):
+    """A pattern of ``opaque`` names no module of the model: it was misspelled, or is no longer needed."""
 
 
 class UntrackedTensorWarning(NNVizWarning):

@@ -12,7 +12,7 @@ from pytest_nnviz.errors import OptionError
 if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
 
-__all__ = ["GATES", "Options"]
+__all__ = ["GATES", "Options", "ProjectPattern"]
 
 GATES = ("structure", "shapes", "parameters", "topology")
 
@@ -99,6 +99,12 @@ class Options:
         return {key: _PARSERS.get(key, _as_it_is)(value) for key, value in values.items()}
 
 
+class ProjectPattern(str):
+    """A pattern that a project sets for all of its models: it need not match something in each of them."""
+
+    __slots__ = ()
+
+
 def _known(keys: Iterable[str], known: list[str]) -> None:
     for key in keys:
         if key not in known:
@@ -176,6 +182,11 @@ def _words(value: object) -> object:
     return shlex.split(value) if isinstance(value, str) else value
 
 
+def _project_patterns(value: object) -> object:
+    words = _words(value)
+    return [ProjectPattern(word) for word in words] if isinstance(words, list) else words
+
+
 def _spaced(value: object) -> object:
     return " ".join(map(str, value)) if isinstance(value, list) else value
 
@@ -185,6 +196,6 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "grad": _bool,
     "picture_depth": _int,
     "gate": _words,
-    "opaque": _words,
+    "opaque": _project_patterns,
     "images": _spaced,
 }

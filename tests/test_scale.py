@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -196,6 +197,7 @@ def _encoder(layers):
 def _seconds(model, x):
     """The quickest of several: tracing, writing, reading, comparing."""
     quickest = float("inf")
+    gc.disable()  # what a collection costs depends on what else the process holds
     for _ in range(3):
         start = time.process_time()
         with open_session(Options(), model, (x,)) as session:
@@ -203,13 +205,14 @@ def _seconds(model, x):
         read = loads(dumps(traced))
         assert not diff(traced, read)
         quickest = min(quickest, time.process_time() - start)
+    gc.enable()
     return quickest
 
 
 GROWING = {
-    "calls": (Unrolled, 1250, (1, 2)),
+    "calls": (Unrolled, 1000, (1, 2)),
     "modules": (_wide, 300, (1, 2)),
-    "layers": (_encoder, 40, (1, 2, 4)),
+    "layers": (_encoder, 20, (1, 2, 4)),
 }
 
 
@@ -222,8 +225,8 @@ def test_twice_the_model_takes_twice_the_time(kind):
 
 @pytest.mark.parametrize(
     ("model", "shape"),
-    [(_wide(5000), (1, 2)), (Unrolled(20_000), (1, 2)), (_encoder(1000), (1, 2, 4))],
-    ids=["5,000 modules", "20,000 calls", "1,000 layers"],
+    [(_wide(5000), (1, 2)), (Unrolled(20_000), (1, 2)), (_encoder(200), (1, 2, 4))],
+    ids=["5,000 modules", "20,000 calls", "200 layers"],
 )
 def test_large_models_trace_and_read_back(model, shape):
     with open_session(Options(), model, (torch.ones(*shape),)) as session:

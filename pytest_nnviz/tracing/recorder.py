@@ -6,7 +6,7 @@ import fnmatch
 import functools
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -43,7 +43,7 @@ from pytest_nnviz.tracing.values import (
     written_out,
 )
 
-__all__ = ["Failure", "Recorder", "is_machinery"]
+__all__ = ["Failure", "Recorder", "is_machinery", "matches"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ class Recorder(TorchFunctionMode):
         self.failure: Failure | None = None
         self.foreign = Foreign(self)
         self.elsewhere: str | None = None
+        self.matched: set[str] = set()
         self._entered = False
         self._busy = False  # a recorded function runs: what it calls is its own
 
@@ -250,7 +251,7 @@ class Recorder(TorchFunctionMode):
         uncounted = uncounted or name == "set_data"
         written = list(tensors_in(targets)) if uncounted else handed.written(targets)
         self.arrays_read = self.arrays_read or name in ARRAYS
-        if name in READS or _reads_mask(name, args):
+        if name in READS or _decides_sizes(name, args, kwargs):
             self.reads.append("{} at {}:{}".format(name, *_source_line()))
         if written or next(tensors_in(result), None) is not None:
             return self._record(call, scope, result, handed, written)
@@ -427,9 +428,9 @@ class Recorder(TorchFunctionMode):
             return True
         if not self.opaque:
             return False
-        cls = type(module)
-        names = [f"{cls.__module__}.{cls.__qualname__}", *([path] if path else [])]
-        return any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in self.opaque)
+        found = matches(self.opaque, module, path)
+        self.matched.update(found)
+        return bool(found)
 
     def _name_inputs(self, pairs: list[tuple[str, Any]], scope: Scope) -> None:
         """Inside an object that a call does not write out, tensors keep the names that they have outside."""
@@ -540,13 +541,22 @@ def _canonical(func: Any) -> tuple[str, bool]:
         return canonical_name(func)
 
 
+def matches(patterns: Iterable[str], module: torch.nn.Module, path: str | None) -> list[str]:
+    """The patterns that name a module by its class path or its place in the model."""
+    cls = type(module)
+    names = [f"{cls.__module__}.{cls.__qualname__}", *([path] if path else [])]
+    return [pattern for pattern in patterns if any(fnmatch.fnmatchcase(name, pattern) for name in names)]
+
+
 def _is_leaf(module: torch.nn.Module) -> bool:
     """A torch.nn layer whose forward is torch's own."""
     return type(module).__module__.startswith("torch.") and not module._modules and "forward" not in vars(module)
 
 
-def _reads_mask(name: str, args: tuple[Any, ...]) -> bool:
-    """Whether a boolean mask decides the shape of what is picked."""
+def _decides_sizes(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a boolean mask, or a tensor of repeats, decides the shape of the result."""
+    if name == "repeat_interleave":
+        return isinstance(kwargs.get("repeats", args[-1] if args else None), torch.Tensor)
     if name != "getitem" or len(args) != 2:
         return False
     index = args[1] if isinstance(args[1], tuple) else (args[1],)

@@ -18,14 +18,14 @@ import torch
 
 from pytest_nnviz import __version__
 from pytest_nnviz.architecture import Architecture
-from pytest_nnviz.errors import TraceError, UnstableArchitecture, UntrackedTensorWarning
-from pytest_nnviz.options import Options
+from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArchitecture, UntrackedTensorWarning
+from pytest_nnviz.options import Options, ProjectPattern
 from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.binding import entry_point
 from pytest_nnviz.tracing.caching import clear_caches
 from pytest_nnviz.tracing.keeping import Keeper, children_in_place
 from pytest_nnviz.tracing.modules import Held, Places, describe, held_by, unwrap
-from pytest_nnviz.tracing.recorder import Recorder, is_machinery
+from pytest_nnviz.tracing.recorder import Recorder, is_machinery, matches
 from pytest_nnviz.tracing.substitution import OnMeta, Replace, copy_inputs, perturbed, substituted, to_meta
 from pytest_nnviz.tracing.surroundings import same_randomness
 from pytest_nnviz.tracing.tables import Tables
@@ -60,6 +60,13 @@ def open_session(
         finally:
             session.keeper.restore()
             clear_caches()
+    for pattern in session.unmatched():
+        warnings.warn(
+            f"opaque={pattern!r} matches nothing in {type(module).__name__}: give the path of a module in the model "
+            "('layers.*.attn') or of its class ('timm.layers.*'), or leave it out",
+            UnmatchedPatternWarning,
+            stacklevel=4,
+        )
     for message, filename, line in sorted(session.untracked):
         warnings.warn_explicit(message, UntrackedTensorWarning, filename, line)
 
@@ -89,6 +96,7 @@ class Session:
         self.on_meta = options.device == "meta" or _lives_on_meta(model)
         self.meta = to_meta() if self.on_meta else None
         self.reads: list[str] = []
+        self.matched: set[str] = set()
         self.keep_hooks = False
         self.tables: Tables | None = None
         self.untracked: set[tuple[str, str, int]] = set()
@@ -102,6 +110,12 @@ class Session:
         elif self.options.mode == "eval":
             for module in self.model.modules():
                 module.__dict__["training"] = False
+
+    def unmatched(self) -> list[str]:
+        """The patterns of ``opaque`` that name no module; those of the whole project may."""
+        asked = set(self.options.opaque) - self.matched if self.options.forward else set()
+        found = {p for path, module in self.model.named_modules() if asked for p in matches(asked, module, path)}
+        return sorted(pattern for pattern in asked - found if not isinstance(pattern, ProjectPattern))
 
     def run(self) -> Architecture:
         """Trace once: one forward pass (none with ``forward=False``), with what earlier passes left in caches.
@@ -191,6 +205,7 @@ class Session:
             put_back()
             if not recorder.origins.lost:
                 self.reads = recorder.reads
+                self.matched |= recorder.matched
                 self.untracked.update(recorder.untracked)
                 return self._architecture(recorder, before)
         self.keep_hooks = True  # what a hook computed is used later: it does more than observe
