@@ -102,7 +102,7 @@ def test_whatever_forward_writes_to_comes_back(kind):
     model = Forward(function, **{name: make() for name, make in members.items()})
     x = torch.ones(2, 4)
     before = _everything(model)
-    Options(opaque=("inner",)).trace(model, x)
+    Options(opaque=("inner",) if "inner" in members else ()).trace(model, x)
     assert len(before) == len(_everything(model))
     for tensor, pointer, values, requires_grad in before:
         assert tensor.data_ptr() == pointer
