@@ -302,6 +302,7 @@ def test_hooks_that_are_registered_twice_stay_and_change_nothing():
 
 
 # What puts back, and what the collector calls: it swallows what is raised there.
+_PUT_BACK = ("put_back", "_put_back", "_put_forwards_back", "open_session", "_alone")
 _LEFT_ALONE = ("__init__.py", "surroundings.py", "keeping.py", "births.py")
 
 
@@ -316,7 +317,7 @@ class _Stop:
         name = frame.f_code.co_filename
         ours = "/tracing/" in name and not name.endswith(_LEFT_ALONE)
         watched = (ours and "contextlib" not in name) or name in (__file__, models.__file__)
-        return self._line if watched and frame.f_code.co_name not in ("put_back", "open_session", "_alone") else None
+        return self._line if watched and frame.f_code.co_name not in _PUT_BACK else None
 
     def _line(self, frame, event, argument):
         if event == "line" and not self.fired:

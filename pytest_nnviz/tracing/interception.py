@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from pytest_nnviz.tracing.foreign import Foreign
+from pytest_nnviz.tracing.surroundings import Restore, put_back
 from pytest_nnviz.tracing.values import qualified_name, tensors_in
 
 __all__ = ["WRAPPED", "intercepted", "resolve"]
@@ -22,13 +24,16 @@ _Run = Callable[[], Any]
 @contextmanager
 def intercepted(foreign: Foreign) -> Iterator[None]:
     """Tell ``foreign`` of transforms, script functions, autograd functions and their like."""
-    with ExitStack() as undo:
+    undo: list[Restore] = []
+    try:
         for owner, name, make in WRAPPED:
             place = resolve(owner)
             if place is not None and hasattr(place, name):
-                _replace(place, name, make(foreign, getattr(place, name)), undo)
-        undo.callback(_put_forwards_back, foreign)
+                undo.append(functools.partial(_put_back, place, name, vars(place).get(name)))
+                setattr(place, name, make(foreign, getattr(place, name)))
         yield
+    finally:
+        put_back([lambda: _put_forwards_back(foreign), *reversed(undo)])
 
 
 def resolve(path: str) -> Any:
@@ -36,11 +41,6 @@ def resolve(path: str) -> Any:
     module, _, attribute = path.partition(":")
     place = sys.modules.get(module)
     return getattr(place, attribute, None) if attribute else place
-
-
-def _replace(place: Any, name: str, new: Any, undo: ExitStack) -> None:
-    undo.callback(_put_back, place, name, vars(place).get(name))
-    setattr(place, name, new)
 
 
 def _put_back(place: Any, name: str, own: Any) -> None:
