@@ -36,6 +36,15 @@ LEAST = {AWKWARD: AWKWARD_AT_LEAST, LIBRARY: LIBRARY_AT_LEAST}
 EAGER = ("mixtral", "qwen3moe")  # mixtures of experts in eager mode: which expert is called is a matter of values
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Small models on several threads mostly wait for each other, the more so beside other workers."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def _build(name: str) -> tuple[nn.Module, dict[str, Any]]:
     return (edited_models if name in edited_models.AWKWARD else architectures).build(name)
 
