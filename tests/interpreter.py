@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pytest_nnviz.architecture import Body, Call, Const, Literal, Ref, Tree, Value
-from pytest_nnviz.tracing.values import spec_of, to_value
+from pytest_nnviz.tracing.describing.values import spec_of, to_value
 
 
 class NotLiteral(Exception):

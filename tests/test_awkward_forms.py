@@ -12,7 +12,7 @@ from torch import nn
 
 from pytest_nnviz import Options, trace
 from pytest_nnviz.errors import TraceError
-from pytest_nnviz.tracing.interception import WRAPPED, resolve
+from pytest_nnviz.tracing.interception.patches import WRAPPED, resolve
 
 ENTRIES = [entry for section in awkward_forms.SECTIONS.values() for entry in section]
 

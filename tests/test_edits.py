@@ -18,7 +18,7 @@ from pytest_nnviz.drift.defaults import defaults_of
 from pytest_nnviz.options import GATES
 from pytest_nnviz.textformat import without_comments
 from pytest_nnviz.textformat.write import format_value
-from pytest_nnviz.tracing.plain import plain_value
+from pytest_nnviz.tracing.describing.plain import plain_value
 from pytest_nnviz.wording import headline, words
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")

@@ -13,7 +13,7 @@ from torch_operations import Way
 
 from pytest_nnviz.architecture import Literal, Tree, Value
 from pytest_nnviz.textformat.write import format_call
-from pytest_nnviz.tracing.functions import canonical_name, signature_of
+from pytest_nnviz.tracing.calls.functions import canonical_name, signature_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 PARTS = 6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import functools
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,21 +16,13 @@ from torch.overrides import TorchFunctionMode
 from pytest_nnviz.architecture import Argument, Body, Call, Literal, Tree, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_call, format_spec
-from pytest_nnviz.tracing.binding import bind, leading_names
-from pytest_nnviz.tracing.births import Births
-from pytest_nnviz.tracing.caching import once_a_trace
-from pytest_nnviz.tracing.control import controlled
-from pytest_nnviz.tracing.foreign import Foreign
-from pytest_nnviz.tracing.functions import canonical_name, signature_of
-from pytest_nnviz.tracing.handover import Handover, may_write, says_it_writes, targets_of, unwrapped
-from pytest_nnviz.tracing.hooks import first_forward_hook, has_forward_hooks, has_pre_hooks, last_pre_hook
-from pytest_nnviz.tracing.interception import intercepted
-from pytest_nnviz.tracing.keeping import Keeper
-from pytest_nnviz.tracing.modules import Places, class_name, configuration, unwrap
-from pytest_nnviz.tracing.operations import ARRAYS, EFFECTS, PROPERTIES, QUERIES, READS, SWITCHES
-from pytest_nnviz.tracing.origins import Origins, Scope
-from pytest_nnviz.tracing.spelling import spell
-from pytest_nnviz.tracing.values import (
+from pytest_nnviz.tracing.calls.arguments import as_spelled, written_down
+from pytest_nnviz.tracing.calls.binding import bind, leading_names
+from pytest_nnviz.tracing.calls.functions import canonical_name
+from pytest_nnviz.tracing.calls.operations import ARRAYS, EFFECTS, PROPERTIES, QUERIES, READS
+from pytest_nnviz.tracing.calls.spelling import spell
+from pytest_nnviz.tracing.describing.modules import Places, class_name, configuration, unwrap
+from pytest_nnviz.tracing.describing.values import (
     NONE,
     is_array,
     leaves,
@@ -42,8 +33,18 @@ from pytest_nnviz.tracing.values import (
     to_value,
     written_out,
 )
+from pytest_nnviz.tracing.frames import is_torchs_own, source_line
+from pytest_nnviz.tracing.interception.control import controlled
+from pytest_nnviz.tracing.interception.foreign import Foreign
+from pytest_nnviz.tracing.interception.hooks import first_forward_hook, has_forward_hooks, has_pre_hooks, last_pre_hook
+from pytest_nnviz.tracing.interception.patches import intercepted
+from pytest_nnviz.tracing.keeping.caching import once_a_trace
+from pytest_nnviz.tracing.keeping.keeper import Keeper
+from pytest_nnviz.tracing.provenance.births import Births
+from pytest_nnviz.tracing.provenance.handover import Handover, may_write, says_it_writes, targets_of, unwrapped
+from pytest_nnviz.tracing.provenance.origins import Origins, Scope
 
-__all__ = ["Failure", "Recorder", "is_machinery", "matches"]
+__all__ = ["Failure", "Recorder", "matches"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +213,11 @@ class Recorder(TorchFunctionMode):
         raw, is_attribute = _canonical(func)
         if raw == "iter":
             return iter(self.__torch_function__(torch.Tensor.unbind, types, args, kwargs))
-        if raw in QUERIES or (is_attribute and raw not in PROPERTIES) or _is_torchs_own(raw):
+        if raw in QUERIES or (is_attribute and raw not in PROPERTIES) or is_torchs_own(raw):
             return func(*args, **kwargs)
         name, spelled_args, spelled_kwargs = spell(raw, func, args, kwargs)
-        arguments = self._arguments(name, func, spelled_args, spelled_kwargs)
+        argument = functools.partial(self._argument, name)
+        arguments = written_down(name, func, spelled_args, spelled_kwargs, argument)
         return self.function(name, arguments, func, args, kwargs)
 
     def _unrecorded(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -252,7 +254,7 @@ class Recorder(TorchFunctionMode):
         written = list(tensors_in(targets)) if uncounted else handed.written(targets)
         self.arrays_read = self.arrays_read or name in ARRAYS
         if name in READS or _decides_sizes(name, args, kwargs):
-            self.reads.append("{} at {}:{}".format(name, *_source_line()))
+            self.reads.append("{} at {}:{}".format(name, *source_line()))
         if written or next(tensors_in(result), None) is not None:
             return self._record(call, scope, result, handed, written)
         if name in READS or name in EFFECTS:
@@ -269,38 +271,9 @@ class Recorder(TorchFunctionMode):
         self.current = None
         return result
 
-    def _arguments(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Argument, ...]:
-        signature = signature_of(name, func)
-        pairs = signature.bind(args, kwargs) if signature is not None else None
-        if signature is None or pairs is None:
-            return self.as_spelled(name, args, kwargs)
-        arguments: list[Argument] = []
-        positional = True
-        for key, thing in pairs:
-            value = self._argument(name, thing)
-            if signature.is_default(key, value):
-                positional = False
-                continue
-            positional = positional and signature.is_operand(key)
-            arguments.extend(
-                self._spread(thing, value) if signature.spreads(key) else [Argument(None if positional else key, value)]
-            )
-        return tuple(arguments)
-
-    def _spread(self, thing: Any, value: Value) -> list[Argument]:
-        return (
-            [Argument(None, self._value(item)) for item in thing] if type(thing) is tuple else [Argument(None, value)]
-        )
-
     def as_spelled(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Argument, ...]:
         """Arguments of a call whose signature is not known."""
-        positional = [
-            Argument(None, self._argument(name, thing)) for thing in args if not isinstance(thing, torch.device)
-        ]
-        named_ones = [
-            Argument(key, self._argument(name, thing)) for key, thing in sorted(kwargs.items()) if key[0] != "_"
-        ]
-        return (*positional, *named_ones)
+        return as_spelled(args, kwargs, functools.partial(self._argument, name))
 
     def _argument(self, name: str, thing: Any) -> Value:
         """An argument of a function; to all but an index, a list and a tuple are the same.
@@ -516,7 +489,7 @@ class Recorder(TorchFunctionMode):
             (
                 f"a {what} used in {where} was made by no recorded call "
                 "(a numpy round trip, a foreign kernel, another thread): its edge is cut",
-                *_source_line(),
+                *source_line(),
             )
         )
 
@@ -561,47 +534,3 @@ def _decides_sizes(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         return False
     index = args[1] if isinstance(args[1], tuple) else (args[1],)
     return any(isinstance(item, torch.Tensor) and item.dtype in (torch.bool, torch.uint8) for item in index)
-
-
-def _is_torchs_own(name: str) -> bool:
-    """Whether torch's own code calls, as checkpoints and transforms do around what they are handed."""
-    if name == "empty":  # checkpoints of torch 2.6 make tensors that hold nothing
-        return sys._getframe(2).f_code.co_filename == _CHECKPOINT
-    return name in SWITCHES and _thrown_by_torch()
-
-
-def _thrown_by_torch() -> bool:
-    """Between a switch and this are the frames of modes; what ``@torch.no_grad()`` stands over says whose it is."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and not frame.f_code.co_filename.startswith(_SWITCHES[1:]):
-        frame = frame.f_back
-    while frame.f_back is not None and (at := frame.f_code.co_filename).startswith(_SWITCHES):
-        decorated = frame.f_locals.get("func") if at == torch.utils._contextlib.__file__ else None
-        if decorated is not None:
-            return str(decorated.__module__).startswith("torch.")
-        frame = frame.f_back
-    return frame.f_code.co_filename.startswith(_TORCH)
-
-
-def _source_line() -> tuple[str, int]:
-    """File and line of the innermost frame that is neither torch's nor ours."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and is_machinery(frame.f_code.co_filename):
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
-
-
-def is_machinery(filename: str) -> bool:
-    """Whether a file belongs to torch or to the tracer."""
-    return filename.startswith((_TORCH, _OURS, "<"))
-
-
-_TORCH = torch.__file__.removesuffix("__init__.py")
-_OURS = __file__.removesuffix("recorder.py")
-_CHECKPOINT = torch.utils.checkpoint.__file__
-_SWITCHES = (
-    _OURS,
-    torch.autograd.grad_mode.__file__,
-    torch.utils._contextlib.__file__,
-    torch.overrides.__file__,
-)

@@ -21,15 +21,16 @@ from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArchitecture, UntrackedTensorWarning
 from pytest_nnviz.options import Options, ProjectPattern
 from pytest_nnviz.textformat import dumps, without_comments
-from pytest_nnviz.tracing.binding import entry_point
-from pytest_nnviz.tracing.caching import clear_caches
-from pytest_nnviz.tracing.keeping import Keeper, children_in_place
-from pytest_nnviz.tracing.modules import Held, Places, describe, held_by, unwrap
-from pytest_nnviz.tracing.recorder import Recorder, is_machinery, matches
+from pytest_nnviz.tracing.calls.binding import entry_point
+from pytest_nnviz.tracing.describing.modules import Held, Places, describe, held_by, unwrap
+from pytest_nnviz.tracing.describing.values import is_uninitialized, walk
+from pytest_nnviz.tracing.frames import is_machinery
+from pytest_nnviz.tracing.keeping.caching import clear_caches
+from pytest_nnviz.tracing.keeping.keeper import Keeper, children_in_place
+from pytest_nnviz.tracing.keeping.surroundings import same_randomness
+from pytest_nnviz.tracing.keeping.tables import Tables
+from pytest_nnviz.tracing.recorder import Recorder, matches
 from pytest_nnviz.tracing.substitution import OnMeta, Replace, copy_inputs, perturbed, substituted, to_meta
-from pytest_nnviz.tracing.surroundings import same_randomness
-from pytest_nnviz.tracing.tables import Tables
-from pytest_nnviz.tracing.values import is_uninitialized, walk
 
 __all__ = ["Session", "open_session"]
 

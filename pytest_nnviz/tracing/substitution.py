@@ -14,8 +14,8 @@ from torch.overrides import TorchFunctionMode
 
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_spec
-from pytest_nnviz.tracing.surroundings import put_back
-from pytest_nnviz.tracing.values import SHARED, is_uninitialized, spec_of, tensors_in, walk
+from pytest_nnviz.tracing.describing.values import SHARED, is_uninitialized, spec_of, tensors_in, walk
+from pytest_nnviz.tracing.keeping.surroundings import put_back
 
 __all__ = ["OnMeta", "Replace", "copy_inputs", "perturbed", "substituted", "to_meta"]
 

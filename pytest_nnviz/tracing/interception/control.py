@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch._ops import HigherOrderOperator
 
-from pytest_nnviz.tracing.foreign import Foreign
+from pytest_nnviz.tracing.interception.foreign import Foreign
 
 __all__ = ["controlled"]
 

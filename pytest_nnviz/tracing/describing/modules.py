@@ -14,11 +14,11 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from pytest_nnviz.architecture import Argument, Buffer, Literal, Module, Parameter, TensorSpec, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_spec, format_value
-from pytest_nnviz.tracing.caching import once_a_trace
-from pytest_nnviz.tracing.functions import one_size
-from pytest_nnviz.tracing.plain import plain_value
-from pytest_nnviz.tracing.releases import later_arguments
-from pytest_nnviz.tracing.values import NONE, is_uninitialized, leaves, named, qualified_name, spec_of, walk
+from pytest_nnviz.tracing.calls.functions import one_size
+from pytest_nnviz.tracing.describing.plain import plain_value
+from pytest_nnviz.tracing.describing.releases import later_arguments
+from pytest_nnviz.tracing.describing.values import NONE, is_uninitialized, leaves, named, qualified_name, spec_of, walk
+from pytest_nnviz.tracing.keeping.caching import once_a_trace
 
 __all__ = ["Held", "Places", "class_name", "configuration", "describe", "held_by", "relative", "unwrap"]
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_nnviz.architecture import Literal, Tree, Value
-from pytest_nnviz.tracing.caching import once_a_trace
-from pytest_nnviz.tracing.operations import ALIASES, CASTS, DROPPED, KEYWORDS
-from pytest_nnviz.tracing.plain import plain_value
-from pytest_nnviz.tracing.signatures import SIGNATURES
-from pytest_nnviz.tracing.values import NONE
+from pytest_nnviz.tracing.calls.operations import ALIASES, CASTS, DROPPED, KEYWORDS
+from pytest_nnviz.tracing.calls.signatures import SIGNATURES
+from pytest_nnviz.tracing.describing.plain import plain_value
+from pytest_nnviz.tracing.describing.values import NONE
+from pytest_nnviz.tracing.keeping.caching import once_a_trace
 
 __all__ = ["Signature", "canonical_name", "one_size", "signature_of"]
 

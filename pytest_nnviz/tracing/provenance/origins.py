@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from pytest_nnviz.architecture import Call, Const, Ref, Step, TensorSpec, Value
-from pytest_nnviz.tracing.births import Births
-from pytest_nnviz.tracing.handover import storage_of
-from pytest_nnviz.tracing.modules import Places, class_name, configuration, relative
-from pytest_nnviz.tracing.values import leaves, named, qualified_name, spec_of, tensors_in
+from pytest_nnviz.tracing.describing.modules import Places, class_name, configuration, relative
+from pytest_nnviz.tracing.describing.values import leaves, named, qualified_name, spec_of, tensors_in
+from pytest_nnviz.tracing.provenance.births import Births
+from pytest_nnviz.tracing.provenance.handover import storage_of
 
 __all__ = ["Origins", "Scope"]
 

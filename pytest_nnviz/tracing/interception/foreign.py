@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pytest_nnviz.architecture import Argument, Call
-from pytest_nnviz.tracing.handover import Handover, says_it_writes
-from pytest_nnviz.tracing.values import NONE, object_spec, spec_of, tensors_in, to_value, walk
+from pytest_nnviz.tracing.describing.values import NONE, object_spec, spec_of, tensors_in, to_value, walk
+from pytest_nnviz.tracing.provenance.handover import Handover, says_it_writes
 
 if TYPE_CHECKING:
     from pytest_nnviz.tracing.recorder import Recorder

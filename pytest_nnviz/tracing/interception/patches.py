@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from pytest_nnviz.tracing.foreign import Foreign
-from pytest_nnviz.tracing.surroundings import Restore, put_back
-from pytest_nnviz.tracing.values import qualified_name, tensors_in
+from pytest_nnviz.tracing.describing.values import qualified_name, tensors_in
+from pytest_nnviz.tracing.interception.foreign import Foreign
+from pytest_nnviz.tracing.keeping.surroundings import Restore, put_back
 
 __all__ = ["WRAPPED", "intercepted", "resolve"]
 

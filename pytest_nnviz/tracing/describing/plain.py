@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from pytest_nnviz.architecture import Literal, Tree, Value
-from pytest_nnviz.tracing.values import SHARED, attributes_of, named, qualified_name, to_value
+from pytest_nnviz.tracing.describing.values import SHARED, attributes_of, named, qualified_name, to_value
 
 __all__ = ["plain_value"]
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, Self
 
 import torch
 
-from pytest_nnviz.tracing.surroundings import put_back
-from pytest_nnviz.tracing.values import walk
+from pytest_nnviz.tracing.describing.values import walk
+from pytest_nnviz.tracing.keeping.surroundings import put_back
 
 __all__ = ["Tables"]
 

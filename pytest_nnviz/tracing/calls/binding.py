@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from pytest_nnviz.tracing.caching import once_a_trace
+from pytest_nnviz.tracing.keeping.caching import once_a_trace
 
 __all__ = ["bind", "entry_point", "leading_names"]
 

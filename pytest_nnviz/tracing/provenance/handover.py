@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
 
-from pytest_nnviz.tracing.values import tensors_in
+from pytest_nnviz.tracing.describing.values import tensors_in
 
 __all__ = ["Handover", "may_write", "says_it_writes", "storage_of", "targets_of", "unwrapped"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from pytest_nnviz.tracing.handover import storage_of
-from pytest_nnviz.tracing.surroundings import Restore
-from pytest_nnviz.tracing.values import is_uninitialized
+from pytest_nnviz.tracing.describing.values import is_uninitialized
+from pytest_nnviz.tracing.keeping.surroundings import Restore
+from pytest_nnviz.tracing.provenance.handover import storage_of
 
 __all__ = ["keep_contents", "view_of"]
 

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from pytest_nnviz.errors import NNVizWarning
-from pytest_nnviz.tracing.contents import keep_contents, view_of
-from pytest_nnviz.tracing.handover import storage_of
-from pytest_nnviz.tracing.surroundings import Restore, keep_generator, keep_surroundings, put_back
-from pytest_nnviz.tracing.values import SHARED, is_uninitialized, walk
+from pytest_nnviz.tracing.describing.values import SHARED, is_uninitialized, walk
+from pytest_nnviz.tracing.keeping.contents import keep_contents, view_of
+from pytest_nnviz.tracing.keeping.surroundings import Restore, keep_generator, keep_surroundings, put_back
+from pytest_nnviz.tracing.provenance.handover import storage_of
 
 __all__ = ["Keeper", "children_in_place"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from pytest_nnviz.tracing.operations import CASTS, DROPPED, REFLECTED
-from pytest_nnviz.tracing.values import DtypeText
+from pytest_nnviz.tracing.calls.operations import CASTS, DROPPED, REFLECTED
+from pytest_nnviz.tracing.describing.values import DtypeText
 
 __all__ = ["spell"]
 

@@ -1,0 +1,45 @@
+"""The arguments of a call of torch's Python API, as they are written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from pytest_nnviz.architecture import Argument, Value
+from pytest_nnviz.tracing.calls.functions import signature_of
+
+__all__ = ["as_spelled", "written_down"]
+
+ToValue = Callable[[Any], Value]
+
+
+def written_down(
+    name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], value_of: ToValue
+) -> tuple[Argument, ...]:
+    """Operands by position, the rest by name, defaults left out; as spelled where the signature is not known."""
+    signature = signature_of(name, func)
+    pairs = signature.bind(args, kwargs) if signature is not None else None
+    if signature is None or pairs is None:
+        return as_spelled(args, kwargs, value_of)
+    arguments: list[Argument] = []
+    positional = True
+    for key, thing in pairs:
+        if signature.spreads(key) and type(thing) is tuple:
+            arguments.extend(Argument(None, value_of(item)) for item in thing)
+            continue
+        value = value_of(thing)
+        if signature.is_default(key, value):
+            positional = False
+            continue
+        positional = positional and signature.is_operand(key)
+        arguments.append(Argument(None if positional or signature.spreads(key) else key, value))
+    return tuple(arguments)
+
+
+def as_spelled(args: tuple[Any, ...], kwargs: dict[str, Any], value_of: ToValue) -> tuple[Argument, ...]:
+    """Positional arguments in order, keywords by their names; a device does not show."""
+    positional = [Argument(None, value_of(thing)) for thing in args if not isinstance(thing, torch.device)]
+    named = [Argument(key, value_of(thing)) for key, thing in sorted(kwargs.items()) if key[0] != "_"]
+    return (*positional, *named)

@@ -1,0 +1,1 @@
+"""Models and Python values as frozen data."""

@@ -1,0 +1,55 @@
+"""Whose code calls: the author's, torch's or the tracer's, by the frames of the stack."""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+
+from pytest_nnviz.tracing.calls.operations import SWITCHES
+
+__all__ = ["is_machinery", "is_torchs_own", "source_line"]
+
+
+def is_torchs_own(name: str) -> bool:
+    """Whether torch's own code calls, as checkpoints and transforms do around what they are handed."""
+    if name == "empty":  # checkpoints of torch 2.6 make tensors that hold nothing
+        return sys._getframe(2).f_code.co_filename == _CHECKPOINT
+    return name in SWITCHES and _thrown_by_torch()
+
+
+def _thrown_by_torch() -> bool:
+    """Between a switch and this are the frames of modes; what ``@torch.no_grad()`` stands over says whose it is."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and not frame.f_code.co_filename.startswith(_SWITCHES[1:]):
+        frame = frame.f_back
+    while frame.f_back is not None and (at := frame.f_code.co_filename).startswith(_SWITCHES):
+        decorated = frame.f_locals.get("func") if at == torch.utils._contextlib.__file__ else None
+        if decorated is not None:
+            return str(decorated.__module__).startswith("torch.")
+        frame = frame.f_back
+    return frame.f_code.co_filename.startswith(_TORCH)
+
+
+def source_line() -> tuple[str, int]:
+    """File and line of the innermost frame that is neither torch's nor ours."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and is_machinery(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def is_machinery(filename: str) -> bool:
+    """Whether a file belongs to torch or to the tracer."""
+    return filename.startswith((_TORCH, _OURS, "<"))
+
+
+_TORCH = torch.__file__.removesuffix("__init__.py")
+_OURS = __file__.removesuffix("frames.py")
+_CHECKPOINT = torch.utils.checkpoint.__file__
+_SWITCHES = (
+    _OURS,
+    torch.autograd.grad_mode.__file__,
+    torch.utils._contextlib.__file__,
+    torch.overrides.__file__,
+)
