@@ -544,21 +544,47 @@ def test_a_model_that_fills_a_cache_is_the_same_fresh_and_used():
     assert fresh.table is None
 
 
-def test_a_cached_table_shows_how_it_is_computed_whoever_filled_it():
+class Cached:
+    """A method that caches its result; all instances are one to the cache."""
+
+    def __eq__(self, other):
+        return True
+
+    def __hash__(self):
+        return 1
+
+    @lru_cache  # noqa: B019
+    def table(self, n):
+        return torch.randn(n)
+
+
+@lru_cache
+def cached_table(n):
+    return torch.randn(n)
+
+
+@pytest.mark.parametrize("held", ["closure", "module", "class", "attribute"])
+@pytest.mark.parametrize("device", ["as-is", "meta"])
+def test_a_cached_table_shows_how_it_is_computed_whoever_filled_it(held, device):
     @lru_cache
     def table(n):
-        return torch.arange(float(n))
+        return torch.randn(n)
 
-    @lru_cache
-    def inputs():
-        return torch.ones(2, 4)
+    def forward(m, x):
+        function = {"closure": table, "module": cached_table, "class": Cached().table, "attribute": m.table}[held]
+        return x + function(4) + function(4)
 
-    inputs()
-    cold = calls(lambda m, x: x + table(4) + table(4))
-    assert cold[:2] == ["arange(0, 4.0, 1) -> f32[4]", "add(x, %arange) -> f32[2, 4]"]
-    table(4)
-    assert calls(lambda m, x: x + table(4) + table(4)) == cold
-    assert (table.cache_info().currsize, inputs.cache_info().currsize) == (0, 1)
+    caches = [table, cached_table, Cached.table]
+    model = Forward(forward, table=table)
+    for cache in caches:
+        cache.cache_clear()
+    cold = graph(model, X, options=Options(device=device))
+    assert cold[:2] == ["randn(4) -> f32[4]", "add(x, %randn) -> f32[2, 4]"]
+    if device == "meta":
+        assert [cache.cache_info().currsize for cache in caches] == [0, 0, 0]
+    expected = model(X)
+    assert graph(model, X, options=Options(device=device)) == cold
+    assert torch.equal(model(X), expected), "a filled table is the user's"
 
 
 def test_a_graph_that_never_settles_is_refused():

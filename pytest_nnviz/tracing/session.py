@@ -179,8 +179,7 @@ class Session:
         """One recorded forward pass that computes the tables that functions cache, and leaves none."""
         self.tables = self.tables or Tables()
         with self.tables:
-            architecture = self._record(replace, seed)
-        return self._watched(replace, seed) if self.tables.warm else architecture
+            return self._record(replace, seed)
 
     def _record(self, replace: Replace | None, seed: int | None = None) -> Architecture:
         """One recorded forward pass, with replacements for the model's tensors if there are any."""

@@ -1,10 +1,12 @@
-"""Tables that functions keep in an ``lru_cache``: computed anew in a pass, so that it shows how, and left to nobody."""
+"""Tables that functions keep in an ``lru_cache``: computed anew in a pass, so that it shows how, and not touched."""
 
 from __future__ import annotations
 
 import functools
 import gc
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import CellType, TracebackType
 from typing import Any, Literal, Self
 
 import torch
@@ -16,32 +18,63 @@ __all__ = ["Tables"]
 
 
 class Tables:
-    """Watches each ``lru_cache`` for the length of a pass, and clears those that the pass used and that hold tensors.
+    """Empty caches for the length of a pass, in the place of each ``lru_cache`` that holds tensors.
 
-    ``warm`` says that one of them was not empty before: what it held was computed in an earlier pass, or outside. A
-    meta tensor left in one would be handed out for ever after.
+    The filled ones are not touched: wherever a variable holds one, it holds another meanwhile. Those that a pass fills
+    are cleared after it, as a meta tensor left in one would be handed out for ever after.
     """
 
     def __init__(self) -> None:
-        self.warm = False
-        self._caches = [thing for thing in gc.get_objects() if type(thing) is functools._lru_cache_wrapper]
+        caches = [thing for thing in gc.get_objects() if type(thing) is functools._lru_cache_wrapper]
+        self._filled = [cache for cache in caches if cache.cache_info().currsize and _holds_tensors(cache)]
+        filled = set(map(id, self._filled))
+        self._others = [cache for cache in caches if id(cache) not in filled]
+        self._ours = [caches, self._filled, self._others]
         self._before: list[Any] = []
+        self._stand_ins = ExitStack()
 
     def __enter__(self) -> Self:
-        self.warm = False
-        self._before = [cache.cache_info() for cache in self._caches]
+        self._before = [cache.cache_info() for cache in self._others]
+        with ExitStack() as stack:
+            for cache in self._filled:
+                other = functools.lru_cache(**cache.cache_parameters())(cache.__wrapped__)
+                for holder in gc.get_referrers(cache):
+                    if not any(holder is ours for ours in self._ours):
+                        _replace(holder, cache, other, stack)
+            self._stand_ins = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> Literal[False]:
-        pairs = zip(self._caches, self._before, strict=True)
-        used = [(cache, before) for cache, before in pairs if cache.cache_info()[:2] != before[:2]]
-        tables = [(cache, before) for cache, before in used if _holds_tensors(cache)]
-        self.warm = any(before.currsize for _, before in tables)
-        put_back([cache.cache_clear for cache, _ in tables])
+        self._stand_ins.close()
+        pairs = zip(self._others, self._before, strict=True)
+        used = [cache for cache, before in pairs if cache.cache_info().misses != before.misses]
+        put_back([cache.cache_clear for cache in used if _holds_tensors(cache)])
         return False
 
 
 def _holds_tensors(cache: Any) -> bool:
     return any(isinstance(leaf, torch.Tensor) for _, leaf in walk(gc.get_referents(cache)))
+
+
+def _replace(holder: Any, old: Any, new: Any, stack: ExitStack) -> None:
+    """Put ``new`` where a variable, an attribute or an entry is ``old``, until the stack closes."""
+    if isinstance(holder, CellType):
+        stack.callback(setattr, holder, "cell_contents", old)
+        holder.cell_contents = new
+    elif isinstance(holder, dict):
+        for key in [key for key, value in holder.items() if value is old]:
+            cls = next(_classes_of(holder), None)
+            if cls is not None:
+                stack.callback(setattr, cls, key, old)
+                setattr(cls, key, new)
+            else:
+                stack.callback(holder.__setitem__, key, old)
+                holder[key] = new
+
+
+def _classes_of(namespace: dict[str, Any]) -> Iterator[type]:
+    """The class whose namespace this is: it has to be told of a change."""
+    if "__module__" in namespace and "__name__" not in namespace:
+        yield from (thing for thing in gc.get_referrers(namespace) if isinstance(thing, type))
