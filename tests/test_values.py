@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import models
 import numpy as np
 import pytest
@@ -135,3 +137,42 @@ def test_the_drift_of_any_other_graph_does_not():
     stored = check(options, nn.Linear(4, 4), (X,), {}, stored=None, updates="all").text
     verdict = check(options, nn.Linear(4, 3), (X,), {}, stored=stored, updates="nothing")
     assert "values are read" not in message(verdict, Where("test_arch", "file", "pytest"), options.gate)
+
+
+DRAWN = {
+    "layer drop": ("Python", lambda m, x: m.a(x) if random.random() > 0.5 else x),
+    "literal": ("Python", lambda m, x: x * random.random()),
+    "rarely": ("Python", lambda m, x: m.a(x) if random.random() < 0.05 else x),
+    "often": ("Python", lambda m, x: m.a(x) if random.random() < 0.95 else x),
+    "choice": ("Python", lambda m, x: random.choice([m.a, m.b])(x)),
+    "numpy": ("numpy", lambda m, x: m.a(x) if np.random.uniform() > 0.5 else x),
+    "numpy, rarely": ("numpy", lambda m, x: m.a(x) if np.random.rand() < 0.05 else x),
+    "both": ("Python and numpy", lambda m, x: m.a(x) if random.random() + np.random.rand() > 1 else x),
+}
+
+
+@pytest.mark.parametrize("device", ["as-is", "meta"])
+@pytest.mark.parametrize("kind", DRAWN)
+def test_graphs_that_random_numbers_of_others_decide_are_refused(kind, device):
+    whose, function = DRAWN[kind]
+    random.seed(0)
+    np.random.seed(0)
+    model = Forward(function, a=nn.Linear(4, 4), b=nn.Linear(4, 4))
+    expected = rf"random numbers of {whose} decide the graph of Forward: with another seed, (line \d+|it has)"
+    state = random.getstate(), np.random.get_state()[1].tolist()
+    with pytest.raises(UnstableArchitecture, match=expected) as caught:
+        _recorded(model, Options(mode="train", device=device))
+    assert 'values="fixed"' in str(caught.value)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == state
+    assert _recorded(model, Options(mode="train", device=device, values="fixed"))
+
+
+def test_random_numbers_that_decide_nothing_are_no_trouble():
+    assert _recorded(Forward(lambda m, x: x + 1 if random.random() < 2 and np.random.rand() < 2 else x), Options())
+
+
+def _recorded(model, options):
+    with open_session(options, model, (X,)) as session:
+        settled = session.settle(session.run())
+        session.check_values(settled)
+    return settled

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Restore", "keep_generator", "keep_surroundings", "put_back", "same_randomness"]
+__all__ = ["Restore", "keep_generator", "keep_surroundings", "put_back", "reseed", "same_randomness", "watch_draws"]
 
 Restore = Callable[[], None]
 _Setting = tuple[Callable[[], Any], Callable[[Any], Any]]
@@ -205,3 +205,26 @@ def same_randomness() -> Iterator[None]:
         yield
     finally:
         put_back([restore])
+
+
+def reseed(seed: int) -> None:
+    """Other random numbers from Python and numpy, if it is loaded."""
+    random.seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed(seed)
+
+
+def watch_draws() -> Callable[[], list[str]]:
+    """Who, asked later, has handed out random numbers since: Python, numpy."""
+    before = _generators()
+    return lambda: [name for name, state in _generators().items() if before.get(name, state) != state]
+
+
+def _generators() -> dict[str, Any]:
+    states: dict[str, Any] = {"Python": random.getstate()}
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        kind, key, *rest = numpy.random.get_state()
+        states["numpy"] = (kind, key.tobytes(), *rest)
+    return states
