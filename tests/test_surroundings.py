@@ -12,8 +12,10 @@ from pathlib import Path
 import breadth
 import pytest
 import torch
+from test_tracing import Forward, X
+from torch import distributions, nn
 
-from pytest_nnviz import dumps, loads, trace
+from pytest_nnviz import Options, dumps, loads, trace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
@@ -75,3 +77,36 @@ def test_another_default_dtype_shows_and_is_no_trouble(name):
         torch.set_default_dtype(torch.float32)
     assert " f64[" in text
     assert dumps(loads(text)) == text
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_region_of_autocast_around_the_tracer_does_not_show(dtype):
+    def forward(m, x):
+        with torch.autocast("cpu"):
+            inner = m.linear(x)
+        return inner, m.linear(x)
+
+    model = Forward(forward, linear=nn.Linear(4, 4))
+    text = dumps(trace(model, X))
+    with torch.autocast("cpu", dtype=dtype):
+        assert dumps(trace(model, X)) == text
+        assert torch.is_autocast_enabled("cpu")
+        assert torch.get_autocast_dtype("cpu") is dtype
+    assert "bf16" in text
+
+
+@pytest.mark.parametrize("device", ["as-is", "meta"])
+def test_what_distributions_check_is_no_part_of_the_program(device):
+    def forward(m, x):
+        return distributions.Normal(m.linear(x), 1 + x.abs()).rsample()
+
+    model, had = Forward(forward, linear=nn.Linear(4, 4)), distributions.Distribution._validate_args
+    texts = []
+    for checked in (True, False):  # False is what it is under python -O
+        distributions.Distribution.set_default_validate_args(checked)
+        try:
+            texts.append(dumps(Options(device=device).trace(model, X)))
+            assert distributions.Distribution._validate_args is checked
+        finally:
+            distributions.Distribution.set_default_validate_args(had)
+    assert texts[0] == texts[1]

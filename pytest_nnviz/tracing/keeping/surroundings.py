@@ -12,12 +12,22 @@ from typing import Any
 
 import torch
 
-__all__ = ["Restore", "keep_generator", "keep_surroundings", "put_back", "reseed", "same_randomness", "watch_draws"]
+__all__ = [
+    "Restore",
+    "keep_generator",
+    "keep_surroundings",
+    "neutral",
+    "put_back",
+    "reseed",
+    "same_randomness",
+    "watch_draws",
+]
 
 Restore = Callable[[], None]
 _Setting = tuple[Callable[[], Any], Callable[[Any], Any]]
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
+_AUTOCAST = {"cpu": torch.bfloat16}
 _BACKENDS = {
     "": ("fp32_precision",),
     "cuda.matmul": (
@@ -228,3 +238,22 @@ def _generators() -> dict[str, Any]:
         kind, key, *rest = numpy.random.get_state()
         states["numpy"] = (kind, key.tobytes(), *rest)
     return states
+
+
+@contextmanager
+def neutral() -> Iterator[None]:
+    """What stands around the call of the tracer does not show: regions of autocast, validation by distributions.
+
+    Distributions check their arguments by calls of torch, but not under ``python -O``.
+    """
+    settings = [*_autocast(), _attribute(torch.distributions.Distribution, "_validate_args")]
+    restores = [restore for setting in settings for restore in _keep_setting(*setting)]
+    try:
+        for device in _DEVICES:
+            if _read(lambda device=device: torch.is_autocast_enabled(device)) is True:  # type: ignore[misc]
+                torch.set_autocast_enabled(device, False)
+                torch.set_autocast_dtype(device, _AUTOCAST.get(device, torch.float16))
+        torch.distributions.Distribution._validate_args = False
+        yield
+    finally:
+        put_back(restores)
