@@ -105,3 +105,68 @@ def test_an_opaque_part_may_read_values_that_meta_has_not_only_with_real_tensors
     with pytest.raises(TraceError, match='device="as-is"'):
         Options(device="meta", opaque=("0",)).trace(nn.Sequential(models.Branching()), X)
     assert Options(opaque=("0",)).trace(nn.Sequential(models.Branching()), X)
+
+
+class Merging(nn.Module):
+    """Adds a low-rank product to its weight where it does not train, as adapters do, and never trains its norm."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.norm = nn.Linear(4, 4), nn.BatchNorm1d(4)
+        self.rank, self.merged = nn.Parameter(torch.ones(4, 4)), False
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.norm.eval()
+        if self.merged is mode:
+            self.linear.weight.data += -self.rank.data if mode else self.rank.data
+            self.merged = not mode
+        return self
+
+    def forward(self, x):
+        x = self.norm(self.linear(x))
+        return x if self.merged else x + x @ self.rank
+
+
+class Raising(Merging):
+    def train(self, mode=True):
+        super().train(mode)
+        raise ValueError("no such mode")
+
+
+@pytest.mark.parametrize("had", [True, False])
+@pytest.mark.parametrize("mode", ["eval", "train"])
+def test_the_author_says_what_a_mode_is_and_all_comes_back(mode, had):
+    model = Merging().train(had)
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    text = dumps(Options(mode=mode).trace(model, X))
+    assert (model.training, model.norm.training, model.merged) == (had, False, not had)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+    assert ("matmul" in text, "eval" in text.partition("[graph]")[0].partition("mode:")[2][7:]) == (
+        mode == "train",
+    ) * 2
+
+
+def test_a_mode_that_cannot_be_set_changes_nothing():
+    model = Raising()
+    weight = model.linear.weight.clone()
+    with pytest.raises(ValueError, match="no such mode"):
+        Options().trace(model, X)
+    assert (model.training, model.norm.training, model.merged) == (True, True, False)
+    assert torch.equal(model.linear.weight, weight)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("had", [True, False])
+def test_scripted_parts_are_in_the_mode_of_the_trace(had):
+    def forward(m, x):
+        seen.append(bool((m.dropout(torch.ones(99)) == 0).any()))
+        return m.dropout(x)
+
+    seen, model = [], Forward(forward, dropout=torch.jit.script(nn.Dropout(0.5)))
+    model.train(had)
+    for mode, drops in (("eval", False), ("train", True), ("as-is", had)):
+        seen.clear()
+        Options(mode=mode, values="fixed").trace(model, X)
+        assert set(seen) == {drops}
+        assert model.dropout.training is had

@@ -223,11 +223,7 @@ class Recorder(TorchFunctionMode):
     def _unrecorded(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """A call that is no part of the record; what it writes to inside an opaque module comes back all the same."""
         if self.muted is not None and threading.get_ident() == self.thread:
-            name, _ = _canonical(func)
-            if name == "set_data":
-                self.keeper.before_set_data(args[0])
-            else:
-                self._save((args, kwargs) if may_write(name, func) else targets_of(name, args, kwargs), alone=True)
+            self.keeper.before_call(_canonical(func)[0], func, args, kwargs)
         return func(*args, **kwargs)
 
     def function(

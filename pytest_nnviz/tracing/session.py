@@ -26,7 +26,7 @@ from pytest_nnviz.tracing.describing.modules import Held, Places, describe, held
 from pytest_nnviz.tracing.describing.values import is_uninitialized, walk
 from pytest_nnviz.tracing.frames import is_machinery
 from pytest_nnviz.tracing.keeping.caching import clear_caches
-from pytest_nnviz.tracing.keeping.keeper import Keeper, children_in_place
+from pytest_nnviz.tracing.keeping.keeper import Keeper, Watch, children_in_place
 from pytest_nnviz.tracing.keeping.surroundings import neutral, reseed, same_randomness, watch_draws
 from pytest_nnviz.tracing.keeping.tables import Tables
 from pytest_nnviz.tracing.recorder import Recorder, matches
@@ -107,14 +107,12 @@ class Session:
         self.untracked: set[tuple[str, str, int]] = set()
 
     def prepare(self) -> None:
-        """Put the model into the mode of the trace."""
+        """Put the model into the mode of the trace, as its author has it done: some freeze or merge parts."""
         if self.on_meta and any(is_uninitialized(parameter) for parameter in self.model.parameters()):
             raise TraceError("a lazy model has no shapes to trace on the meta device: call the model once first")
-        if self.options.mode == "train":
-            self.model.train()
-        elif self.options.mode == "eval":
-            for module in self.model.modules():
-                module.__dict__["training"] = False
+        if self.options.mode != "as-is":
+            with Watch(self.keeper):
+                self.model.train() if self.options.mode == "train" else self.model.eval()
 
     def unmatched(self) -> list[str]:
         """The patterns of ``opaque`` that name no module; those of the whole project may."""

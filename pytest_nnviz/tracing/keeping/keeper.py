@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from pytest_nnviz.errors import NNVizWarning
-from pytest_nnviz.tracing.describing.values import SHARED, is_uninitialized, walk
+from pytest_nnviz.tracing.calls.functions import canonical_name
+from pytest_nnviz.tracing.describing.values import SHARED, is_uninitialized, tensors_in, walk
 from pytest_nnviz.tracing.keeping.contents import keep_contents, view_of
 from pytest_nnviz.tracing.keeping.surroundings import Restore, keep_generator, keep_surroundings, put_back
-from pytest_nnviz.tracing.provenance.handover import storage_of
+from pytest_nnviz.tracing.provenance.handover import may_write, storage_of, targets_of, unwrapped
 
-__all__ = ["Keeper", "children_in_place"]
+__all__ = ["Keeper", "Watch", "children_in_place"]
 
 _MAX_DEPTH = 8
 _PLAIN = frozenset({type(None), bool, int, float, str})
@@ -36,6 +38,7 @@ class Keeper:
         seen: set[int] = set()
         modules = [module for module in model.modules() if not _is_lazy(module)]
         self._restores += [restore for module in modules for restore in self._keep(module, seen)]
+        self._restores += [_keep_mode(module) for module in modules if isinstance(module, torch.jit.ScriptModule)]
         self._restores += [_keep_container(hooks) for hooks in _global_hooks()]
         self._restores += [restore for _, leaf in walk(inputs, shared=True) for restore in keep_generator(leaf)]
         self._shapes = [_data(tensor) for tensor in given if not is_uninitialized(tensor)]
@@ -78,6 +81,15 @@ class Keeper:
                 if contents is not None and storage_of(tensor) in self._given:
                     self._overwritten.append(contents)
 
+    def before_call(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Keep what a call may write to."""
+        if name == "set_data":
+            self.before_set_data(args[0])
+            return
+        with torch._C.DisableTorchFunction():
+            for tensor in tensors_in((args, kwargs) if may_write(name, func) else targets_of(name, args, kwargs)):
+                self.before_write(unwrapped(tensor))
+
     def before_set_data(self, tensor: torch.Tensor) -> None:
         """Keep the memory of a tensor that is about to get another; what is lazy stays initialised."""
         if not is_uninitialized(tensor):
@@ -100,6 +112,19 @@ class Keeper:
             )
 
 
+class Watch(TorchFunctionMode):
+    """Let the keeper know of what is written to where nothing is recorded."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        super().__init__()
+        self.keeper = keeper
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch for every function of its Python API."""
+        self.keeper.before_call(canonical_name(func)[0], func, args, kwargs or {})
+        return func(*args, **(kwargs or {}))
+
+
 def _data(tensor: torch.Tensor) -> Restore:
     """The memory that a tensor shows, and how."""
     data, view = tensor.data, view_of(tensor)
@@ -107,6 +132,17 @@ def _data(tensor: torch.Tensor) -> Restore:
     def restore() -> None:
         if view_of(tensor) != view:
             tensor.data = data
+
+    return restore
+
+
+def _keep_mode(module: torch.jit.ScriptModule) -> Restore:
+    """Whether a scripted module trains stands in C++; one that is frozen does not know."""
+    training: Any = getattr(module, "training", None)
+
+    def restore() -> None:
+        if getattr(module, "training", None) is not training:
+            module.training = training
 
     return restore
 
