@@ -49,6 +49,11 @@ X = torch.ones(2, 4)
 attend = F.scaled_dot_product_attention
 
 
+@torch.library.custom_op("nnviz_tests::attend_in", mutates_args=())
+def attend_in(x: torch.Tensor, *, layout: str = "bshd", generator: int = 0, _mode: str = "a") -> torch.Tensor:
+    return x.clone()
+
+
 @pytest.mark.parametrize(
     "spellings",
     [
@@ -107,6 +112,9 @@ def test_a_comparison_with_a_parameter_is_not_turned_round():
         (lambda m, x: torch.cat([x, x.sin()]), lambda m, x: torch.cat([x.sin(), x])),
         (lambda m, x: (x, x.sin()), lambda m, x: (x.sin(), x)),
         (lambda m, x: {"a": x.sin()}, lambda m, x: {"b": x.sin()}),
+        (lambda m, x: attend_in(x, layout="bshd"), lambda m, x: attend_in(x, layout="bhsd")),
+        (lambda m, x: attend_in(x, generator=1), lambda m, x: attend_in(x, generator=2)),
+        (lambda m, x: attend_in(x, _mode="a"), lambda m, x: attend_in(x, _mode="b")),
     ],
 )
 def test_two_programs_are_two_records(one, other):

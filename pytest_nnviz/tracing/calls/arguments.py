@@ -41,5 +41,5 @@ def written_down(
 def as_spelled(args: tuple[Any, ...], kwargs: dict[str, Any], value_of: ToValue) -> tuple[Argument, ...]:
     """Positional arguments in order, keywords by their names; a device does not show."""
     positional = [Argument(None, value_of(thing)) for thing in args if not isinstance(thing, torch.device)]
-    named = [Argument(key, value_of(thing)) for key, thing in sorted(kwargs.items()) if key[0] != "_"]
+    named = [Argument(key, value_of(thing)) for key, thing in sorted(kwargs.items())]
     return (*positional, *named)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_nnviz.architecture import Literal, Tree, Value
-from pytest_nnviz.tracing.calls.operations import ALIASES, CASTS, DROPPED, KEYWORDS
+from pytest_nnviz.tracing.calls.operations import ALIASES, CASTS, KEYWORDS
 from pytest_nnviz.tracing.calls.signatures import SIGNATURES
 from pytest_nnviz.tracing.describing.plain import plain_value
 from pytest_nnviz.tracing.describing.values import NONE
@@ -57,7 +57,7 @@ class Signature:
                 if name in found:
                     return None
                 found[name] = value
-            elif key not in DROPPED and key != "out" and not key.startswith("_"):
+            elif key != "out":
                 return None
         if self.spread is not None and isinstance(found.get(self.names[self.spread]), list | tuple):
             found[self.names[self.spread]] = tuple(found[self.names[self.spread]])

@@ -17,8 +17,10 @@ Spelled = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 
 def spell(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
-    """Bring special spellings of common operations to the one that is recorded."""
-    kwargs = {key: value for key, value in kwargs.items() if key not in DROPPED}
+    """Bring special spellings of torch's own operations to the one that is recorded; others stay as they are."""
+    if not _is_torchs(name, func):
+        return name, args, kwargs
+    kwargs = {key: value for key, value in kwargs.items() if key not in DROPPED and key[0] != "_"}
     if kwargs.get("inplace") is True:
         name, kwargs = f"{name}_", {key: value for key, value in kwargs.items() if key != "inplace"}
     if getattr(func, "__name__", "") in REFLECTED:
@@ -28,6 +30,12 @@ def spell(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: di
     if special is not None:
         return special(func, args, kwargs)
     return name, args, kwargs
+
+
+def _is_torchs(name: str, func: Callable[..., Any]) -> bool:
+    """Whether a function is torch's own; what torch has in C has no module, an author's operator has a namespace."""
+    module = getattr(func, "__module__", None) or "torch"
+    return module.partition(".")[0] == "torch" and not name.startswith("ops.")
 
 
 def _spell_cast(dtype: str) -> Callable[..., Spelled]:
