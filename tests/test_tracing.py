@@ -6,6 +6,7 @@ import gc
 import random
 import subprocess
 import sys
+import types
 import weakref
 from functools import lru_cache
 
@@ -46,6 +47,7 @@ def calls(function, x=None, **members):
 
 
 X = torch.ones(2, 4)
+FIRST = torch.zeros(2, 1, dtype=torch.int64)
 attend = F.scaled_dot_product_attention
 
 
@@ -79,6 +81,8 @@ def attend_in(x: torch.Tensor, *, layout: str = "bshd", generator: int = 0, _mod
         [lambda m, x: 2 * x, lambda m, x: torch.mul(2, x), lambda m, x: x.mul(2)],
         [lambda m, x: x.new_ones(x.shape), lambda m, x: x.new_ones(size=x.shape), lambda m, x: x.new_ones(2, 4)],
         [lambda m, x: F.max_pool1d(x, 2), lambda m, x: F.max_pool1d(x, kernel_size=2, stride=None)],
+        [lambda m, x: x.scatter(1, FIRST, 2.0), lambda m, x: torch.scatter(x, 1, FIRST, value=2.0)],
+        [lambda m, x: x.norm(dim=1), lambda m, x: x.norm(2, 1), lambda m, x: torch.norm(x, dim=1, p=2.0)],
     ],
 )
 def test_one_call_written_in_several_ways_is_one_record(spellings):
@@ -285,6 +289,31 @@ def test_frozen_parameters_and_buffers_that_are_not_saved_show():
     text = dumps(trace(model, torch.ones(1, 3, 8, 8)))
     assert "    weight f32[8, 3, 3, 3], frozen\n" in text
     assert "  buffer mask bool[2], not saved\n" in text
+
+
+def _circular(layer, x, weight, bias):
+    return F.conv1d(F.pad(x, (1, 1), mode="circular"), weight, bias)
+
+
+def test_a_layer_of_torch_with_a_method_that_is_not_torchs_shows_its_inside():
+    layer = nn.Conv1d(2, 2, 3)
+    layer._conv_forward = types.MethodType(_circular, layer)
+    assert '  pad(input, pad=(1, 1), mode="circular") -> f32[2, 6]' in graph(nn.Sequential(layer), X)
+
+
+@pytest.mark.parametrize("method", ["forward", "_conv_forward"])
+def test_a_class_of_torch_with_a_method_that_is_not_torchs_shows_its_inside(monkeypatch, method):
+    model = nn.Sequential(nn.Conv1d(2, 2, 3))
+    inner = getattr(nn.Conv1d, method)
+    monkeypatch.setattr(nn.Conv1d, method, lambda layer, x, *args: inner(layer, x.tanh(), *args))
+    lines = graph(model, X)
+    assert any(line.startswith("  tanh(") for line in lines)
+
+
+def test_what_is_put_in_the_place_of_a_method_that_forward_does_not_call_changes_nothing(monkeypatch):
+    expected = graph(nn.Sequential(nn.Linear(4, 4)), X)
+    monkeypatch.setattr(nn.Linear, "reset_parameters", lambda layer: None)
+    assert graph(nn.Sequential(nn.Linear(4, 4)), X) == expected
 
 
 def test_configuration_is_read_from_the_live_attributes():

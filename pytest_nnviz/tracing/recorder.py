@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import inspect
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -33,7 +34,7 @@ from pytest_nnviz.tracing.describing.values import (
     to_value,
     written_out,
 )
-from pytest_nnviz.tracing.frames import is_torchs_own, source_line
+from pytest_nnviz.tracing.frames import is_machinery, is_torchs_own, source_line
 from pytest_nnviz.tracing.interception.control import controlled
 from pytest_nnviz.tracing.interception.foreign import Foreign
 from pytest_nnviz.tracing.interception.hooks import first_forward_hook, has_forward_hooks, has_pre_hooks, last_pre_hook
@@ -518,8 +519,32 @@ def matches(patterns: Iterable[str], module: torch.nn.Module, path: str | None) 
 
 
 def _is_leaf(module: torch.nn.Module) -> bool:
-    """A torch.nn layer whose forward is torch's own."""
-    return type(module).__module__.startswith("torch.") and not module._modules and "forward" not in vars(module)
+    """A torch.nn layer whose forward is torch's own, in all that it calls of the layer."""
+    if not type(module).__module__.startswith("torch.") or module._modules:
+        return False
+    steps = _steps_of_torch(type(module))
+    return steps is not None and steps.isdisjoint(vars(module))
+
+
+@once_a_trace
+def _steps_of_torch(cls: type[torch.nn.Module]) -> frozenset[str] | None:
+    """The methods that forward is made of; None where somebody has put another in the place of one of torch's."""
+    found = {"forward"}
+    waiting = ["forward"]
+    while waiting:
+        code = getattr(getattr(cls, waiting.pop()), "__code__", None)
+        if code is None or not is_machinery(code.co_filename):
+            return None
+        steps = {name for name in code.co_names if _is_method(cls, name)} - found
+        found |= steps
+        waiting.extend(steps)
+    return frozenset(found)
+
+
+def _is_method(cls: type[torch.nn.Module], name: str) -> bool:
+    """Whether a layer has a method of its own by a name; those of all modules share names with those of tensors."""
+    method = getattr(cls, name, None)
+    return inspect.isroutine(method) and method is not getattr(torch.nn.Module, name, None)
 
 
 def _decides_sizes(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

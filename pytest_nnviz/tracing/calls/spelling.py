@@ -165,6 +165,24 @@ def _spell_matrix_transpose(_: Callable[..., Any], args: tuple[Any, ...], kwargs
     return "transpose", (*args, -2, -1), kwargs
 
 
+def _spell_scatter(name: str) -> Callable[..., Spelled]:
+    """A number instead of a tensor is the ``value`` by keyword, and needs no name by position."""
+
+    def spelled(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
+        return name, args, {"src" if key == "value" else key: thing for key, thing in kwargs.items()}
+
+    return spelled
+
+
+def _spell_norm(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
+    """The norm of order two is what "fro", the default, stands for."""
+    given = {**kwargs, **dict(zip(("p",), args[1:2], strict=False))}
+    if type(given.get("p")) in (int, float) and given["p"] == 2:
+        given["p"] = "fro"
+    rest = dict(zip(("dim", "keepdim", "dtype"), args[2:], strict=False))
+    return "norm", args[:1], {**given, **rest}
+
+
 def _spell_polygamma(_: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
     is_method = len(args) == 2 and not isinstance(args[1], torch.Tensor)
     return "polygamma", args[::-1] if is_method else args, kwargs
@@ -191,6 +209,8 @@ _SPECIAL: dict[str, Callable[..., Spelled]] = {
     **dict.fromkeys(("cpu", "cuda", "xpu"), _spell_transfer),
     "view": _spell_view,
     "polygamma": _spell_polygamma,
+    "norm": _spell_norm,
+    **{name: _spell_scatter(name) for name in ("scatter", "scatter_")},
     "T": _renamed("t"),
     "mT": _spell_matrix_transpose,
     "H": _renamed("adjoint"),
