@@ -185,9 +185,11 @@ class Module:
     """A module: class, constructor arguments, parameters, buffers and children in registration order.
 
     ``marks`` are remarks in a fixed order, out of ``never called``, ``eval`` / ``train`` (where it differs from the
-    model's mode), ``load hook`` (its state-dict keys may be translated on loading) and ``extra state`` (its state dict
-    holds what ``get_extra_state`` returns). ``shared`` is set instead of all the rest for a module that is registered a
-    second time: the place of the first, relative to the parent (see `resolve_shared`).
+    model's mode), ``load hook`` (its state-dict keys may be translated on loading), ``extra state`` (its state dict
+    holds what ``get_extra_state`` returns), ``save hook`` (a method or hook of the author's decides what its state dict
+    holds) and ``gradient hook`` (a hook on a parameter of its own may change what that learns). ``shared`` is set
+    instead of all the rest for a module that is registered a second time: the place of the first, relative to the
+    parent (see `resolve_shared`).
     """
 
     class_name: str

@@ -85,7 +85,9 @@ PARAMETERS = st.lists(
     unique_by=lambda p: p.name,
 ).map(tuple)
 BUFFERS = st.lists(st.builds(Buffer, st.just("m"), SPECS, st.booleans()), max_size=1).map(tuple)
-MARKS = st.sampled_from([(), (), ("never called",), ("load hook", "extra state"), ("train",)])
+MARKS = st.sampled_from(
+    [(), (), ("never called",), ("load hook", "extra state"), ("train",), ("save hook", "gradient hook")]
+)
 CLASSES = st.sampled_from(["Block", "Linear", "Dropout", "Sequential"])
 
 

@@ -178,6 +178,8 @@ class TestModules:
             (((), ("load hook",)), "added", "cosmetic"),
             ((("load hook",), ()), "removed", "breaks checkpoints"),
             (((), ("extra state",)), "added", "breaks checkpoints"),
+            ((("save hook",), ()), "removed", "breaks checkpoints"),
+            (((), ("gradient hook",)), "added", "training only"),
         ],
     )
     def test_marks(self, marks, kind, consequence):

@@ -108,6 +108,18 @@ MODULE_EDITS = {
     "parameter to buffer": (_parameter_to_buffer, ["head", "bias", "buffer"]),
     "extra buffer": (lambda m: m.register_buffer("mean", torch.zeros(3)), ["mean", "f32[3]", "breaks checkpoints"]),
     "extra state": (_save_extra_state, ["stem", "extra state", "breaks checkpoints"]),
+    "state dict hook": (
+        lambda m: m.stem._register_state_dict_hook(lambda module, state, prefix, local: state.pop(f"{prefix}weight")),
+        ["stem", "save hook", "breaks checkpoints"],
+    ),
+    "state dict of its own": (
+        lambda m: setattr(m.stem, "state_dict", lambda *args, **kwargs: {}),
+        ["stem", "save hook", "breaks checkpoints"],
+    ),
+    "gradient hook": (
+        lambda m: m.head.weight.register_hook(lambda gradient: gradient * 0),
+        ["head", "gradient hook", "training only"],
+    ),
     "unused module": (lambda m: m.add_module("unused", nn.Linear(3, 3)), ["unused", "Linear"]),
     "identity": (lambda m: _edit(bn2=nn.Identity())(m.blocks[2]), ["blocks.2.bn2", "BatchNorm2d", "Identity"]),
     "width": (lambda m: _edit(stem=nn.Conv2d(3, 8, 3, padding=1).double())(m) or m.double(), ["f32", "f64"]),

@@ -74,8 +74,8 @@ def of_mark(mark: str, mode: str, *, gone: bool) -> str:
     """Of a remark that a module has gained or lost in a model that was traced in ``mode``."""
     if mark in ("eval", "train"):
         return TRAINING if mode == "train" else FUNCTION
-    if mark == "never called":  # its parameters get no gradient
+    if mark in ("never called", "gradient hook"):  # its parameters get no gradient, or another
         return TRAINING
-    if mark == "extra state":  # a key that a strict load misses, or does not expect
+    if mark in ("extra state", "save hook"):  # a key that a strict load misses, or does not expect
         return BREAKS
     return BREAKS if mark == "load hook" and gone else COSMETIC

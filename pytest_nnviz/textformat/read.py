@@ -25,7 +25,7 @@ from pytest_nnviz.textformat.write import FORMAT_VERSION, NOTICE, dumps
 __all__ = ["loads"]
 
 _MERGED = "; probably two updates were merged into one text: merge the code, then run pytest --snapshot-update"
-_MARKS = ("never called", "eval", "train", "load hook", "extra state")
+_MARKS = ("never called", "eval", "train", "load hook", "extra state", "save hook", "gradient hook")
 _MARKERS = ("<<<<<<< ", "=======", ">>>>>>> ", "||||||| ")
 
 

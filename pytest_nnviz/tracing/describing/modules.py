@@ -210,6 +210,10 @@ class _Describer:
             marks.append("load hook")
         if type(module).get_extra_state is not torch.nn.Module.get_extra_state:
             marks.append("extra state")
+        if _has_save_hook(module):
+            marks.append("save hook")
+        if any(parameter is not None and parameter._backward_hooks for parameter in module._parameters.values()):
+            marks.append("gradient hook")
         return marks
 
     def _children(self, module: torch.nn.Module, path: str, unused: bool) -> Iterator[tuple[str, Module]]:
@@ -285,6 +289,13 @@ def _has_load_hook(module: torch.nn.Module) -> bool:
     return bool(module._load_state_dict_pre_hooks) or (
         own and not cls._load_from_state_dict.__module__.startswith("torch.")
     )
+
+
+def _has_save_hook(module: torch.nn.Module) -> bool:
+    """Whether a function that is not torch's decides what a state dict holds."""
+    hooks = (*module._state_dict_pre_hooks.values(), *module._state_dict_hooks.values())
+    deciding = (module.state_dict, module._save_to_state_dict, *hooks)
+    return any(not str(function.__module__).startswith("torch.") for function in deciding)
 
 
 def configuration(module: torch.nn.Module, path: str = "") -> tuple[Argument, ...]:
