@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import subprocess
 import sys
 import threading
 import weakref
@@ -495,3 +496,69 @@ def test_a_tensor_out_of_nowhere_is_known_though_the_collector_ran():
     model.held = torch.ones(4)
     with pytest.warns(UserWarning, match="made by no recorded call"):
         assert "mul(untracked f32[2, 4], %relu) -> f32[2, 4]" in graph(model, X)
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * 2
+
+
+def _on_a_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("run", [_on_a_thread, lambda function: function()], ids=["another thread", "this thread"])
+def test_an_autograd_function_whose_application_is_interrupted_stays_what_it_is(run):
+    own = vars(Doubled)["forward"]
+
+    def forward(_, x):
+        run(Doubled._backward_cls)  # the first half of what apply does
+        return Doubled.apply(Doubled.apply(x))
+
+    assert sum(line.startswith("Doubled.apply(") for line in calls(forward)) == 2
+    assert vars(Doubled)["forward"] is own
+    assert torch.equal(Doubled.apply(X), X * 2)
+
+
+def test_an_autograd_function_that_waits_is_free_for_another_thread():
+    own, given = vars(Doubled)["forward"], []
+
+    def forward(_, x):
+        Doubled._backward_cls()
+        _on_a_thread(lambda: given.append(Doubled.apply(X)))
+        return Doubled.apply(x)
+
+    assert sum(line.startswith("Doubled.apply(") for line in calls(forward)) == 1
+    assert all(torch.equal(y, X * 2) for y in given)
+    assert given
+    assert vars(Doubled)["forward"] is own
+
+
+ENDLESS = """
+import sys, torch
+from pytest_nnviz import trace
+
+class Endless(torch.nn.Module):
+    def forward(self, x):
+        return self(x + 1)
+
+sys.setrecursionlimit(int(sys.argv[1]))
+try:
+    trace(Endless(), torch.ones(2))
+except RecursionError:
+    assert sys.getrecursionlimit() == int(sys.argv[1])
+    print("told")
+"""
+
+
+@pytest.mark.parametrize("limit", ["1000", "10000"])
+def test_a_forward_that_calls_itself_for_ever_is_an_error(limit):
+    done = subprocess.run([sys.executable, "-c", ENDLESS, limit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "told\n"), done.stderr[-500:]

@@ -38,6 +38,7 @@ Begin = Callable[[], None]
 
 _ACTIVE = threading.Lock()
 _MAX_RUNS = 5
+_MAX_FRAMES = 9000
 _SEEDS = (1, 2, 3, 4, 5, 6)
 _RARE = (1751, 1470)  # first draws of Python and numpy near one end or the other: what happens one time in ten does
 _WAYS_OUT = (
@@ -276,9 +277,12 @@ def _reseed_all(seed: int) -> None:
 
 @contextmanager
 def _deep_recursion() -> Iterator[None]:
-    """Room for our frames between those of nested modules: what runs untraced runs traced."""
+    """Room for our frames between those of nested modules: what runs untraced runs traced.
+
+    Never more than the stack of a thread holds: a forward that calls itself for ever has to end in an error.
+    """
     limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(3 * limit)
+    sys.setrecursionlimit(max(limit, min(3 * limit, _MAX_FRAMES)))
     try:
         yield
     finally:

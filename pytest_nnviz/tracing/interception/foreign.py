@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,10 @@ class Foreign:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.waiting: dict[type, Any] = {}  # autograd functions whose forward is wrapped, and what stands in the class
+
+    def is_followed(self) -> bool:
+        """Whether this is the thread that the trace follows: what others do meanwhile is left alone."""
+        return threading.get_ident() == self.recorder.thread
 
     def call(self, name: str, run: _Run, operands: tuple[Any, ...], **shown: Any) -> Any:
         """One call; nothing inside of it is recorded."""

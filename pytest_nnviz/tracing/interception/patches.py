@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -114,6 +113,8 @@ def _application(foreign: Foreign, original: Any) -> Any:
 
     def begin(context: Any, *args: Any, **kwargs: Any) -> None:
         original(context, *args, **kwargs)
+        if not foreign.is_followed():
+            return
         cls = type(context)._forward_cls
         if not cls.__module__.startswith("torch."):  # checkpoints: what is computed are the calls inside
             _wrap_forward(foreign, cls)
@@ -123,10 +124,14 @@ def _application(foreign: Foreign, original: Any) -> Any:
 
 def _wrap_forward(foreign: Foreign, cls: Any) -> None:
     """Tell of the next forward of a function; of those inside it on their own."""
+    if cls in foreign.waiting:  # an application that began, and never came to its forward
+        return
     function = cls.forward
-    foreign.waiting.setdefault(cls, vars(cls).get("forward"))
+    foreign.waiting[cls] = vars(cls).get("forward")
 
     def forward(*args: Any, **kwargs: Any) -> Any:
+        if not foreign.is_followed() or cls not in foreign.waiting:
+            return function(*args, **kwargs)
         _put_back(cls, "forward", foreign.waiting.pop(cls))
         operands = tuple(thing for thing in args if not isinstance(thing, torch.autograd.function.BackwardCFunction))
         return foreign.around(_name_of(cls), lambda: function(*args, **kwargs), operands)
@@ -231,7 +236,7 @@ def _compile(foreign: Foreign, original: Any) -> Any:
     """What forward itself compiles runs as it is written, as what was compiled before does."""
 
     def compiled(model: Any = None, **options: Any) -> Any:
-        if threading.get_ident() != foreign.recorder.thread:
+        if not foreign.is_followed():
             return original(model, **options)
         return model if model is not None else lambda function: function
 
