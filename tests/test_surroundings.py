@@ -67,6 +67,13 @@ def test_the_same_text_wherever_it_runs(tmp_path):
         assert json.loads(process.communicate(timeout=300)[0]) == expected
 
 
+def test_a_process_that_imported_torch_alone():
+    """Releases of torch differ in which of their parts ``import torch`` imports."""
+    script = "import torch; from pytest_nnviz import dumps, trace; print(dumps(trace(torch.nn.ReLU(), torch.ones(2))))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert "ReLU()" in done.stdout, done.stderr
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_another_default_dtype_shows_and_is_no_trouble(name):
     torch.set_default_dtype(torch.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import torch
 
@@ -46,7 +47,7 @@ def is_machinery(filename: str) -> bool:
 
 _TORCH = torch.__file__.removesuffix("__init__.py")
 _OURS = __file__.removesuffix("frames.py")
-_CHECKPOINT = torch.utils.checkpoint.__file__
+_CHECKPOINT = str(Path(torch.__file__).parent / "utils" / "checkpoint.py")  # not imported before it is used
 _SWITCHES = (
     _OURS,
     torch.autograd.grad_mode.__file__,
