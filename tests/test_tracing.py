@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import random
 import subprocess
@@ -49,6 +50,18 @@ def calls(function, x=None, **members):
 X = torch.ones(2, 4)
 FIRST = torch.zeros(2, 1, dtype=torch.int64)
 attend = F.scaled_dot_product_attention
+
+
+def inferred(x, mode):
+    with torch.inference_mode(mode):
+        y = x.sin()
+    return y.clone()
+
+
+def hooked(x, factor):
+    x = x.clone().requires_grad_()
+    x.register_hook(functools.partial(torch.mul, other=factor))
+    return x * 2
 
 
 @torch.library.custom_op("nnviz_tests::attend_in", mutates_args=())
@@ -117,6 +130,9 @@ def test_a_comparison_with_a_parameter_is_not_turned_round():
         (lambda m, x: (x, x.sin()), lambda m, x: (x.sin(), x)),
         (lambda m, x: {"a": x.sin()}, lambda m, x: {"b": x.sin()}),
         (lambda m, x: attend_in(x, layout="bshd"), lambda m, x: attend_in(x, layout="bhsd")),
+        (lambda m, x: x.detach().requires_grad_() * 2, lambda m, x: x.detach() * 2),
+        (lambda m, x: inferred(x, mode=True), lambda m, x: inferred(x, mode=False)),
+        (lambda m, x: hooked(x, 0.5), lambda m, x: hooked(x, 0.25)),
         (lambda m, x: attend_in(x, generator=1), lambda m, x: attend_in(x, generator=2)),
         (lambda m, x: attend_in(x, _mode="a"), lambda m, x: attend_in(x, _mode="b")),
     ],

@@ -214,12 +214,20 @@ class Recorder(TorchFunctionMode):
         raw, is_attribute = _canonical(func)
         if raw == "iter":
             return iter(self.__torch_function__(torch.Tensor.unbind, types, args, kwargs))
-        if raw in QUERIES or (is_attribute and raw not in PROPERTIES) or is_torchs_own(raw):
+        if raw == "set_requires_grad":
+            self.__torch_function__(torch.Tensor.requires_grad_, types, args)
+            return None
+        switches = raw == "requires_grad_" and self._switches_gradients(*args, **kwargs)
+        if (raw in QUERIES and not switches) or (is_attribute and raw not in PROPERTIES) or is_torchs_own(raw):
             return func(*args, **kwargs)
         name, spelled_args, spelled_kwargs = spell(raw, func, args, kwargs)
         argument = functools.partial(self._argument, name)
         arguments = written_down(name, func, spelled_args, spelled_kwargs, argument)
         return self.function(name, arguments, func, args, kwargs)
+
+    def _switches_gradients(self, tensor: torch.Tensor, requires_grad: bool = True) -> bool:
+        """Whether a tensor that this pass made begins to ask for gradients, or ends to."""
+        return self.origins.was_made(tensor) and tensor.requires_grad is not requires_grad
 
     def _unrecorded(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """A call that is no part of the record; what it writes to inside an opaque module comes back all the same."""

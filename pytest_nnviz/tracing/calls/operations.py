@@ -174,7 +174,9 @@ PROPERTIES = _words("T mT H mH real imag data grad set_data")
 
 # Decide what later calls do; those that torch's own code throws around what it calls are not the author's.
 SWITCHES = _words("set_grad_enabled")
-EFFECTS = SWITCHES | {"backward", "register_hook", "enter_autocast", "exit_autocast"}
+EFFECTS = SWITCHES | _words(
+    "backward register_hook enter_autocast exit_autocast enter_inference_mode exit_inference_mode"
+)
 
 # Arguments that say where and how, not what.
 DROPPED = _words("device non_blocking pin_memory memory_format layout requires_grad generator")

@@ -20,6 +20,8 @@ def spell(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: di
     """Bring special spellings of torch's own operations to the one that is recorded; others stay as they are."""
     if not _is_torchs(name, func):
         return name, args, kwargs
+    if name == "requires_grad_":
+        return name, (*args, *kwargs.values()), {}
     kwargs = {key: value for key, value in kwargs.items() if key not in DROPPED and key[0] != "_"}
     if kwargs.get("inplace") is True:
         name, kwargs = f"{name}_", {key: value for key, value in kwargs.items() if key != "inplace"}

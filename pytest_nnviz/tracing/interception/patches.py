@@ -220,12 +220,28 @@ def _enter_autocast(foreign: Foreign, original: Any) -> Any:
     return enter
 
 
-def _exit_autocast(foreign: Foreign, original: Any) -> Any:
-    def leave(region: Any, *error: Any) -> Any:
-        told = region.__dict__.pop("_nnviz_told", False)
-        return foreign.call("exit_autocast", lambda: original(region, *error), ()) if told else original(region, *error)
+def _exit(name: str) -> Callable[[Foreign, Any], Any]:
+    """The end of a region whose beginning was told."""
 
-    return leave
+    def make(foreign: Foreign, original: Any) -> Any:
+        def leave(region: Any, *error: Any) -> Any:
+            told = region.__dict__.pop("_nnviz_told", False)
+            return foreign.call(name, lambda: original(region, *error), ()) if told else original(region, *error)
+
+        return leave
+
+    return make
+
+
+def _enter_inference(foreign: Foreign, original: Any) -> Any:
+    """As of gradients, a switch; one that is off where all is off changes nothing."""
+
+    def enter(region: Any) -> Any:
+        region._nnviz_told = told = region.mode or torch.is_inference_mode_enabled()
+        how = {} if region.mode else {"mode": False}
+        return foreign.call("enter_inference_mode", lambda: original(region), (), **how) if told else original(region)
+
+    return enter
 
 
 def _swap(foreign: Foreign, original: Any) -> Any:
@@ -267,7 +283,9 @@ WRAPPED: tuple[tuple[str, str, Callable[[Foreign, Any], Any]], ...] = (
     ("torch:Tensor", "imag", _half),
     ("torch:Tensor", "as_subclass", _as_subclass),
     ("torch.amp.autocast_mode:autocast", "__enter__", _enter_autocast),
-    ("torch.amp.autocast_mode:autocast", "__exit__", _exit_autocast),
+    ("torch.amp.autocast_mode:autocast", "__exit__", _exit("exit_autocast")),
+    ("torch.autograd.grad_mode:inference_mode", "__enter__", _enter_inference),
+    ("torch.autograd.grad_mode:inference_mode", "__exit__", _exit("exit_inference_mode")),
     ("torch.utils", "swap_tensors", _swap),
     ("torch", "compile", _compile),
     *(("torch.distributed", name, _collective(name)) for name in _COLLECTIVES.split()),

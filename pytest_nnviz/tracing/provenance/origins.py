@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import torch
 
 from pytest_nnviz.architecture import Call, Const, Ref, Step, TensorSpec, Value
 from pytest_nnviz.tracing.describing.modules import Places, class_name, configuration, relative
+from pytest_nnviz.tracing.describing.plain import plain_value
 from pytest_nnviz.tracing.describing.values import leaves, named, qualified_name, spec_of, tensors_in
 from pytest_nnviz.tracing.provenance.births import Births
 from pytest_nnviz.tracing.provenance.handover import storage_of
@@ -202,7 +204,8 @@ class Origins:
         place = self._outer(known, scope) if known is not None else None
         if place is not None:
             return self._ref(place, scope)
-        return named(qualified_name(type(thing)))
+        partial = plain_value(thing) if isinstance(thing, functools.partial) else None
+        return partial or named(qualified_name(type(thing)))
 
     def _registered(self, tensor: torch.Tensor, scope: Scope) -> Ref | None:
         path = self.registered.tensors.get(id(tensor))
