@@ -588,6 +588,43 @@ def test_a_forward_that_raises_says_where():
     assert "after cos(a)" in note
 
 
+@pytest.mark.parametrize("opaque", [(), ("1",)])
+def test_a_layer_that_raises_is_named_with_what_it_was_handed(opaque):
+    model = nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh(), nn.Linear(5, 5)))
+    with pytest.raises(RuntimeError) as caught:
+        Options(opaque=opaque).trace(model, X)
+    (note,) = caught.value.__notes__
+    where = "1" if opaque else "1.1"
+    assert note.startswith(f"pytest-nnviz: raised in {where}, which was handed f32[2, 4]\n  after self.0(")
+
+
+def test_a_graph_that_changes_says_in_which_module():
+    class Counting(nn.Module):
+        count = 0
+
+        def forward(self, x):
+            self.count += 1
+            return x * self.count
+
+    with pytest.raises(UnstableArchitecture, match=r"instead of 'mul\(.* \(in self.1 > self.0\)"):
+        trace(nn.Sequential(nn.ReLU(), nn.Sequential(Counting())), X)
+
+
+def test_a_difference_in_the_graph_is_said_before_one_of_modules():
+    class Deciding(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x):
+            Deciding.turn = not Deciding.turn
+            return self.a(x) if Deciding.turn else self.b(x)
+
+    Deciding.turn = True
+    with pytest.raises(UnstableArchitecture, match=r"is 'self\.[ab]\(x\)"):
+        trace(Deciding(), X)
+
+
 def test_a_model_that_fills_a_cache_is_the_same_fresh_and_used():
     fresh, used = models.Caching(), models.Caching()
     used(X)

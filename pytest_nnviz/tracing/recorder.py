@@ -50,12 +50,16 @@ __all__ = ["Failure", "Recorder", "matches"]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Where a forward pass raised: the module, the last calls recorded in it, the function that was running."""
+    """Where a forward pass raised: the module, the last calls recorded in it or before it if it is a layer.
+
+    ``function`` is the one that was running, ``handed`` what a layer was called with.
+    """
 
     error: BaseException
     module: str
     calls: tuple[str, ...]
     function: str | None
+    handed: str = ""
 
 
 class Recorder(TorchFunctionMode):
@@ -340,7 +344,10 @@ class Recorder(TorchFunctionMode):
         if not hooked:
             begin(module, args, kwargs)
         try:
-            with self._noting_failure(), last_pre_hook(module, begin) if hooked else nullcontext():
+            with (
+                self._noting_failure(module, (args, kwargs)),
+                last_pre_hook(module, begin) if hooked else nullcontext(),
+            ):
                 result = run(args, kwargs)
             if self.muted is not None:
                 return self.muted.record(result)
@@ -473,16 +480,17 @@ class Recorder(TorchFunctionMode):
     # failures and warnings
 
     @contextmanager
-    def _noting_failure(self) -> Iterator[None]:
-        """Remember where an exception comes from: the innermost module and the last calls before."""
+    def _noting_failure(self, layer: torch.nn.Module | None = None, handed: Any = ()) -> Iterator[None]:
+        """Remember where an exception comes from: the innermost module, or the layer, and the last calls before."""
         try:
             yield
         except BaseException as error:
             if self.failure is None or self.failure.error is not error:
                 scope = self.open_scope()
-                self.failure = Failure(
-                    error, scope.module or "", tuple(map(format_call, scope.calls[-3:])), self.current
-                )
+                name = scope.module or "" if layer is None else self.places.modules.get(id(layer)) or class_name(layer)
+                specs = ", ".join(format_spec(spec_of(tensor)) for tensor in tensors_in(handed))
+                calls = tuple(map(format_call, scope.calls[-3:]))
+                self.failure = Failure(error, name, calls, self.current, specs)
             raise
 
     def _warn_stranger(self, tensor: torch.Tensor) -> None:

@@ -332,11 +332,28 @@ def _lives_on_meta(model: torch.nn.Module) -> bool:
 
 
 def _first_difference(old: str, new: str) -> str:
+    """The first line of the graph that differs; one of the modules only if none does, as it says less."""
     before, after = without_comments(old).split("\n"), without_comments(new).split("\n")
-    for number, (a, b) in enumerate(zip(before, after, strict=False), 1):
-        if a != b:
-            return f"line {number} of the text is {b.strip()!r} instead of {a.strip()!r}"
+    graph, other = (lines.index("[graph]") if "[graph]" in lines else 0 for lines in (before, after))
+    for skip, skipped in ((graph, other), (0, 0)):
+        for number, (a, b) in enumerate(zip(before[skip:], after[skipped:], strict=False), 1 + skipped):
+            if a != b:
+                return f"line {number} of the text is {b.strip()!r} instead of {a.strip()!r}{_within(after, number)}"
     return f"it has {len(after)} lines instead of {len(before)}"
+
+
+def _within(lines: list[str], number: int) -> str:
+    """In which module call a line of the graph stands: the calls that it is indented below."""
+    depth, calls = _depth(lines[number - 1]), list[str]()
+    for line in reversed(lines[: number - 1]):
+        if line and _depth(line) < depth:
+            depth = _depth(line)
+            calls.append(line.strip().partition("(")[0])
+    return f" (in {' > '.join(reversed(calls))})" if calls else ""
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _note(recorder: Recorder) -> str:
@@ -344,7 +361,8 @@ def _note(recorder: Recorder) -> str:
     if failure is None:
         return "pytest-nnviz: raised by the forward pass before any module was called"
     calls = "".join(f"\n  after {call}" for call in failure.calls)
-    return f"pytest-nnviz: raised in {failure.module or 'the model itself'}{calls}"
+    handed = f", which was handed {failure.handed}" if failure.handed else ""
+    return f"pytest-nnviz: raised in {failure.module or 'the model itself'}{handed}{calls}"
 
 
 def _stopped_on_meta(error: Exception, recorder: Recorder) -> str:
