@@ -22,6 +22,7 @@ from torch import nn
 
 from pytest_nnviz import Options, dumps, trace
 from pytest_nnviz.errors import TraceError
+from pytest_nnviz.tracing.session import open_session
 
 
 def _bits(tensor):
@@ -562,3 +563,79 @@ except RecursionError:
 def test_a_forward_that_calls_itself_for_ever_is_an_error(limit):
     done = subprocess.run([sys.executable, "-c", ENDLESS, limit], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "told\n"), done.stderr[-500:]
+
+
+class Slotted:
+    __slots__ = ("table",)
+
+    def __init__(self):
+        self.table = {}
+
+
+class Called:
+    def __init__(self):
+        self.table = {}
+
+    def __call__(self):
+        return self.table
+
+
+@pytest.mark.parametrize("device", ["as-is", "meta"])
+@pytest.mark.parametrize(
+    ("holder", "table_of"),
+    [
+        (lambda: ({},), lambda holder: holder[0]),
+        (Slotted, lambda holder: holder.table),
+        (Called, lambda holder: holder()),
+    ],
+    ids=["tuple", "slots", "callable"],
+)
+def test_tables_in_whatever_a_model_holds_are_as_they_were(holder, table_of, device):
+    def forward(model, x):
+        return x + table_of(model.holder).setdefault(4, torch.arange(4.0))
+
+    model = Forward(forward, holder=holder())
+    Options(device=device).trace(model, X)
+    assert table_of(model.holder) == {}
+    assert torch.equal(model(X), X + torch.arange(4.0))
+
+
+def test_a_slot_and_an_array_are_as_they_were():
+    def forward(model, x):
+        model.slotted.table = x
+        model.count += 1
+        return x * 2
+
+    model = Forward(forward, slotted=Slotted(), count=np.zeros(1))
+    trace(model, X)
+    assert model.slotted.table == {}
+    assert model.count == 0
+
+
+class Queue(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("queue", torch.randn(4, 8))
+        self.register_buffer("place", torch.zeros(1, dtype=torch.long))
+
+    def forward(self, x):
+        out = x @ self.queue.clone()
+        at = int(self.place)
+        self.queue[:, at : at + 2] = x.T
+        self.place[0] = (at + 2) % 8
+        return out
+
+
+def test_every_pass_starts_from_the_buffers_as_they_were():
+    with open_session(Options(), Queue(), (X,)) as session:
+        first = session.run()
+        settled = session.settle(first)
+        session.check_values(settled)
+        assert dumps(settled) == dumps(first)
+
+
+def test_an_iterator_as_an_input_is_refused():
+    model = Forward(lambda model, tensors: sum(tensors))
+    for inputs in ((x for x in [X]), iter([X]), zip([X], [X], strict=True)):
+        with pytest.raises(TraceError, match=r"uses up.* pass a list"):
+            trace(model, inputs)

@@ -303,6 +303,12 @@ def _checked(options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[s
 
 
 def _check_arguments(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    for thing in (*args, *kwargs.values()):
+        if isinstance(thing, Iterator):
+            raise TraceError(
+                f"an input is a {type(thing).__name__}, which one forward pass uses up, and a trace takes several: "
+                "pass a list, list(...)"
+            )
     try:
         signature = inspect.signature(entry_point(module), follow_wrapped=False)
     except (TypeError, ValueError):  # forward of a ScriptModule, or written in C

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import warnings
 from collections import deque
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from pytest_nnviz.errors import NNVizWarning
 from pytest_nnviz.tracing.calls.functions import canonical_name
-from pytest_nnviz.tracing.describing.values import SHARED, is_uninitialized, tensors_in, walk
+from pytest_nnviz.tracing.describing.values import SHARED, is_array, is_uninitialized, tensors_in, walk
 from pytest_nnviz.tracing.keeping.contents import keep_contents, view_of
 from pytest_nnviz.tracing.keeping.surroundings import Restore, keep_generator, keep_surroundings, put_back
 from pytest_nnviz.tracing.provenance.handover import may_write, storage_of, targets_of, unwrapped
@@ -21,6 +23,7 @@ __all__ = ["Keeper", "Watch", "children_in_place"]
 
 _MAX_DEPTH = 8
 _PLAIN = frozenset({type(None), bool, int, float, str})
+_HEAP_TYPE = 1 << 9  # a class that is written in Python
 _CONTAINERS = (dict, list, set, deque)
 
 
@@ -43,12 +46,12 @@ class Keeper:
         self._restores += [restore for _, leaf in walk(inputs, shared=True) for restore in keep_generator(leaf)]
         self._shapes = [_data(tensor) for tensor in given if not is_uninitialized(tensor)]
         self._surroundings = keep_surroundings()
-        self._given = {storage_of(tensor) for tensor in given}
+        self._given = {storage_of(tensor) for tensor in (*given, *model.buffers())}
         self._overwritten: list[Restore] = []
         self._written: dict[object, list[Restore]] = {}
 
     def restore_inputs(self) -> None:
-        """The inputs with the shapes and the values that they were given with, for the next forward pass."""
+        """Inputs with the shapes and values that they were given with, buffers with theirs, for the next pass."""
         put_back([*self._shapes, *reversed(self._overwritten)])
 
     def _keep(self, module: torch.nn.Module, seen: set[int]) -> Iterator[Restore]:
@@ -59,12 +62,15 @@ class Keeper:
             if id(top) in seen or depth > _MAX_DEPTH:
                 continue
             seen.add(id(top))
-            yield _keep_container(top)
+            if not isinstance(top, tuple):
+                yield _keep_container(top)
             for item in top.values() if isinstance(top, dict) else top:
                 if type(item) in _PLAIN:
                     continue
                 if not isinstance(item, _CONTAINERS):
                     yield from keep_generator(item)
+                    yield from _keep_array(item)
+                    yield from _keep_slots(item)
                 inside = _inside(item)
                 if inside is not None:
                     stack.append((inside, depth + 1))
@@ -197,11 +203,36 @@ def _is_lazy(module: torch.nn.Module) -> bool:
 
 def _inside(item: Any) -> Any:
     """The container that holds what an object is made of, None for plain values, tensors and other modules."""
-    if isinstance(item, _CONTAINERS):
+    if isinstance(item, (*_CONTAINERS, tuple)):
         return item
-    if isinstance(item, (torch.Tensor, type, *SHARED)) or callable(item) or not hasattr(item, "__dict__"):
+    if isinstance(item, (torch.Tensor, type, *SHARED)) or inspect.isroutine(item):
         return None
-    return item.__dict__
+    return getattr(item, "__dict__", None) or [thing for _, thing in _slots(item)]
+
+
+def _slots(item: Any) -> list[tuple[Any, Any]]:
+    """The slots of an object that are filled, and what is in them."""
+    found = [slot for cls in type(item).__mro__ for slot in vars(cls).values() if inspect.ismemberdescriptor(slot)]
+    authors = [slot for slot in found if slot.__objclass__.__flags__ & _HEAP_TYPE]
+    return [(slot, slot.__get__(item)) for slot in authors if hasattr(item, slot.__name__)]
+
+
+def _keep_slots(item: Any) -> Iterator[Restore]:
+    if "__slots__" in vars(type(item)):
+        for slot, before in _slots(item):
+            yield functools.partial(_fill, slot, item, before)
+
+
+def _fill(slot: Any, item: Any, before: Any) -> None:
+    if slot.__get__(item) is not before:
+        slot.__set__(item, before)
+
+
+def _keep_array(item: Any) -> Iterator[Restore]:
+    """What an array of numpy holds; one that cannot be written to has not been."""
+    if is_array(item) and item.flags.writeable:
+        values = item.copy()
+        yield lambda: None if item.tobytes() == values.tobytes() else item.__setitem__(..., values)
 
 
 def _keep_container(container: Any) -> Restore:
