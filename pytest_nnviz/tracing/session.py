@@ -27,7 +27,7 @@ from pytest_nnviz.tracing.describing.values import is_uninitialized, walk
 from pytest_nnviz.tracing.frames import is_machinery
 from pytest_nnviz.tracing.keeping.caching import clear_caches
 from pytest_nnviz.tracing.keeping.keeper import Keeper, Watch, children_in_place
-from pytest_nnviz.tracing.keeping.surroundings import neutral, reseed, same_randomness, watch_draws
+from pytest_nnviz.tracing.keeping.surroundings import reseed, same_randomness, unvalidated, watch_draws
 from pytest_nnviz.tracing.keeping.tables import Tables
 from pytest_nnviz.tracing.recorder import Recorder, matches
 from pytest_nnviz.tracing.substitution import OnMeta, Replace, copy_inputs, perturbed, substituted, to_meta
@@ -203,7 +203,7 @@ class Session:
         """One recorded forward pass, with replacements for the model's tensors if there are any."""
         with ExitStack() as stack:
             stack.enter_context(same_randomness())
-            stack.enter_context(neutral())
+            stack.enter_context(unvalidated())
             if begin is not None:
                 begin()
             if replace is not None:

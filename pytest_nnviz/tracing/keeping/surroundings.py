@@ -16,10 +16,10 @@ __all__ = [
     "Restore",
     "keep_generator",
     "keep_surroundings",
-    "neutral",
     "put_back",
     "reseed",
     "same_randomness",
+    "unvalidated",
     "watch_draws",
 ]
 
@@ -27,7 +27,6 @@ Restore = Callable[[], None]
 _Setting = tuple[Callable[[], Any], Callable[[Any], Any]]
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
-_AUTOCAST = {"cpu": torch.bfloat16}
 _BACKENDS = {
     "": ("fp32_precision",),
     "cuda.matmul": (
@@ -241,18 +240,10 @@ def _generators() -> dict[str, Any]:
 
 
 @contextmanager
-def neutral() -> Iterator[None]:
-    """What stands around the call of the tracer does not show: regions of autocast, validation by distributions.
-
-    Distributions check their arguments by calls of torch, but not under ``python -O``.
-    """
-    settings = [*_autocast(), _attribute(torch.distributions.Distribution, "_validate_args")]
-    restores = [restore for setting in settings for restore in _keep_setting(*setting)]
+def unvalidated() -> Iterator[None]:
+    """Distributions check their arguments by calls of torch, but not under ``python -O``: they do not here."""
+    restores = list(_keep_setting(*_attribute(torch.distributions.Distribution, "_validate_args")))
     try:
-        for device in _DEVICES:
-            if _read(lambda device=device: torch.is_autocast_enabled(device)) is True:  # type: ignore[misc]
-                torch.set_autocast_enabled(device, False)
-                torch.set_autocast_dtype(device, _AUTOCAST.get(device, torch.float16))
         torch.distributions.Distribution._validate_args = False
         yield
     finally:
