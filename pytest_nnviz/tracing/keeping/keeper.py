@@ -44,7 +44,7 @@ class Keeper:
         self._restores += [_keep_mode(module) for module in modules if isinstance(module, torch.jit.ScriptModule)]
         self._restores += [_keep_container(hooks) for hooks in _global_hooks()]
         self._restores += [restore for _, leaf in walk(inputs, shared=True) for restore in keep_generator(leaf)]
-        self._shapes = [_data(tensor) for tensor in given if not is_uninitialized(tensor)]
+        self._shapes = [_data(tensor) for tensor in (*given, *model.buffers()) if not is_uninitialized(tensor)]
         self._surroundings = keep_surroundings()
         self._given = {storage_of(tensor) for tensor in (*given, *model.buffers())}
         self._overwritten: list[Restore] = []
