@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from pytest_nnviz.architecture import Architecture
-from pytest_nnviz.errors import TextError
+from pytest_nnviz.architecture import Architecture, walk_modules
+from pytest_nnviz.errors import TextError, UnmatchedPatternWarning
+from pytest_nnviz.options import ProjectPattern
 
 if TYPE_CHECKING:
     from pytest_nnviz.drift import Drift
+    from pytest_nnviz.gates import Gates
     from pytest_nnviz.options import Options
 
 __all__ = ["Status", "Verdict", "Where", "check", "gist", "message", "words_of"]
@@ -104,11 +107,13 @@ def check(
             if writes and not _same(text, stored):
                 session.check_values(architecture)
     verdict = _judge(options, architecture, text, stored, writes)
+    if options.gate.places:
+        _warn_unmatched(options.gate, verdict)
     fixed = options.forward and options.values == "fixed"
     return replace(verdict, reads=tuple(sorted(set(session.reads)))) if fixed else verdict
 
 
-def words_of(verdict: Verdict, name: str, gate: frozenset[str], limit: int = 60) -> list[str]:
+def words_of(verdict: Verdict, name: str, gate: Gates, limit: int = 60) -> list[str]:
     """What changed, headline first; empty when nothing did."""
     if verdict.damage is not None:
         return [f"the snapshot before could not be read: {verdict.damage}"]
@@ -121,7 +126,7 @@ def words_of(verdict: Verdict, name: str, gate: frozenset[str], limit: int = 60)
     return [headline(verdict.drift, name, gate=gate), *words(verdict.drift, gate=gate, limit=limit)]
 
 
-def message(verdict: Verdict, where: Where, gate: frozenset[str]) -> str:
+def message(verdict: Verdict, where: Where, gate: Gates) -> str:
     """Why the test fails, headline first, and what to do next."""
     if verdict.status is Status.MISSING:
         lines = _missing(verdict, where)
@@ -166,8 +171,21 @@ def _judge(options: Options, architecture: Architecture, text: str, stored: str 
         return Verdict(Status.ACCEPTED, architecture, text, stored, drift)
     if old == architecture:  # written in another way, by another version of this package
         return Verdict(Status.PASSED, architecture, text, stored)
-    gated = not drift or any(change.gate in options.gate for change in drift.changes)
+    gated = not drift or any(map(options.gate.hold, drift.changes))
     return Verdict(Status.DRIFTED if gated else Status.PASSED, architecture, text, stored, drift)
+
+
+def _warn_unmatched(gate: Gates, verdict: Verdict) -> None:
+    """Warn about patterns that name no module, before or now; those of the whole project may."""
+    models = [verdict.architecture, *([verdict.drift.old] if verdict.drift is not None else [])]
+    for pattern in gate.unmatched({path for model in models for path, _ in walk_modules(model.root)}):
+        if not isinstance(pattern, ProjectPattern):
+            warnings.warn(
+                f"gate={pattern!r} names nothing in {verdict.architecture.root.class_name}: give the path of a module "
+                "('encoder', 'layers.*.attn'), or leave it out",
+                UnmatchedPatternWarning,
+                stacklevel=4,
+            )
 
 
 def _missing(verdict: Verdict, where: Where) -> list[str]:

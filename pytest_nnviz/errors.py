@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = [
     "ArchitectureDrift",
     "ArtifactsError",
@@ -16,6 +18,7 @@ __all__ = [
     "UnmatchedPatternWarning",
     "UnstableArchitecture",
     "UntrackedTensorWarning",
+    "suggest",
 ]
 
 
@@ -68,8 +71,16 @@ class NNVizWarning(UserWarning):
 
 
 class UnmatchedPatternWarning(NNVizWarning):
-    """A pattern of ``opaque`` names no module of the model: it was misspelled, or is no longer needed."""
+    """A pattern of ``opaque`` or ``gate`` names no module of the model: it was misspelled, or is no longer needed."""
 
 
 class UntrackedTensorWarning(NNVizWarning):
     """A tensor appeared during the forward pass that no recorded call made; its edge is cut."""
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """What may have been meant by a word that is not known, for the end of a clause; empty where nothing is close."""
+    import difflib
+
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

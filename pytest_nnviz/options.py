@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from pytest_nnviz.errors import OptionError
+from pytest_nnviz.errors import OptionError, suggest
+from pytest_nnviz.gates import Gates
 
 if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
 
-__all__ = ["GATES", "Options", "ProjectPattern"]
-
-GATES = ("structure", "shapes", "parameters", "topology")
+__all__ = ["Options", "ProjectPattern"]
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "mode": ("eval", "train", "as-is"),
@@ -37,7 +37,8 @@ class Options:
         device: ``as-is`` (default) runs where the model lives, ``meta`` computes shapes alone, on meta tensors.
         forward: False pins modules and parameters alone; no inputs are needed.
         grad: True runs forward with gradients enabled, for models that differentiate inside forward.
-        gate: which changes fail the test, out of ``structure``, ``shapes``, ``parameters``, ``topology``.
+        gate: which changes fail the test, out of ``structure``, ``shapes``, ``parameters``, ``topology``; by pattern
+            (``{"encoder.*": {"shapes"}}``) for parts of the model, see `pytest_nnviz.gates.Gates`.
         opaque: patterns (``timm.layers.*``, ``*.rotary_emb``) of class paths or module paths recorded as one call.
         values: ``checked`` (default) refuses to record a graph that values decide; ``fixed`` says that they are pinned.
         picture_depth: how many levels of modules a picture opens; None chooses what fits.
@@ -53,7 +54,7 @@ class Options:
     device: str = "as-is"
     forward: bool = True
     grad: bool = False
-    gate: frozenset[str] = frozenset(GATES)
+    gate: Gates = field(default_factory=Gates)
     opaque: tuple[str, ...] = ()
     values: str = "checked"
     picture_depth: int | None = None
@@ -63,7 +64,7 @@ class Options:
     def __post_init__(self) -> None:
         for key, choices in _CHOICES.items():
             _one_of(key, getattr(self, key), choices)
-        object.__setattr__(self, "gate", _gate(self.gate))
+        object.__setattr__(self, "gate", Gates.of(self.gate))
         object.__setattr__(self, "opaque", _patterns(self.opaque))
         _name(self.name)
         _depth(self.picture_depth)
@@ -74,7 +75,7 @@ class Options:
         Raises:
             OptionError: an unknown option, or a value that it does not take.
         """
-        _known(changes, [field.name for field in fields(self)])
+        _known(changes, [each.name for each in fields(self)])
         return replace(self, **changes)
 
     def trace(self, model: Any, *args: Any, **kwargs: Any) -> Architecture:
@@ -86,7 +87,7 @@ class Options:
     @classmethod
     def ini_keys(cls) -> list[str]:
         """The options that a project can set: all but the name, which is of one call."""
-        return [field.name for field in fields(cls) if field.name != "name"]
+        return [each.name for each in fields(cls) if each.name != "name"]
 
     @classmethod
     def parse_ini(cls, values: Mapping[str, object]) -> dict[str, Any]:
@@ -108,24 +109,12 @@ class ProjectPattern(str):
 def _known(keys: Iterable[str], known: list[str]) -> None:
     for key in keys:
         if key not in known:
-            raise OptionError(f"unknown option {key!r}{_suggest(key, known)}; options: {', '.join(known)}")
+            raise OptionError(f"unknown option {key!r}{suggest(key, known)}; options: {', '.join(known)}")
 
 
 def _one_of(key: str, value: object, choices: Iterable[object]) -> None:
     if not any(type(value) is type(choice) and value == choice for choice in choices):
         raise OptionError(f"{key}={value!r}: choose one of {', '.join(map(repr, choices))}")
-
-
-def _gate(gate: object) -> frozenset[str]:
-    names = gate.split() if isinstance(gate, str) else gate
-    if not isinstance(names, Iterable):
-        raise OptionError(f"gate={gate!r}: give a set out of {', '.join(map(repr, GATES))}")
-    found = list(names)
-    for name in found:
-        if name not in GATES:
-            hint = _suggest(str(name), GATES)
-            raise OptionError(f"unknown gate {name!r}{hint}; gates: {', '.join(map(repr, GATES))}")
-    return frozenset(found)
 
 
 def _patterns(opaque: object) -> tuple[str, ...]:
@@ -148,13 +137,6 @@ def _name(name: object) -> None:
 def _depth(depth: object) -> None:
     if depth is not None and (type(depth) is not int or depth < 0):
         raise OptionError(f"picture_depth={depth!r}: give a number from 0, or None for what fits")
-
-
-def _suggest(word: str, known: Iterable[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(word, list(known), 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def _as_it_is(value: object) -> object:
@@ -187,6 +169,33 @@ def _project_patterns(value: object) -> object:
     return [ProjectPattern(word) for word in words] if isinstance(words, list) else words
 
 
+def _gates(value: object) -> object:
+    """Names, or names behind patterns that end in a colon; a table of TOML may come as its text."""
+    if isinstance(value, str) and value.startswith("{"):
+        value = _table(value)
+    if isinstance(value, Mapping):
+        return {ProjectPattern(pattern): names for pattern, names in value.items()}
+    words = _words(value)
+    if not isinstance(words, list) or not any(str(word).endswith(":") for word in words):
+        return words
+    found: dict[str, list[str]] = {}
+    pattern = ProjectPattern("*")
+    for word in words:
+        if word.endswith(":"):
+            pattern = ProjectPattern(word[:-1])
+            found[pattern] = []
+        else:
+            found.setdefault(pattern, []).append(word)
+    return found
+
+
+def _table(text: str) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        raise OptionError(f"{text!r} is no table; write patterns and gates, encoder.*: shapes parameters") from None
+
+
 def _spaced(value: object) -> object:
     return " ".join(map(str, value)) if isinstance(value, list) else value
 
@@ -195,7 +204,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "forward": _bool,
     "grad": _bool,
     "picture_depth": _int,
-    "gate": _words,
+    "gate": _gates,
     "opaque": _project_patterns,
     "images": _spaced,
 }

@@ -9,6 +9,7 @@ from pytest_nnviz.architecture import Body, Call, Module, walk_modules
 from pytest_nnviz.drift.data import CONSEQUENCES, Change, Drift, Way
 from pytest_nnviz.drift.grouping import Group, coarse, group
 from pytest_nnviz.drift.places import short_places
+from pytest_nnviz.gates import Gates
 from pytest_nnviz.textformat.write import format_arguments, format_call
 
 __all__ = ["headline", "words"]
@@ -19,12 +20,13 @@ _CONTEXT = 10
 _HOOK = "keys changed, load hook present, not verified"
 
 
-def headline(drift: Drift, name: str, *, gate: frozenset[str] | None = None) -> str:
+def headline(drift: Drift, name: str, *, gate: Gates | frozenset[str] | None = None) -> str:
     """The most important change, how many more there are, and ``name``, in which they are.
 
     With ``gate`` the changes of other gates are passed over, unless there are no others.
     """
-    changes = [change for change in drift.changes if gate is None or change.gate in gate] or list(drift.changes)
+    gates = Gates() if gate is None else Gates.of(gate)
+    changes = list(filter(gates.hold, drift.changes)) or list(drift.changes)
     groups = _sorted(group(changes) or group(_promoted(changes)))
     if not groups:
         return f"no change in {name}"
@@ -34,7 +36,7 @@ def headline(drift: Drift, name: str, *, gate: frozenset[str] | None = None) -> 
     return f"{_consequence(_Models(drift), first)}: {_shorten(text, _HEADLINE)}{more} in {name}"
 
 
-def words(drift: Drift, *, gate: frozenset[str] | None = None, limit: int = 60) -> list[str]:
+def words(drift: Drift, *, gate: Gates | frozenset[str] | None = None, limit: int = 60) -> list[str]:
     """What changed, line by line: facts by consequence, what is not gated, totals, versions.
 
     Args:
@@ -44,10 +46,10 @@ def words(drift: Drift, *, gate: frozenset[str] | None = None, limit: int = 60) 
     """
     if not drift:
         return []
-    gate = frozenset(change.gate for change in drift.changes) if gate is None else gate
-    gated = [change for change in drift.changes if change.gate in gate]
-    noted = [change for change in drift.changes if change.gate not in gate]
-    main = _sorted(group(_raised(gated, gate)))
+    gates = Gates() if gate is None else Gates.of(gate)
+    gated = [change for change in drift.changes if gates.hold(change)]
+    noted = [change for change in drift.changes if not gates.hold(change)]
+    main = _sorted(group(_raised(gated, gates)))
     notes = _sorted(group(noted))
     lines = [
         *_table(drift, main[:limit]),
@@ -59,14 +61,15 @@ def words(drift: Drift, *, gate: frozenset[str] | None = None, limit: int = 60) 
     return [*lines, *_downstream(drift, [*main, *notes]), *_totals(drift), *_versions(drift)]
 
 
-def _raised(gated: Sequence[Change], gate: frozenset[str]) -> list[Change]:
-    """The changes with those ripples told for themselves whose cause is not gated."""
-    if "structure" in gate:
-        raised = list(gated)
-    else:
-        lone = ("added", "removed", "renamed", "moved", "changed")
-        raised = [replace(c, ripple=c.ripple and not (c.gate == "parameters" and c.kind in lone)) for c in gated]
+def _raised(gated: Sequence[Change], gates: Gates) -> list[Change]:
+    """The changes with those ripples told for themselves whose cause, in the same place, is not gated."""
+    raised = [replace(c, ripple=False) if _left_alone(c, gates) else c for c in gated]
     return raised if any(not change.ripple for change in raised) else _promoted(raised)
+
+
+def _left_alone(change: Change, gates: Gates) -> bool:
+    follows = change.gate == "parameters" and change.kind != "reordered"
+    return change.ripple and follows and "structure" not in gates.at(change.place)
 
 
 def _promoted(changes: Sequence[Change]) -> list[Change]:

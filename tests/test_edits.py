@@ -15,7 +15,7 @@ from torch.nn.utils import parametrizations
 from pytest_nnviz import Options, diff, dumps, trace
 from pytest_nnviz.architecture import Module
 from pytest_nnviz.drift.defaults import defaults_of
-from pytest_nnviz.options import GATES
+from pytest_nnviz.gates import GATES
 from pytest_nnviz.textformat import without_comments
 from pytest_nnviz.textformat.write import format_value
 from pytest_nnviz.tracing.describing.plain import plain_value

@@ -24,14 +24,15 @@ ROOMS: dict[str, set[str]] = {
     "textformat": {*DATA},
     "unused": {"naming"},
     "drift": {"architecture", "textformat"},
-    "wording": {"architecture", "drift", "textformat"},
+    "gates": {"errors", "drift"},
+    "wording": {"architecture", "drift", "gates", "textformat"},
     "pictures": {*DATA, "drift", "textformat"},
-    "options": {*DATA, "tracing"},  # Options.trace, on the call
+    "options": {*DATA, "gates", "tracing"},  # Options.trace, on the call
     "tracing": {"", *DATA, "options", "textformat"},
     "companions": {*DATA, "atomic", "drift", "pictures", "textformat"},
     "artifacts": {"errors", "atomic", "naming"},
     "failures": {"errors"},
-    "checker": {*DATA, "drift", "options", "textformat", "tracing", "wording"},
+    "checker": {*DATA, "drift", "gates", "options", "textformat", "tracing", "wording"},
     "extension": {"errors", "atomic", "companions", "naming", "unused"},
     "snapshot": {*DATA, "artifacts", "checker", "companions", "drift", "extension", "options", "recap"},
     "plugin": {"", "errors", "artifacts", "extension", "failures", "naming", "options", "recap", "snapshot", "unused"},

@@ -137,6 +137,7 @@ def test_options_come_from_the_project_the_markers_and_the_call(project: Project
         "test_m.py",
         """
         import pytest
+        from pytest_nnviz.gates import Gates
         from stub_tracer import Net
 
         pytestmark = pytest.mark.nnviz(mode="as-is", picture_depth=1)
@@ -154,7 +155,7 @@ def test_options_come_from_the_project_the_markers_and_the_call(project: Project
                 options = nnviz_snapshot._options
                 assert (options.mode, options.images, options.picture_depth) == ("eval", "svg", 1)
                 assert options.grad is False
-                assert options.gate == {"shapes", "topology"}
+                assert options.gate == Gates.of({"shapes", "topology"})
                 assert opened(nnviz_snapshot) == "open eval"
 
         def test_using(nnviz_snapshot):
@@ -235,11 +236,13 @@ def test_options_in_toml_are_taken_as_they_come(table: str, project: Project) ->
     project.write(
         "test_m.py",
         """
+        from pytest_nnviz.gates import Gates
+
         def test(nnviz_snapshot):
             options = nnviz_snapshot._options
             assert (options.mode, options.forward, options.grad) == ("train", False, True)
             assert (options.picture_depth, options.images) == (2, "svg png")
-            assert (options.gate, options.opaque) == ({"shapes", "topology"}, ("timm.*",))
+            assert (options.gate, options.opaque) == (Gates.of({"shapes", "topology"}), ("timm.*",))
         """,
     )
     run = project.pytest("-W", "error")

@@ -8,14 +8,14 @@ from made_up import ARCHITECTURES, call, config, linear, model, norm, result, ru
 
 from pytest_nnviz.architecture import Argument, Body, Literal, Module, Parameter, Tree
 from pytest_nnviz.drift import diff
-from pytest_nnviz.options import GATES
+from pytest_nnviz.gates import GATES, Gates
 from pytest_nnviz.wording import headline, words
 
 ALL = frozenset(GATES)
 
 
 def say(old, new, gate=ALL, **options):
-    return words(diff(old, new), gate=frozenset(gate), **options)
+    return words(diff(old, new), gate=Gates.of(gate), **options)
 
 
 def conv(kernel, padding):
