@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,15 +18,15 @@ from pytest_nnviz import Options, diff, dumps, loads
 from pytest_nnviz.errors import UnstableArchitecture, UntrackedTensorWarning
 from pytest_nnviz.tracing import open_session
 
-__all__ = ["CATALOGUES", "PAGE", "Entry", "Forward", "Given", "entries", "given", "page"]
+__all__ = ["CATALOGUES", "PAGE", "Entry", "Forward", "Given", "given", "page", "sections"]
 
 PAGE = Path(__file__).parent.parent / "docs" / "coverage.md"
 CATALOGUES = ("awkward_kinds", "awkward_forms", "awkward_transforms")
 _HEAD = """\
 # What is traced how
 
-Each row is a model of the test suite (`tests/awkward_kinds.py`, `tests/awkward_forms.py`): what it does, how that is
-recorded, and a line of its text. A test holds this page against them; `python tests/catalogue.py` writes it anew.
+Each row is a model of the test suite (`tests/awkward_*.py`): what it does, how that is recorded, and a line of its
+text. A test holds this page against them; `python tests/catalogue.py` writes it anew.
 """
 
 
@@ -172,10 +171,8 @@ def _bits(tensor: torch.Tensor) -> str:
     return repr(plain)
 
 
-def entries(name: str) -> dict[str, tuple[Entry, ...]]:
-    """The sections of one catalogue, none if it is not there."""
-    if importlib.util.find_spec(name) is None:
-        return {}
+def sections(name: str) -> dict[str, tuple[Entry, ...]]:
+    """The sections of one catalogue."""
     found: dict[str, tuple[Entry, ...]] = importlib.import_module(name).SECTIONS
     return found
 
@@ -183,7 +180,7 @@ def entries(name: str) -> dict[str, tuple[Entry, ...]]:
 def page() -> str:
     """The page that lists every entry."""
     parts = [_HEAD]
-    for section, rows in (pair for name in CATALOGUES for pair in entries(name).items()):
+    for section, rows in (pair for name in CATALOGUES for pair in sections(name).items()):
         parts.append(f"## {section}\n\n| what | how it is recorded | a line of the text |\n|---|---|---|\n")
         parts.append("\n".join(entry.row() for entry in rows) + "\n")
     return "\n".join(parts).replace("|---|---|---|\n\n", "|---|---|---|\n")

@@ -14,33 +14,6 @@ from pytest_nnviz import Options, trace
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.tracing.interception.patches import WRAPPED, resolve
 
-ENTRIES = [entry for section in awkward_forms.SECTIONS.values() for entry in section]
-
-
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
-def test_the_text_says_what_it_should(entry):
-    entry.check_text()
-
-
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
-def test_the_model_comes_back(entry):
-    entry.check_handed_back()
-
-
-@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry.edited or entry.equal], ids=str)
-def test_edits_show_and_nothing_else(entry):
-    entry.check_twins()
-
-
-@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry.meta], ids=str)
-def test_the_text_without_values_is_the_same(entry):
-    entry.check_meta()
-
-
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
-def test_other_values_are_the_same_text_or_refused(entry):
-    entry.check_values()
-
 
 def test_state_of_modules_that_nothing_registers_comes_back():
     norm = nn.BatchNorm1d(4)

@@ -548,7 +548,7 @@ def _steps_of_torch(cls: type[torch.nn.Module]) -> frozenset[str] | None:
     found = {"forward"}
     waiting = ["forward"]
     while waiting:
-        code = getattr(getattr(cls, waiting.pop()), "__code__", None)
+        code = getattr(_method(cls, waiting.pop()), "__code__", None)
         if code is None or not is_machinery(code.co_filename):
             return None
         steps = {name for name in code.co_names if _is_method(cls, name)} - found
@@ -557,10 +557,16 @@ def _steps_of_torch(cls: type[torch.nn.Module]) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def _is_method(cls: type[torch.nn.Module], name: str) -> bool:
+def _is_method(cls: type, name: str) -> bool:
     """Whether a layer has a method of its own by a name; those of all modules share names with those of tensors."""
-    method = getattr(cls, name, None)
-    return inspect.isroutine(method) and method is not getattr(torch.nn.Module, name, None)
+    method = _method(cls, name)
+    return inspect.isroutine(method) and method is not _method(torch.nn.Module, name)
+
+
+def _method(cls: type, name: str) -> Any:
+    """What a class has by a name, as it is written there: a descriptor may refuse to be read from the class."""
+    found = inspect.getattr_static(cls, name, None)
+    return getattr(found, "__func__", found)
 
 
 def _decides_sizes(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

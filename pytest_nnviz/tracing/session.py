@@ -113,7 +113,7 @@ class Session:
             raise TraceError("a lazy model has no shapes to trace on the meta device: call the model once first")
         if self.options.mode != "as-is":
             with Watch(self.keeper):
-                self.model.train() if self.options.mode == "train" else self.model.eval()
+                _put(self.model, training=self.options.mode == "train")
 
     def unmatched(self) -> list[str]:
         """The patterns of ``opaque`` that name no module; those of the whole project may."""
@@ -329,6 +329,15 @@ def _check_arguments(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dic
             f"({error}): pass what you would call the model with, nnviz_snapshot(model, ...), "
             "or leave the inputs out with nnviz_snapshot.using(forward=False)(model)"
         ) from None
+
+
+def _put(module: torch.nn.Module, *, training: bool) -> None:
+    """Call ``train`` or ``eval`` of a model; the exported programs in it keep the mode in which they were exported."""
+    try:
+        module.train() if training else module.eval()
+    except NotImplementedError:
+        for child in module.children():
+            _put(child, training=training)
 
 
 def _lives_on_meta(model: torch.nn.Module) -> bool:
