@@ -217,8 +217,8 @@ class Totals:
 class Architecture:
     """A model and, unless it was traced with ``forward=False``, its forward pass.
 
-    ``inputs`` are the arguments of forward with TensorSpecs for leaves. ``versions`` (name, version) inform and take no
-    part in comparisons.
+    ``inputs`` are the arguments of forward with TensorSpecs for leaves. ``versions`` (name, version) say what it was
+    traced with; they take no part in comparisons, and a check that passes does not ask for them.
     """
 
     mode: str

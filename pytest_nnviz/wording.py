@@ -337,8 +337,10 @@ def _percent(old: int, new: int) -> str:
 
 def _versions(drift: Drift) -> list[str]:
     old, new = dict(drift.old.versions), dict(drift.new.versions)
-    if not old or not new:
+    if not new:
         return []
+    if not old:
+        return [f"not known what this was recorded with; now {_listed(new, new)}"]
     if old == new:
         return [f"{_listed(old, old)}: unchanged since this was recorded"]
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]

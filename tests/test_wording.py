@@ -253,6 +253,7 @@ def test_totals():
             "recorded with torch 2.13.0; now torch 2.15.0",
         ),
         ({"torch": "2.13.0"}, {"torch": "2.13.0", "timm": "1.0"}, "recorded with no timm; now timm 1.0"),
+        ({}, {"torch": "2.13.0"}, "not known what this was recorded with; now torch 2.13.0"),
     ],
 )
 def test_versions(old, new, line):

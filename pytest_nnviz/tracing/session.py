@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import inspect
 import sys
 import threading
@@ -11,17 +10,17 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
 
-from pytest_nnviz import __version__
 from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArchitecture, UntrackedTensorWarning
 from pytest_nnviz.options import Options, ProjectPattern
 from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.calls.binding import entry_point
+from pytest_nnviz.tracing.describing.distributions import versions_of
 from pytest_nnviz.tracing.describing.modules import Held, Places, describe, held_by, unwrap
 from pytest_nnviz.tracing.describing.values import is_uninitialized, walk
 from pytest_nnviz.tracing.frames import is_machinery
@@ -135,11 +134,16 @@ class Session:
     def settle(self, first: Architecture) -> Architecture:
         """Trace again until two traces in a row agree: cached tables computed anew, what modules hold filled.
 
+        Returns:
+            The last trace, with the versions of what it was made with.
+
         Raises:
             UnstableArchitecture: they never do.
         """
-        if not self.options.forward:
-            return first
+        settled = self._settled(first) if self.options.forward else first
+        return replace(settled, versions=versions_of(self.model))
+
+    def _settled(self, first: Architecture) -> Architecture:
         before = dumps(first)
         for _ in range(_MAX_RUNS):
             architecture = self._watched(self.meta)
@@ -161,7 +165,7 @@ class Session:
         """
         if not self.options.forward or self.options.values == "fixed":
             return
-        expected = dumps(settled)
+        expected = dumps(replace(settled, versions=()))
         if self.draws:
             self._check_draws(expected)
         if self.on_meta:
@@ -266,7 +270,6 @@ class Session:
             root=describe(self.model, places, used, training, before),
             inputs=() if recorder is None else recorder.inputs,
             forward=None if recorder is None else recorder.body,
-            versions=_versions(self.model),
         )
 
 
@@ -394,22 +397,3 @@ def _stopped_on_meta(error: Exception, recorder: Recorder) -> str:
 def _user_line(error: Exception) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_machinery(frame.filename)]
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown line"
-
-
-def _versions(model: torch.nn.Module) -> tuple[tuple[str, str], ...]:
-    """torch, this plugin, and the distributions that the model's classes come from."""
-    packages = {type(module).__module__.partition(".")[0] for module in model.modules()} - {"torch", "__main__"}
-    found = {name: version for package in packages for name, version in _distributions(package)}
-    torch_version = torch.__version__.partition("+")[0]
-    return (("torch", torch_version), ("pytest-nnviz", __version__), *sorted(found.items()))
-
-
-@functools.cache
-def _distributions(package: str) -> tuple[tuple[str, str], ...]:
-    names = _packages().get(package, []) if package in sys.modules else []
-    return tuple((name, importlib.metadata.version(name)) for name in names)
-
-
-@functools.cache
-def _packages() -> dict[str, list[str]]:
-    return {package: sorted(set(names)) for package, names in importlib.metadata.packages_distributions().items()}
