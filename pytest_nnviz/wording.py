@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pytest_nnviz.architecture import Body, Call, Module, walk_modules
+from pytest_nnviz.checkpoint_words import checkpoint_lines
+from pytest_nnviz.drift.checkpoints import checkpoint
 from pytest_nnviz.drift.data import CONSEQUENCES, Change, Drift, Way
 from pytest_nnviz.drift.grouping import Group, coarse, group
 from pytest_nnviz.drift.places import short_places
@@ -58,7 +60,8 @@ def words(drift: Drift, *, gate: Gates | frozenset[str] | None = None, limit: in
         *_table(drift, notes[: max(0, limit - len(main))]),
         *_left_out(notes[max(0, limit - len(main)) :]),
     ]
-    return [*lines, *_downstream(drift, [*main, *notes]), *_totals(drift), *_versions(drift)]
+    lines += _downstream(drift, [*main, *notes])
+    return [*lines, *checkpoint_lines(checkpoint(drift)), *_totals(drift), *_versions(drift)]
 
 
 def _raised(gated: Sequence[Change], gates: Gates) -> list[Change]:

@@ -25,7 +25,8 @@ ROOMS: dict[str, set[str]] = {
     "unused": {"naming"},
     "drift": {"architecture", "textformat"},
     "gates": {"errors", "drift"},
-    "wording": {"architecture", "drift", "gates", "textformat"},
+    "checkpoint_words": {"drift"},
+    "wording": {"architecture", "checkpoint_words", "drift", "gates", "textformat"},
     "pictures": {*DATA, "drift", "textformat"},
     "options": {*DATA, "gates", "tracing"},  # Options.trace, on the call
     "tracing": {"", *DATA, "options", "textformat"},

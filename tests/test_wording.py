@@ -49,6 +49,7 @@ def test_message_as_a_whole():
         "~ layers.{1,2}.bn  eps 1e-05 -> 0.001                  x2                  changes the function",
         "- layers.1         add(%bn, x) gone                                        changes the function",
         "and 1 call downstream",
+        "old checkpoints do not load strictly: 1 key reshaped",
         "parameters 110,640 -> 176,176 (+59.2 %)",
         "torch 2.13.0, timm 1.0.31: unchanged since this was recorded",
     ]

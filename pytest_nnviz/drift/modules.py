@@ -53,9 +53,9 @@ class ModuleChanges:
 
     def _compare(self, pair: Pair) -> Iterator[Change]:
         if pair.old.shared is not None or pair.new.shared is not None:
-            yield from self._sharing(pair)
-        else:
-            yield from self._own(pair)
+            yield from self._sharing(pair)  # what was inside is told with it
+            return
+        yield from self._own(pair)
         for path, module in pair.removed:
             yield from self._subtree("removed", path, module, 0)
         for path, module in pair.added:
@@ -85,7 +85,7 @@ class ModuleChanges:
         """The state dict that a module answers for, by keys below it; what moved elsewhere has left it."""
         found: dict[str, TensorSpec] = {}
         left = [rename[side] for rename in self._match.renames if rename[side].startswith(path + ".")]
-        for inner, part in walk_modules(module):
+        for inner, part in walk_modules(self._behind(path, module, side)):
             inside = join(path, inner)
             if not any(inside == place or inside.startswith(place + ".") for place in left):
                 part = self._behind(inside, part, side)

@@ -113,8 +113,10 @@ def _breaks(*tensors: Tensor) -> str:
 
 
 def fits(old: TensorSpec, new: TensorSpec) -> bool:
-    """Whether a saved tensor loads in place of another: of the same shape; loading casts the dtype."""
-    return (old.shape, old.kind) == (new.shape, new.kind)
+    """Whether a saved tensor loads in place of another: of the same shape, or one number as a scalar; loading casts
+    the dtype.
+    """
+    return old.kind == new.kind and (old.shape == new.shape or (old.shape, new.shape) == ((1,), ()))
 
 
 def _of_spec(old: Tensor, new: Tensor) -> str:
