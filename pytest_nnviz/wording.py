@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pytest_nnviz.architecture import Body, Call, Module, walk_modules
 from pytest_nnviz.checkpoint_words import checkpoint_lines
@@ -14,10 +14,10 @@ from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.textformat.write import format_arguments, format_call
 
-__all__ = ["headline", "words"]
+__all__ = ["Row", "Told", "headline", "tell", "words"]
 
 _MARKERS = {"added": "+", "removed": "-", "renamed": ">", "moved": ">"}
-_LINE, _PLACE, _FACT, _HEADLINE = 110, 44, 40, 100
+_WIDTH, _PLACE, _FACT, _HEADLINE = 110, 44, 40, 100
 _CONTEXT = 10
 _HOOK = "keys changed, load hook present, not verified"
 
@@ -38,30 +38,78 @@ def headline(drift: Drift, name: str, *, gate: Gates | frozenset[str] | None = N
     return f"{_consequence(_Models(drift), first)}: {_shorten(text, _HEADLINE)}{more} in {name}"
 
 
-def words(drift: Drift, *, gate: Gates | frozenset[str] | None = None, limit: int = 60) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One edit in words: what kind it is of (``~``, ``+``, ``-``, ``>``) and where, what changed, how often and by how
+    many parameters, and what that means.
+    """
+
+    marker: str
+    place: str
+    facts: str
+    extra: str
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A drift in words before they are laid out.
+
+    Attributes:
+        main: the edits that are gated, what matters most first.
+        more: how many of those were left out.
+        notes: the edits that are not gated.
+        more_notes: how many of those were left out.
+        remarks: what is said about the whole: what follows, checkpoints, totals, versions.
+    """
+
+    main: tuple[Row, ...] = ()
+    more: int = 0
+    notes: tuple[Row, ...] = ()
+    more_notes: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+def words(
+    drift: Drift, *, gate: Gates | frozenset[str] | None = None, limit: int = 60, width: int = _WIDTH
+) -> list[str]:
     """What changed, line by line: facts by consequence, what is not gated, totals, versions.
 
     Args:
         drift: what to word; nothing is said about an empty one.
         gate: the gates that decide (all when None); changes of others are notes behind.
         limit: how many lines of facts there are before the rest is counted.
+        width: how many characters a line should have at most; what cannot be cut shorter is longer.
     """
+    told = tell(drift, gate=gate, limit=limit, width=width)
+    return [
+        *_columns(told.main, width),
+        *_left_out(told.more),
+        *(["not gated:"] if told.notes or told.more_notes else []),
+        *_columns(told.notes, width),
+        *_left_out(told.more_notes),
+        *told.remarks,
+    ]
+
+
+def tell(drift: Drift, *, gate: Gates | frozenset[str] | None = None, limit: int = 60, width: int = _WIDTH) -> Told:
+    """What `words` says, as data."""
     if not drift:
-        return []
+        return Told()
     gates = Gates() if gate is None else Gates.of(gate)
     gated = [change for change in drift.changes if gates.hold(change)]
     noted = [change for change in drift.changes if not gates.hold(change)]
     main = _sorted(group(_raised(gated, gates)))
     notes = _sorted(group(noted))
-    lines = [
-        *_table(drift, main[:limit]),
-        *_left_out(main[limit:]),
-        *(["not gated:"] if notes else []),
-        *_table(drift, notes[: max(0, limit - len(main))]),
-        *_left_out(notes[max(0, limit - len(main)) :]),
-    ]
-    lines += _downstream(drift, [*main, *notes])
-    return [*lines, *checkpoint_lines(checkpoint(drift)), *_totals(drift), *_versions(drift)]
+    room = max(0, limit - len(main))
+    remarks = [*_downstream(drift, [*main, *notes]), *checkpoint_lines(checkpoint(drift))]
+    return Told(
+        _rows(drift, main[:limit], width),
+        len(main[limit:]),
+        _rows(drift, notes[:room], width),
+        len(notes[room:]),
+        (*remarks, *_totals(drift), *_versions(drift)),
+    )
 
 
 def _raised(gated: Sequence[Change], gates: Gates) -> list[Change]:
@@ -84,8 +132,8 @@ def _sorted(groups: Iterable[Group]) -> list[Group]:
     return sorted(groups, key=lambda found: CONSEQUENCES.index(found.consequence))
 
 
-def _left_out(groups: Sequence[Group]) -> list[str]:
-    return [f"... and {len(groups):,} more"] if groups else []
+def _left_out(count: int) -> list[str]:
+    return [f"... and {count:,} more"] if count else []
 
 
 class _Models:
@@ -134,19 +182,27 @@ def _consequence(models: _Models, found: Group) -> str:
     return _HOOK if broken and models.hooked(found.facts[0].place) else found.consequence
 
 
-def _table(drift: Drift, groups: Sequence[Group]) -> list[str]:
-    """Marker, place, facts, how often and how many parameters, consequence; in columns."""
+def _rows(drift: Drift, groups: Sequence[Group], width: int) -> tuple[Row, ...]:
+    """The facts are cut to the room that the other columns leave."""
     models = _Models(drift)
-    places = [f"{_marker(found)} {_place(found) or '(model)'}" for found in groups]
+    places = [_place(found) or "(model)" for found in groups]
     extras = [_extra(found, models.growth(found)) for found in groups]
     consequences = [_consequence(models, found) for found in groups]
-    room = _LINE - 6 - sum(max(map(len, column), default=0) for column in (places, extras, consequences))
-    facts = [_facts(drift, found, max(_FACT, room)) for found in groups]
-    rows = list(zip(places, facts, extras, consequences, strict=True))
-    widths = [_column(places, _PLACE + 2), _column(facts, max(_FACT, room) + 12), _column(extras, _FACT)]
+    room = max(_FACT, width - 8 - sum(max(map(len, column), default=0) for column in (places, extras, consequences)))
+    return tuple(
+        Row(_marker(found), place, _facts(drift, found, room), extra, consequence)
+        for found, place, extra, consequence in zip(groups, places, extras, consequences, strict=True)
+    )
+
+
+def _columns(rows: Sequence[Row], width: int) -> list[str]:
+    cells = [(f"{row.marker} {row.place}", row.facts, row.extra, row.consequence) for row in rows]
+    heads, facts, extras, ends = ([row[column] for row in cells] for column in range(4))
+    room = max(_FACT, width - 6 - sum(max(map(len, column), default=0) for column in (heads, extras, ends)))
+    widths = [_column(heads, _PLACE + 2), _column(facts, room + 12), _column(extras, _FACT)]
     return [
         "  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True) if width or text).rstrip()
-        for row in rows
+        for row in cells
     ]
 
 
