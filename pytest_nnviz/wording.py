@@ -231,7 +231,9 @@ def _facts(drift: Drift, found: Group, width: int) -> str:
     """The facts of a group, those with equal values together, as many as fit."""
     first = found.facts[0]
     if first.kind in ("renamed", "moved") and not first.what:
-        return f"{first.kind} to {short_places([str(facts[0].new) for facts in found.changes], width - 11)}"
+        return (
+            f"{first.kind} to {short_places([str(facts[0].new) for facts in found.changes], width - 11) or '(model)'}"
+        )
     same = len({tuple((c.old, c.new) for c in facts) for facts in found.changes}) == 1
     subjects: dict[str, list[str]] = {}
     for change in found.facts:
@@ -365,12 +367,14 @@ def _shorten(text: str, width: int) -> str:
 
 
 def _downstream(drift: Drift, groups: Iterable[Group]) -> list[str]:
-    """How many changes of calls and shapes only follow from what is told."""
+    """How many modules got other numbers, and how many calls and shapes changed, only because of what is told."""
     told = {replace(change, ripple=True) for found in groups for facts in found.changes for change in facts}
     ripples = [change for change in drift.changes if change.ripple and change not in told]
+    modules = sum((change.gate, change.kind) == ("structure", "renamed") for change in ripples)
     calls = sum(change.gate == "topology" and change.kind == "changed" for change in ripples)
     shapes = sum(change.gate == "shapes" for change in ripples)
-    counts = [f"{n:,} {noun if n > 1 else noun[:-1]}" for n, noun in ((calls, "calls"), (shapes, "shapes")) if n]
+    found = ((modules, "renamed modules"), (calls, "calls"), (shapes, "shapes"))
+    counts = [f"{n:,} {noun if n > 1 else noun[:-1]}" for n, noun in found if n]
     return [f"and {', '.join(counts)} downstream"] if counts else []
 
 

@@ -123,17 +123,19 @@ class TestModules:
             ("changed", "c", "out_features"),
         ]
 
-    def test_inserted_in_a_sequence_of_numbers_renames_what_follows(self):
+    def test_inserted_in_a_sequence_of_numbers_explains_the_numbers_of_what_follows(self):
         layers = [linear(2), Module("ReLU"), linear(3)]
 
         def of(modules):
             return model([("s", Module("Sequential", children=tuple((str(i), m) for i, m in enumerate(modules))))])
 
         new = of([layers[0], Module("Dropout"), *layers[1:]])
-        assert [(fact[1], fact[4], fact[5]) for fact in facts(of(layers), new)] == [
-            ("added", None, "Dropout()"),
-            ("renamed", "s.1", "s.2"),
-            ("renamed", "s.2", "s.3"),
+        assert [(fact[1], *fact[4:]) for fact in facts(of(layers), new)] == [
+            ("added", None, "Dropout()", "breaks checkpoints")
+        ]
+        assert [(c.old, c.new) for c in ripples(of(layers), new) if c.gate == "structure"] == [
+            ("s.1", "s.2"),
+            ("s.2", "s.3"),
         ]
 
     def test_one_more_of_equal_layers_is_one_at_the_end(self):
@@ -547,8 +549,10 @@ class TestWrapping:
     def test_a_model_as_it_is_moves_its_keys_and_changes_nothing_else(self, kind):
         bare, full = self.of()
         drift = diff(bare, full) if kind == "wrapped" else diff(full, bare)
-        told = [(c.kind, c.consequence) for c in drift.changes if not c.ripple]
-        assert sorted(told) == [("changed", "cosmetic"), *[("moved", "breaks checkpoints")] * 2]
+        told = [(c.kind, c.old, c.new, c.consequence) for c in drift.changes if not c.ripple]
+        paths = ("", "model") if kind == "wrapped" else ("model", "")
+        assert told == [("moved", *paths, "breaks checkpoints")]
+        assert drift.old_path("model.a" if kind == "wrapped" else "a") == ("a" if kind == "wrapped" else "model.a")
 
     def test_a_model_whose_result_is_used_otherwise_changes_the_function(self):
         bare, full = self.of()

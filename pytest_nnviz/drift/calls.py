@@ -12,9 +12,9 @@ from pytest_nnviz.drift.data import Change, Row, Way
 from pytest_nnviz.drift.effects import ModuleEffects
 from pytest_nnviz.drift.identity import Identities
 from pytest_nnviz.drift.links import Links, Use
-from pytest_nnviz.drift.matching import Match, join
 from pytest_nnviz.drift.modules import label_arguments
 from pytest_nnviz.drift.order import Order, permutations
+from pytest_nnviz.drift.pairs import Match, join
 from pytest_nnviz.drift.references import Graph, Source, refs
 from pytest_nnviz.drift.sequence import increasing
 from pytest_nnviz.drift.spelling import tell_apart

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from pytest_nnviz.architecture import Module, TensorSpec
 from pytest_nnviz.drift.data import Drift
-from pytest_nnviz.drift.matching import join
 from pytest_nnviz.drift.nesting import nested_keys
+from pytest_nnviz.drift.pairs import join
 from pytest_nnviz.drift.statedict import Entry, registered, state_dict, tensors_saved
 from pytest_nnviz.drift.tensors import fits
 

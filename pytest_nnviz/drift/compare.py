@@ -24,14 +24,13 @@ def diff(old: Architecture, new: Architecture) -> Drift:
     ids = Identities()
     if _equal(old, new, ids):
         return Drift(old, new, ())
-    match = match_modules(old.root, new.root, ids)
-    wrapping = find_wrapping(old, new, match, ids)
-    changes = list(ModuleChanges(old, new, match, _opaque(old, new), wrapping))
-    rows: dict[tuple[Way, Way], tuple[Row, ...]] = {}
+    wrapping = find_wrapping(old, new, ids)
     if wrapping is not None:
-        changes.append(wrapping.change())
-        rows = wrapping.rows
-    elif old.forward is not None and new.forward is not None:
+        return Drift(old, new, tuple(wrapping.changes()), wrapping.renames, wrapping.rows)
+    match = match_modules(old.root, new.root, ids)
+    changes = list(ModuleChanges(old, new, match, _opaque(old, new)))
+    rows: dict[tuple[Way, Way], tuple[Row, ...]] = {}
+    if old.forward is not None and new.forward is not None:
         graph = CallChanges(old, new, match, ids, changes)
         changes += graph.changes()
         rows = graph.rows

@@ -31,6 +31,8 @@ class Change:
         new_call: the same in ``Drift.new.forward``.
         ripple: whether it follows from other changes: a shape whose inputs changed, the call of a module that is gone,
             the weight of a layer with another kernel size.
+        matched: how the pair that changed was found: ``by name``, ``by structure`` (equal or alike under another name)
+            or ``by position`` (between the same neighbours); ``""`` for what has no partner.
     """
 
     gate: str
@@ -43,6 +45,7 @@ class Change:
     old_call: Way | None = None
     new_call: Way | None = None
     ripple: bool = False
+    matched: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -62,6 +65,10 @@ class Drift:
     changes: tuple[Change, ...]
     renames: tuple[tuple[str, str], ...] = ()
     rows: Mapping[tuple[Way, Way], tuple[Row, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _origins: Mapping[str, str] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_origins", {new: old for old, new in self.renames})
 
     def __bool__(self) -> bool:
         return bool(self.changes)
@@ -83,10 +90,12 @@ class Drift:
 
     def old_path(self, path: str) -> str:
         """The old path of the module that is at ``path`` now, renames undone."""
-        for old, new in sorted(self.renames, key=lambda rename: -len(rename[1])):
-            if path == new or path.startswith(new + "."):
-                return old + path[len(new) :]
-        return path
+        head, tail = path, ""
+        while head and head not in self._origins:
+            head, _, name = head.rpartition(".")
+            tail = f"{name}.{tail}" if tail else name
+        origin = self._origins.get(head, head)
+        return f"{origin}.{tail}" if origin and tail else origin or tail
 
 
 def _inside(body: Body | None, way: Way) -> Body | None:

@@ -8,7 +8,7 @@ from pytest_nnviz.architecture import Architecture, Module, walk_modules
 from pytest_nnviz.drift.consequence import BREAKS, COSMETIC
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.defaults import defaults_of
-from pytest_nnviz.drift.matching import Match, join
+from pytest_nnviz.drift.pairs import Match, join
 
 __all__ = ["ModuleEffects"]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pytest_nnviz.architecture import Argument, Body, Call, Const, Ref, Step, Tree, Value
 from pytest_nnviz.drift.consequence import FUNCTION, worst
 from pytest_nnviz.drift.data import Row, Way
-from pytest_nnviz.drift.matching import Match, join
+from pytest_nnviz.drift.pairs import Match, join
 from pytest_nnviz.drift.references import Graph, Source, refs
 
 __all__ = ["Links", "Use"]

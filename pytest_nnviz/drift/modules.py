@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pytest_nnviz.architecture import Architecture, Argument, Module, TensorSpec, walk_modules
 from pytest_nnviz.drift.consequence import BREAKS, COSMETIC, FUNCTION, TRAINING, of_config, of_mark, of_module, worst
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.defaults import defaults_of
-from pytest_nnviz.drift.matching import Match, Pair, join
+from pytest_nnviz.drift.pairs import Match, Pair, join
+from pytest_nnviz.drift.siblings import is_numbered, trades
 from pytest_nnviz.drift.tensors import compare_tensors, fits, reordered, resolve, sides, tensors_of, went_to
-from pytest_nnviz.drift.wrapping import Wrapping
 from pytest_nnviz.textformat.write import format_config, format_value
 
 __all__ = ["ModuleChanges", "label_arguments"]
@@ -25,7 +26,6 @@ class ModuleChanges:
     """The changes of two matched trees, in the order of the new one; iterate for them.
 
     ``opaque`` holds the modules whose inside the graphs do not show, as (side, path); None if a graph is missing.
-    The module of a ``wrapping`` is no more than the modules that moved.
     """
 
     def __init__(
@@ -34,22 +34,27 @@ class ModuleChanges:
         new: Architecture,
         match: Match,
         opaque: frozenset[tuple[int, str]] | None,
-        wrapping: Wrapping | None = None,
     ) -> None:
         self._modes = (old.mode, new.mode)
         self._modules = (dict(walk_modules(old.root)), dict(walk_modules(new.root)))
         self._match = match
         self._opaque = opaque
-        self._wrapping = wrapping
+        self._left = tuple({rename[side] for rename in match.renames} for side in (0, 1))
+        self._renumbered = set(self._renumbering())
 
     def __iter__(self) -> Iterator[Change]:
         if self._modes[0] != self._modes[1]:
             yield Change("structure", "changed", "", "mode", *self._modes, TRAINING)
         for pair in self._match.pairs:
-            if pair.kind != "kept":
-                yield from self._went(pair)
-            if not pair.equal:
-                yield from self._compare(pair)
+            for change in self._of(pair):
+                lone = change.kind in ("added", "removed")
+                yield change if lone or change.matched else replace(change, matched=pair.matched)
+
+    def _of(self, pair: Pair) -> Iterator[Change]:
+        if pair.kind != "kept":
+            yield from self._went(pair)
+        if not pair.equal:
+            yield from self._compare(pair)
 
     def _compare(self, pair: Pair) -> Iterator[Change]:
         if pair.old.shared is not None or pair.new.shared is not None:
@@ -66,34 +71,44 @@ class ModuleChanges:
         """A module that has another name or parent now, and the keys of its parameters with it."""
         paths = (pair.old_path, pair.new_path)
         keys = self._state(pair.old_path, pair.old, 0)
-        yield Change("structure", pair.kind, pair.new_path, "", *paths, BREAKS if keys else COSMETIC)
+        breaks = bool(keys) or (pair.kind == "moved" and not pair.follows and self._renumbers(pair.new_path, 1))
+        consequence = BREAKS if breaks else COSMETIC
+        yield Change("structure", pair.kind, pair.new_path, "", *paths, consequence, ripple=pair.follows)
         if keys:
             yield Change("parameters", pair.kind, pair.new_path, "parameters", *paths, BREAKS, ripple=True)
 
     def _subtree(self, kind: str, path: str, module: Module, side: int) -> Iterator[Change]:
         """One change for a module that came or went with all below it, and one for its parameters."""
         keys = self._state(path, module, side)
-        wraps = self._wrapping is not None and (self._wrapping.side, self._wrapping.call.target) == (side, path)
-        consequence = BREAKS if keys else COSMETIC if wraps else of_module(module)
-        texts = sides(_header(module), side)
-        yield Change("structure", kind, path, "", *texts, consequence, ripple=wraps and not keys)
+        consequence = BREAKS if keys or self._renumbers(path, side) else of_module(module)
+        yield Change("structure", kind, path, "", *sides(_header(module), side), consequence)
         if keys:
             text = f"{sum(spec.numel for spec in keys.values()):,} in {len(keys)}"
             yield Change("parameters", kind, path, "parameters", *sides(text, side), BREAKS, ripple=True)
 
+    def _renumbering(self) -> Iterator[tuple[int, str]]:
+        """The containers in which modules with a state dict have other numbers because of others, as (side, path)."""
+        for pair in self._match.pairs:
+            if pair.follows and self._state(pair.old_path, pair.old, 0):
+                yield from enumerate(path.rpartition(".")[0] for path in (pair.old_path, pair.new_path))
+
+    def _renumbers(self, path: str, side: int) -> bool:
+        return (side, path.rpartition(".")[0]) in self._renumbered
+
     def _state(self, path: str, module: Module, side: int) -> dict[str, TensorSpec]:
         """The state dict that a module answers for, by keys below it; what moved elsewhere has left it."""
         found: dict[str, TensorSpec] = {}
-        left = [rename[side] for rename in self._match.renames if rename[side].startswith(path + ".")]
+        left: str | None = None
         for inner, part in walk_modules(self._behind(path, module, side)):
             inside = join(path, inner)
-            if not any(inside == place or inside.startswith(place + ".") for place in left):
-                part = self._behind(inside, part, side)
-                dropped = {buffer.name for buffer in part.buffers if not buffer.persistent}
-                state = {
-                    join(inner, name): tensor.spec for name, tensor in tensors_of(part).items() if name not in dropped
-                }
-                found.update(state)
+            if left is not None and inside.startswith(left):
+                continue
+            if inner and inside in self._left[side]:
+                left = f"{inside}."
+                continue
+            part = self._behind(inside, part, side)
+            dropped = {buffer.name for buffer in part.buffers if not buffer.persistent}
+            found.update({join(inner, n): t.spec for n, t in tensors_of(part).items() if n not in dropped})
         return found
 
     def _behind(self, path: str, module: Module, side: int) -> Module:
@@ -143,11 +158,16 @@ class ModuleChanges:
                     yield Change("structure", kind, place, mark, *sides(mark, side), consequence)
 
     def _order(self, pair: Pair) -> Iterator[Change]:
-        names = [name for name, _ in pair.new.children]
-        by_old = [names[j] for _, j in sorted(pair.children)]
-        by_new = [names[j] for j in sorted(j for _, j in pair.children)]
+        old, new = pair.old.children, pair.new.children
+        numbered = is_numbered(old) and is_numbered(new)
+        if numbered and not (len(pair.children) == len(old) == len(new) and trades(old, new, pair.children)):
+            return  # told by those that came, went or moved
+        # What a number stands for is what it stood for.
+        names = {(i, j): old[i][0] if numbered else new[j][0] for i, j, _ in pair.children}
+        by_old, by_new = [names[at] for at in sorted(names)], list(names.values())
         # Without a graph the order is all that is known of what a Sequential runs; optimizers go by it anyway.
         consequence = FUNCTION if self._opaque is None and pair.new.class_name == "Sequential" else TRAINING
+        consequence = BREAKS if numbered and (1, pair.new_path) in self._renumbered else consequence
         yield from reordered("structure", pair.new_path, "children", by_old, by_new, consequence)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_nnviz.architecture import Body, Call, Ref, Tree, Value
 from pytest_nnviz.drift.data import Way
-from pytest_nnviz.drift.matching import join
+from pytest_nnviz.drift.pairs import join
 
 __all__ = ["Graph", "Source", "refs"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pytest_nnviz.architecture import Buffer, Module, Parameter, TensorSpec, resolve_shared, walk_modules
-from pytest_nnviz.drift.matching import join
+from pytest_nnviz.drift.pairs import join
 
 __all__ = ["Entry", "Registered", "registered", "state_dict", "tensors_saved"]
 

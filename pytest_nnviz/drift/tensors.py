@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pytest_nnviz.architecture import Buffer, Module, Parameter, TensorSpec, resolve_shared
 from pytest_nnviz.drift.consequence import BREAKS, FUNCTION, TRAINING
 from pytest_nnviz.drift.data import Change
-from pytest_nnviz.drift.matching import Match, Pair
+from pytest_nnviz.drift.pairs import BY_STRUCTURE, Match, Pair
 from pytest_nnviz.drift.sequence import increasing
 from pytest_nnviz.textformat.write import format_spec
 
@@ -126,7 +126,8 @@ def _of_spec(old: Tensor, new: Tensor) -> str:
 def _compare(pair: Pair, match: Match, old: Tensor, new: Tensor, *, ripple: bool) -> Iterator[Change]:
     place, name = pair.new_path, new.name
     if old.name != new.name:
-        yield Change("parameters", "renamed", place, name, old.name, new.name, _breaks(old, new))
+        renamed = ("parameters", "renamed", place, name, old.name, new.name)
+        yield Change(*renamed, _breaks(old, new), matched=BY_STRUCTURE)
     if type(old) is not type(new):
         kept = FUNCTION if old.spec != new.spec else TRAINING
         consequence = kept if _saved(old) and _saved(new) and fits(old.spec, new.spec) else BREAKS

@@ -56,7 +56,7 @@ class Site:
         reshaped = [
             c for c in self.changes if c.gate == "parameters" and c.kind not in went and self.change == "changed"
         ]
-        own = [c for c in self.changes if not c.ripple or c in reshaped]
+        own = [c for c in self.changes if _shows(c) or c in reshaped]
         weighty = [change for change in own if change.consequence != "cosmetic"]
         return tuple(weighty or own)
 
@@ -130,6 +130,11 @@ def unique_id(name: str, taken: dict[str, int]) -> str:
     base = safe_id(name)
     taken[base] = taken.get(base, 0) + 1
     return base if taken[base] == 1 else f"{base}~{taken[base]}"
+
+
+def _shows(change: Change) -> bool:
+    """Whether a change is shown in its place: what does not follow from others, and other names."""
+    return not change.ripple or (change.gate, change.kind) == ("structure", "renamed")
 
 
 class _Weaver:
@@ -224,7 +229,7 @@ class _Weaver:
             return "added"
         if calls[1] is None:
             return "removed"
-        return "changed" if any(not change.ripple for change in own) else ""
+        return "changed" if any(map(_shows, own)) else ""
 
     def own_changes(self, at: tuple[At | None, At | None], places: tuple[str | None, str | None]) -> tuple[Change, ...]:
         found: list[Change] = []

@@ -1,0 +1,103 @@
+"""Modules before and after as pairs, and where each path went."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from pytest_nnviz.architecture import Module
+
+__all__ = ["BY_NAME", "BY_POSITION", "BY_STRUCTURE", "Found", "Match", "Pair", "Sibling", "alike", "join"]
+
+Found = tuple[str, Module]
+Sibling = tuple[int, int, str]
+
+BY_NAME = "by name"
+BY_STRUCTURE = "by structure"
+BY_POSITION = "by position"
+
+
+def join(path: str, name: str) -> str:
+    """Path of what is called ``name`` in the module at ``path``."""
+    return f"{path}.{name}" if path and name else path or name
+
+
+@dataclass(slots=True)
+class Pair:
+    """A module before and after.
+
+    ``matched`` says how: ``by name``, ``by structure`` (equal or alike) or ``by position`` (the same neighbours).
+    ``follows`` if it has another number only because of its neighbours. ``children`` are indexes of the children that
+    were paired below the same parent, with how.
+    """
+
+    old_path: str
+    new_path: str
+    old: Module
+    new: Module
+    kind: str = "kept"
+    matched: str = BY_NAME
+    follows: bool = False
+    equal: bool = False
+    children: list[Sibling] = field(default_factory=list)
+    removed: list[Found] = field(default_factory=list)
+    added: list[Found] = field(default_factory=list)
+
+    def flipped(self) -> Pair:
+        """The same pair from the new side."""
+        children = sorted(((j, i, how) for i, j, how in self.children), key=lambda found: found[1])
+        how = (self.kind, self.matched, self.follows, self.equal)
+        return Pair(self.new_path, self.old_path, self.new, self.old, *how, children, self.added, self.removed)
+
+
+@dataclass(slots=True)
+class Match:
+    """All pairs in the order of a walk, without those inside equal ones; and where each old module went."""
+
+    pairs: list[Pair]
+    _homes: dict[str, str | None] = field(default_factory=dict)
+    _came: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for pair in self.pairs:
+            # What a second registration takes the place of goes by the names of the first.
+            if pair.new.shared is None:
+                self._homes.update({path: None for path, _ in pair.removed})
+            if pair.old.shared is None:
+                self._came.update(path for path, _ in pair.added)
+        self._homes.update({pair.old_path: pair.new_path for pair in self.pairs if pair.kind != "kept"})
+
+    @property
+    def renames(self) -> tuple[tuple[str, str], ...]:
+        """(old path, new path) of what was renamed or moved."""
+        return tuple((pair.old_path, pair.new_path) for pair in self.pairs if pair.kind != "kept")
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether any old path has another meaning now, or none."""
+        return bool(self._homes or self._came)
+
+    def home(self, path: str) -> str | None:
+        """The new path of what was at ``path`` (a module, or a tensor of one); None if that module is gone."""
+        head, tail = path, ""
+        while head and head not in self._homes:
+            if head in self._came:
+                return None
+            head, _, name = head.rpartition(".")
+            tail = join(name, tail)
+        if head not in self._homes:
+            return path
+        home = self._homes[head]
+        return None if home is None else join(home, tail)
+
+    def flipped(self) -> Match:
+        """The same match from the new side."""
+        return Match([pair.flipped() for pair in self.pairs])
+
+
+def alike(module: Module) -> Hashable:
+    """What modules that stand for each other have in common, whatever is inside of their children."""
+    parameters = tuple((parameter.name, parameter.spec) for parameter in module.parameters)
+    buffers = tuple((buffer.name, buffer.spec) for buffer in module.buffers)
+    names = tuple(name for name, _ in module.children)
+    return (module.class_name, module.config, parameters, buffers, names, module.shared)
