@@ -206,11 +206,34 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Numbers of elements: ``parameters`` and ``trainable`` count tied parameters once, as ``buffers`` does buffers."""
+    """Numbers of elements: ``parameters`` and ``trainable`` count tied parameters once, as ``buffers`` does buffers.
 
-    parameters: int
-    trainable: int
-    buffers: int
+    ``tied`` is how many elements of parameters are registered once more under another name.
+    """
+
+    parameters: int = 0
+    trainable: int = 0
+    buffers: int = 0
+    tied: int = 0
+
+    @classmethod
+    def of(cls, module: Module) -> Totals:
+        """Of the module's own parameters and buffers, without its children."""
+        own = [parameter for parameter in module.parameters if parameter.tied is None]
+        return cls(
+            parameters=sum(parameter.spec.numel for parameter in own),
+            trainable=sum(parameter.spec.numel for parameter in own if parameter.trainable),
+            buffers=sum(buffer.spec.numel for buffer in module.buffers if buffer.tied is None),
+            tied=sum(parameter.spec.numel for parameter in module.parameters if parameter.tied is not None),
+        )
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.parameters + other.parameters,
+            self.trainable + other.trainable,
+            self.buffers + other.buffers,
+            self.tied + other.tied,
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -233,14 +256,7 @@ class Architecture:
     @property
     def totals(self) -> Totals:
         """Totals over all modules, each piece of memory once."""
-        parameters = trainable = buffers = 0
-        for _, module in walk_modules(self.root):
-            for parameter in module.parameters:
-                if parameter.tied is None:
-                    parameters += parameter.spec.numel
-                    trainable += parameter.spec.numel if parameter.trainable else 0
-            buffers += sum(buffer.spec.numel for buffer in module.buffers if buffer.tied is None)
-        return Totals(parameters, trainable, buffers)
+        return sum((Totals.of(module) for _, module in walk_modules(self.root)), Totals())
 
     @property
     def total_parameters(self) -> int:

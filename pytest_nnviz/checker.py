@@ -12,6 +12,7 @@ from pytest_nnviz.errors import TextError, UnmatchedPatternWarning
 from pytest_nnviz.options import ProjectPattern
 
 if TYPE_CHECKING:
+    from pytest_nnviz.budgets import Excess
     from pytest_nnviz.drift import Drift
     from pytest_nnviz.gates import Gates
     from pytest_nnviz.options import Options
@@ -42,6 +43,7 @@ class Verdict:
         drift: the changes from the stored one; of a call that passed, those that are not gated.
         damage: why the stored text could not be read.
         reads: with ``values="fixed"``, the calls that read values, by which these may decide the graph.
+        excess: the budgets that do not hold; with one of them nothing is written, whatever the status.
     """
 
     status: Status
@@ -51,16 +53,22 @@ class Verdict:
     drift: Drift | None = None
     damage: str | None = None
     reads: tuple[str, ...] = ()
+    excess: tuple[Excess, ...] = ()
 
     @property
     def failed(self) -> bool:
         """Whether the test has to fail."""
-        return self.status in (Status.MISSING, Status.DRIFTED, Status.DAMAGED)
+        return bool(self.excess) or self.status in (Status.MISSING, Status.DRIFTED, Status.DAMAGED)
 
     @property
-    def kept(self) -> str:
-        """The text that the storage should hold after this call, if it may write."""
-        return self.stored if self.status is Status.PASSED and self.stored is not None else self.text
+    def refused(self) -> bool:
+        """Whether a budget keeps from being written what otherwise would be."""
+        return bool(self.excess) and self.status in (Status.RECORDED, Status.ACCEPTED)
+
+    @property
+    def kept(self) -> str | None:
+        """The text that the storage should hold after this call, if it may write; None for none."""
+        return self.stored if self.refused or self.status is Status.PASSED else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,12 @@ def check(
     if options.gate.places:
         _warn_unmatched(options.gate, verdict)
     fixed = options.forward and options.values == "fixed"
-    return replace(verdict, reads=tuple(sorted(set(session.reads)))) if fixed else verdict
+    old = verdict.drift.old if verdict.drift is not None else None
+    return replace(
+        verdict,
+        reads=tuple(sorted(set(session.reads))) if fixed else (),
+        excess=tuple(options.budget.exceeded(old, architecture)),
+    )
 
 
 def words_of(verdict: Verdict, name: str, gate: Gates, limit: int = 60) -> list[str]:
@@ -128,7 +141,9 @@ def words_of(verdict: Verdict, name: str, gate: Gates, limit: int = 60) -> list[
 
 def message(verdict: Verdict, where: Where, gate: Gates) -> str:
     """Why the test fails, headline first, and what to do next."""
-    if verdict.status is Status.MISSING:
+    if verdict.excess:
+        lines = _over_budget(verdict, where, gate)
+    elif verdict.status is Status.MISSING:
         lines = _missing(verdict, where)
     elif verdict.status is Status.DAMAGED:
         lines = _damaged(verdict, where)
@@ -186,6 +201,27 @@ def _warn_unmatched(gate: Gates, verdict: Verdict) -> None:
                 UnmatchedPatternWarning,
                 stacklevel=4,
             )
+
+
+def _over_budget(verdict: Verdict, where: Where, gate: Gates) -> list[str]:
+    options = " and ".join(excess.option for excess in verdict.excess)
+    updating = "" if verdict.status is Status.PASSED else f", then {where.command}"
+    return [
+        f"over budget: {'; '.join(excess.text for excess in verdict.excess)} in {where.name}",
+        *_where_parameters_are(verdict),
+        *words_of(verdict, where.name, gate)[1:],
+        *(["not written: a budget holds when updating too"] if verdict.refused else []),
+        *_places(where),
+        f"if intended: raise {options}{updating}",
+    ]
+
+
+def _where_parameters_are(verdict: Verdict) -> list[str]:
+    """For a limit of all parameters; where they grew is told with the totals."""
+    from pytest_nnviz.totals import where_parameters_are
+
+    limited = any(excess.old is None for excess in verdict.excess)
+    return [f"parameters are in {where_parameters_are(verdict.architecture)}"] if limited else []
 
 
 def _missing(verdict: Verdict, where: Where) -> list[str]:

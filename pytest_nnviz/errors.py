@@ -63,7 +63,7 @@ class DrawingError(NNVizError):
 
 
 class ArchitectureDrift(AssertionError):
-    """The architecture is not the one of the snapshot, or there is no snapshot yet."""
+    """The architecture is not the one of the snapshot, there is no snapshot yet, or it is over a budget."""
 
 
 class NNVizWarning(UserWarning):

@@ -162,8 +162,8 @@ class Storage:
         except OSError as error:
             raise SnapshotError(_trouble("read", place.path, error)) from None
 
-    def keep(self, place: Place, text: str) -> None:
-        """Compare, count and, where this run updates, write: all by syrupy.
+    def keep(self, place: Place, text: str | None) -> None:
+        """Compare, count and, where this run updates, write: all by syrupy. None keeps the place as it is.
 
         Raises:
             SnapshotError: another call has the same file, or it cannot be written.
@@ -172,6 +172,8 @@ class Storage:
         other = self._record.claim(place.path, owner)
         if other is not None:
             raise SnapshotError(f"{owner} and {other} share the snapshot {place.path}; give each its own name=")
+        if text is None:
+            return
         result = self._compare(place, text)
         if result.exception is not None:  # syrupy keeps it to itself
             raise SnapshotError(_trouble("store", place.path, result.exception)) from None

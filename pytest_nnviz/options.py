@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from pytest_nnviz.budgets import Budget
 from pytest_nnviz.errors import OptionError, suggest
 from pytest_nnviz.gates import Gates
 
@@ -39,6 +40,8 @@ class Options:
         grad: True runs forward with gradients enabled, for models that differentiate inside forward.
         gate: which changes fail the test, out of ``structure``, ``shapes``, ``parameters``, ``topology``; by pattern
             (``{"encoder.*": {"shapes"}}``) for parts of the model, see `pytest_nnviz.gates.Gates`.
+        max_parameters: a budget: more parameters than this fail, also when snapshots are updated; None for any number.
+        max_parameter_growth: a budget: growth against the stored snapshot by more than this (``"1%"``) fails likewise.
         opaque: patterns (``timm.layers.*``, ``*.rotary_emb``) of class paths or module paths recorded as one call.
         values: ``checked`` (default) refuses to record a graph that values decide; ``fixed`` says that they are pinned.
         picture_depth: how many levels of modules a picture opens; None chooses what fits.
@@ -55,6 +58,8 @@ class Options:
     forward: bool = True
     grad: bool = False
     gate: Gates = field(default_factory=Gates)
+    max_parameters: int | None = None
+    max_parameter_growth: str | None = None
     opaque: tuple[str, ...] = ()
     values: str = "checked"
     picture_depth: int | None = None
@@ -68,6 +73,7 @@ class Options:
         object.__setattr__(self, "opaque", _patterns(self.opaque))
         _name(self.name)
         _depth(self.picture_depth)
+        _ = self.budget
 
     def using(self, **changes: Any) -> Self:
         """The same options with some changed.
@@ -77,6 +83,11 @@ class Options:
         """
         _known(changes, [each.name for each in fields(self)])
         return replace(self, **changes)
+
+    @property
+    def budget(self) -> Budget:
+        """The limits of the model."""
+        return Budget(self.max_parameters, self.max_parameter_growth)
 
     def trace(self, model: Any, *args: Any, **kwargs: Any) -> Architecture:
         """Trace ``model(*args, **kwargs)`` with these options; see `pytest_nnviz.trace`."""
@@ -155,7 +166,7 @@ def _int(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return int(value)
+        return int(value.replace(",", ""))
     except ValueError:
         raise OptionError(f"{value!r} is not a number; give one from 0") from None
 
@@ -204,6 +215,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "forward": _bool,
     "grad": _bool,
     "picture_depth": _int,
+    "max_parameters": _int,
     "gate": _gates,
     "opaque": _project_patterns,
     "images": _spaced,

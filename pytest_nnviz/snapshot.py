@@ -95,7 +95,7 @@ class NNVizSnapshot:
             What was traced, so that a test can go on: ``assert arch.total_parameters < 5_000_000``.
 
         Raises:
-            ArchitectureDrift: it is not what the snapshot says, or there is no snapshot yet.
+            ArchitectureDrift: it is not what the snapshot says, there is no snapshot yet, or it is over a budget.
             SnapshotError: the snapshot is damaged or cannot be read or written, or two calls share one file.
             TraceError: the model cannot be traced.
             Exception: whatever the model's forward raises.
@@ -116,12 +116,13 @@ class NNVizSnapshot:
         __tracebackhide__ = True
         where = Where(place.name, self._test.shown(place.path), self._test.command)
         text = message(verdict, where, self._options.gate)
-        if verdict.status is Status.DRIFTED:
+        if verdict.drift is not None:
             text = message(verdict, replace(where, artifacts=self._leave(place, verdict, text)), self._options.gate)
         else:
             self._test.folder(place).clear()
         self._test.item.user_properties.append(("nnviz", text.partition("\n")[0]))
-        raise SnapshotError(text) if verdict.status is Status.DAMAGED else ArchitectureDrift(text)
+        damaged = verdict.status is Status.DAMAGED and not verdict.excess
+        raise SnapshotError(text) if damaged else ArchitectureDrift(text)
 
     def _passed(self, place: Place, verdict: Verdict) -> None:
         __tracebackhide__ = True
@@ -145,7 +146,8 @@ class NNVizSnapshot:
         """Draw what is missing or stale where this run may write, else say that it is."""
         __tracebackhide__ = True
         images, updates = self._options.images, self._test.storage.updates
-        stale = stale_companions(place.path, verdict.kept, images, self._options.picture_depth)
+        kept = verdict.kept or ""
+        stale = stale_companions(place.path, kept, images, self._options.picture_depth)
         if updates == "all" or verdict.status is Status.RECORDED:
             self._draw(stale, place, verdict)
             remove_other_companions(place.path, images)
@@ -160,7 +162,7 @@ class NNVizSnapshot:
 
     def _draw(self, stale: list[Path], place: Place, verdict: Verdict) -> None:
         try:
-            draw_companions(stale, verdict.architecture, verdict.kept, self._options.picture_depth)
+            draw_companions(stale, verdict.architecture, verdict.kept or "", self._options.picture_depth)
         except Exception as error:  # the text is stored, and it decides: no picture may fail a test
             self._note("undrawn", place.path, [_said(error)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_nnviz.architecture import Body, Call, Module, walk_modules
+from pytest_nnviz.architecture import Body, Call, Module, Totals, walk_modules
 from pytest_nnviz.checkpoint_words import checkpoint_lines
 from pytest_nnviz.drift.checkpoints import checkpoint
 from pytest_nnviz.drift.data import CONSEQUENCES, Change, Drift, Way
@@ -13,6 +13,7 @@ from pytest_nnviz.drift.grouping import Group, coarse, group
 from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.textformat.write import format_arguments, format_call
+from pytest_nnviz.totals import lines_of, moved
 
 __all__ = ["Row", "Told", "headline", "tell", "words"]
 
@@ -174,7 +175,7 @@ class _Models:
 
 
 def _size(module: Module | None) -> int:
-    return 0 if module is None else sum(p.spec.numel for p in module.parameters if p.tied is None)
+    return 0 if module is None else Totals.of(module).parameters
 
 
 def _consequence(models: _Models, found: Group) -> str:
@@ -379,18 +380,22 @@ def _downstream(drift: Drift, groups: Iterable[Group]) -> list[str]:
 
 
 def _totals(drift: Drift) -> list[str]:
+    """Each total that has another value, and the top-level modules where it has."""
     old, new = drift.old.totals, drift.new.totals
-    lines = [_total("parameters", old.parameters, new.parameters)]
+    lines = [*_total(drift, "parameters", old.parameters, new.parameters)]
     if new.trainable - old.trainable != new.parameters - old.parameters:
-        lines.append(_total("trainable", old.trainable, new.trainable))
-    lines.append(_total("buffers", old.buffers, new.buffers))
-    return [line for line in lines if line]
+        lines += _total(drift, "trainable", old.trainable, new.trainable)
+    return [*lines, *_total(drift, "buffers", old.buffers, new.buffers), *_total(drift, "tied", old.tied, new.tied)]
 
 
-def _total(name: str, old: int, new: int) -> str:
+def _total(drift: Drift, name: str, old: int, new: int) -> list[str]:
     if old == new:
-        return ""
-    return f"{name} {old:,} -> {new:,}" + (f" ({_percent(old, new)})" if old else "")
+        return []
+    line = f"{name} {old:,} -> {new:,}" + (f" ({_percent(old, new)})" if old else "")
+    parts = moved(drift, name)
+    if len(parts) == 1:
+        return [f"{line}, in {parts[0].part}"]
+    return [line, *(f"  {part}" for part in lines_of(parts))]
 
 
 def _percent(old: int, new: int) -> str:

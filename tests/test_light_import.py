@@ -24,7 +24,10 @@ def test_importing_the_plugin_imports_little(project: Project) -> None:
     assert {name.partition(".")[0] for name in new} == {"pytest_nnviz"}, new
     assert new == {
         "pytest_nnviz",
-        *(f"pytest_nnviz.{name}" for name in ("plugin", "errors", "gates", "naming", "options", "recap", "unused")),
+        *(
+            f"pytest_nnviz.{name}"
+            for name in ("plugin", "budgets", "errors", "gates", "naming", "options", "recap", "unused")
+        ),
     }
 
 

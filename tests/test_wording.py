@@ -285,3 +285,49 @@ def test_there_are_words_for_every_drift(old, new):
         if any(change.gate in gate for change in drift.changes):
             assert lines[0] != "not gated:"
     assert headline(drift, "name").endswith(" in name")
+
+
+def test_where_totals_moved():
+    def of(**sizes):
+        return model([(name, linear(size, 10) if size else norm()) for name, size in sizes.items()])
+
+    def totals(old, new):
+        lines = say(old, new)
+        return lines[next(i for i, line in enumerate(lines) if line.startswith("parameters")) :]
+
+    assert totals(of(a=10, b=10), of(a=20, b=10)) == ["parameters 220 -> 320 (+45.5 %), in a"]
+    assert totals(of(a=10), of(a=20)) == ["parameters 110 -> 210 (+90.9 %)"]
+    assert totals(of(a=10, b=10, c=5), of(a=20, b=15, d=0))[:5] == [
+        "parameters 280 -> 386 (+37.9 %)",
+        "  a  110 -> 210",
+        "  c  60 -> 0",
+        "  b  110 -> 160",
+        "  d  0 -> 16",
+    ]
+    many = {f"m{i}": 10 + i for i in range(9)}
+    more = {f"m{i}": 20 + 2 * i for i in range(9)}
+    assert totals(of(**many), of(**more))[-2:] == [
+        "  m4  150 -> 290",
+        "  and 4 more",
+    ]
+    layers = {str(i): 10 for i in range(12)}
+    wider = dict.fromkeys(layers, 20)
+    assert totals(of(**layers, head=3), of(**wider, head=3))[1] == "  {0..11}  110 -> 210 each"
+
+
+def test_totals_follow_what_was_renamed():
+    def of(name, size):
+        block = Module("Block", children=(("fc", linear(10, 10)), ("out", linear(10, 7))))
+        return model([(name, block), ("head", linear(size, 10))])
+
+    assert say(of("encoder", 10), of("trunk", 20))[-1] == "parameters 297 -> 397 (+33.7 %), in head"
+
+
+def test_tied_parameters_are_a_total():
+    def of(*, tied):
+        weight = Parameter("weight", spec(8, 8), tied="^a.weight" if tied else None)
+        return model(
+            [("a", Module("Embedding", (), (Parameter("weight", spec(8, 8)),))), ("b", Module("L", (), (weight,)))]
+        )
+
+    assert say(of(tied=False), of(tied=True))[-2:] == ["parameters 128 -> 64 (-50.0 %), in b", "tied 0 -> 64, in b"]

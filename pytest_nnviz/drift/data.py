@@ -97,6 +97,13 @@ class Drift:
         origin = self._origins.get(head, head)
         return f"{origin}.{tail}" if origin and tail else origin or tail
 
+    def new_path(self, path: str) -> str:
+        """The path that the module at ``path`` before has now, by the renames; of one that is gone, as it was."""
+        for old, new in sorted(self.renames, key=lambda rename: -len(rename[0])):
+            if path == old or path.startswith(old + "."):
+                return new + path[len(old) :]
+        return path
+
 
 def _inside(body: Body | None, way: Way) -> Body | None:
     for index in way:
