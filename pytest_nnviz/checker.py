@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_nnviz.gates import Gates
     from pytest_nnviz.options import Options
 
-__all__ = ["Status", "Verdict", "Where", "check", "gist", "message", "words_of"]
+__all__ = ["Status", "Verdict", "Where", "causes_of", "check", "gist", "message", "words_of"]
 
 
 class Status(Enum):
@@ -137,6 +137,13 @@ def words_of(verdict: Verdict, name: str, gate: Gates, limit: int = 60) -> list[
     from pytest_nnviz.wording import headline, words
 
     return [headline(verdict.drift, name, gate=gate), *words(verdict.drift, gate=gate, limit=limit)]
+
+
+def causes_of(verdict: Verdict, gate: Gates) -> list[str]:
+    """The edits behind a drift, in words that are the same for each model that has the part."""
+    from pytest_nnviz.wording import tell
+
+    return [] if verdict.drift is None else [row.cause for row in tell(verdict.drift, gate=gate).main]
 
 
 def message(verdict: Verdict, where: Where, gate: Gates) -> str:

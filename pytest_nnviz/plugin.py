@@ -152,7 +152,7 @@ class Run:
                 report.longrepr = message_alone(call.excinfo, item.path) or report.longrepr
         if report.when == "teardown":
             self.record.ended(item)
-        notes = self._pending.pop(item.nodeid, None)
+        notes = [note for note in self._pending.pop(item.nodeid, ()) if note.kind != "failed" or report.failed]
         if notes:
             report.nnviz = [note.pack() for note in notes]  # type: ignore[attr-defined]
         return report
@@ -172,7 +172,7 @@ class Run:
         return (yield)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print what was recorded and accepted, and what differs without being gated."""
+        """Print what was recorded and accepted, what differs without being gated, and what made several tests fail."""
         lines = [*self._recap.lines(), *(f"error: {text}" for text in self._strict)]
         if not lines or self._no_summary:
             return

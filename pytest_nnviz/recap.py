@@ -10,6 +10,7 @@ from typing import Any
 __all__ = ["Note", "Recap"]
 
 _LISTED = 8
+_CAUSES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +18,19 @@ class Note:
     """Something to say at the end of the run.
 
     Attributes:
-        kind: ``recorded``, ``accepted``, ``not gated`` (printed), ``picture``, ``undrawn``, ``setup`` (warned about).
+        kind: ``recorded``, ``accepted``, ``not gated``, ``failed`` (printed), ``picture``, ``undrawn``, ``setup``
+            (warned about).
         subject: the file, or what it is about.
         nodeid: the test, as pytest takes it on its command line.
         lines: what is to be said.
+        causes: the edits behind it, in words that do not depend on the model.
     """
 
     kind: str
     subject: str
     nodeid: str
     lines: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
 
     def pack(self) -> dict[str, Any]:
         """As plain values that travel from a worker to the controller."""
@@ -35,7 +39,7 @@ class Note:
     @classmethod
     def unpack(cls, packed: dict[str, Any]) -> Note:
         """The note that was packed."""
-        return cls(**{**packed, "lines": tuple(packed["lines"])})
+        return cls(**{**packed, "lines": tuple(packed["lines"]), "causes": tuple(packed["causes"])})
 
 
 class Recap:
@@ -49,14 +53,14 @@ class Recap:
         self._notes[note.kind, note.subject] = note
 
     def lines(self) -> Iterator[str]:
-        """What was recorded, accepted and not gated."""
-        for kind in ("recorded", "accepted", "not gated"):
-            for note in self._of(kind):
-                if kind == "recorded":
-                    yield f"recorded {note.subject}: {', '.join(note.lines)}"
-                else:
-                    yield f"{kind} {note.subject}"
-                    yield from (f"  {line}" for line in note.lines)
+        """What was recorded, accepted and not gated, and what made several snapshots fail."""
+        for note in self._of("recorded"):
+            yield f"recorded {note.subject}: {', '.join(note.lines)}"
+        for kind in ("accepted", "not gated"):
+            for notes in _alike(self._of(kind)):
+                yield from _told(kind, notes)
+        for causes, notes in _shared(self._of("failed"))[:_CAUSES]:
+            yield from _once(causes, notes)
 
     def warnings(self) -> Iterator[str]:
         """What is worth one warning a run."""
@@ -69,6 +73,52 @@ class Recap:
         return [self._notes[key] for key in sorted(self._notes) if key[0] == kind]
 
 
+def _alike(notes: list[Note]) -> Iterator[list[Note]]:
+    """Notes with the same causes together; one without a cause is alone."""
+    found: dict[object, list[Note]] = {}
+    for note in notes:
+        found.setdefault(note.causes or note.subject, []).append(note)
+    yield from found.values()
+
+
+def _told(kind: str, notes: list[Note]) -> Iterator[str]:
+    """What was accepted, or is not gated: all of one snapshot, what they have in common of several."""
+    if len(notes) == 1:
+        yield f"{kind} {notes[0].subject}"
+        yield from (f"  {line}" for line in notes[0].lines)
+    else:
+        yield f"{kind} in {len(notes)} snapshots: {notes[0].causes[0]}"
+        yield from (f"  {cause}" for cause in _first(list(notes[0].causes[1:])))
+        yield from (f"  {subject}" for subject in _first([note.subject for note in notes]))
+
+
+def _shared(notes: list[Note]) -> list[tuple[list[str], list[Note]]]:
+    """The causes that several snapshots have, those of the same snapshots together; the most snapshots first."""
+    by_cause: dict[str, list[Note]] = {}
+    for note in notes:
+        for cause in dict.fromkeys(note.causes):
+            by_cause.setdefault(cause, []).append(note)
+    found: dict[tuple[Note, ...], list[str]] = {}
+    for cause, having in by_cause.items():
+        if len(having) > 1:
+            found.setdefault(tuple(having), []).append(cause)
+    pairs = [(causes, list(having)) for having, causes in found.items()]
+    return sorted(pairs, key=lambda pair: -len(pair[1]))
+
+
+def _once(causes: list[str], notes: list[Note]) -> Iterator[str]:
+    """What made several snapshots fail, and how to accept it in all of them."""
+    yield f"{len(notes)} snapshots failed for one cause: {causes[0]}"
+    yield from (f"  {cause}" for cause in _first(causes[1:]))
+    nodeids = sorted({note.nodeid for note in notes})
+    yield f"  in {', '.join(_first(nodeids))}"
+    yield f"  if intended: {_updating(set(nodeids))}"
+
+
+def _updating(nodeids: set[str]) -> str:
+    return shlex.join(["pytest", "--snapshot-update", *_selection(nodeids)])
+
+
 def _unless_empty(say: Any, notes: list[Note]) -> Iterator[str]:
     if notes:
         yield say(notes)
@@ -76,7 +126,7 @@ def _unless_empty(say: Any, notes: list[Note]) -> Iterator[str]:
 
 def _pictures(notes: list[Note]) -> str:
     files = ", ".join(_first([note.subject for note in notes]))
-    command = shlex.join(["pytest", "--snapshot-update", *_selection({note.nodeid for note in notes})])
+    command = _updating({note.nodeid for note in notes})
     return f"pictures that are missing or older than their text: {files}; redraw: {command}"
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.artifacts import Artifacts, ArtifactsFolder
-from pytest_nnviz.checker import Status, Verdict, Where, check, gist, message, words_of
+from pytest_nnviz.checker import Status, Verdict, Where, causes_of, check, gist, message, words_of
 from pytest_nnviz.companions import draw_companions, picture_bytes, remove_other_companions, stale_companions
 from pytest_nnviz.errors import ArchitectureDrift, ArtifactsError, SnapshotError, TraceError
 from pytest_nnviz.extension import Place, Storage
@@ -120,6 +120,7 @@ class NNVizSnapshot:
             text = message(verdict, replace(where, artifacts=self._leave(place, verdict, text)), self._options.gate)
         else:
             self._test.folder(place).clear()
+        self._note("failed", place.path, [], causes_of(verdict, self._options.gate))
         self._test.item.user_properties.append(("nnviz", text.partition("\n")[0]))
         damaged = verdict.status is Status.DAMAGED and not verdict.excess
         raise SnapshotError(text) if damaged else ArchitectureDrift(text)
@@ -140,7 +141,7 @@ class NNVizSnapshot:
             lines = words_of(verdict, place.name, self._options.gate, _RECAP_WORDS)
         kind = "not gated" if verdict.status is Status.PASSED else verdict.status.value
         self._test.item.add_report_section("call", "nnviz", "\n".join([kind, *lines]))
-        self._note(kind, place.path, lines)
+        self._note(kind, place.path, lines, causes_of(verdict, self._options.gate))
 
     def _illustrate(self, place: Place, verdict: Verdict) -> None:
         """Draw what is missing or stale where this run may write, else say that it is."""
@@ -192,8 +193,8 @@ class NNVizSnapshot:
         except Exception as error:  # the verdict must not be lost to a picture
             self._note("undrawn", place.path, [_said(error)])
 
-    def _note(self, kind: str, path: Path, lines: list[str]) -> None:
-        self._test.note(Note(kind, self._test.shown(path), self._test.nodeid, tuple(lines)))
+    def _note(self, kind: str, path: Path, lines: Sequence[str], causes: Sequence[str] = ()) -> None:
+        self._test.note(Note(kind, self._test.shown(path), self._test.nodeid, tuple(lines), tuple(causes)))
 
 
 def _from(root: Path, path: Path) -> PurePath:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_nnviz.architecture import Body, Call, Module, Totals, walk_modules
@@ -20,6 +20,7 @@ __all__ = ["Row", "Told", "headline", "tell", "words"]
 _MARKERS = {"added": "+", "removed": "-", "renamed": ">", "moved": ">"}
 _WIDTH, _PLACE, _FACT, _HEADLINE = 110, 44, 40, 100
 _CONTEXT = 10
+_CONTAINERS = ("ModuleList", "ModuleDict", "Sequential")
 _HOOK = "keys changed, load hook present, not verified"
 
 
@@ -43,6 +44,8 @@ def headline(drift: Drift, name: str, *, gate: Gates | frozenset[str] | None = N
 class Row:
     """One edit in words: what kind it is of (``~``, ``+``, ``-``, ``>``) and where, what changed, how often and by how
     many parameters, and what that means.
+
+    ``cause`` says the same of any model that has the part (``Block.conv kernel_size 3 -> 5``).
     """
 
     marker: str
@@ -50,6 +53,7 @@ class Row:
     facts: str
     extra: str
     consequence: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,19 @@ class _Models:
             place = place.rpartition(".")[0]
         return "load hook" in self._marks("")
 
+    def owner(self, change: Change) -> str:
+        """What a change is made to, by classes: the module that makes a call, else the part of the module around it."""
+        went = change.kind in ("renamed", "moved") and not change.what
+        place = str(change.old) if went else change.place
+        sides = (self._old, self._new) if went or change.kind == "removed" else (self._new, self._old)
+        around, own = (self._class(path, sides) for path in (place.rpartition(".")[0], place))
+        if change.gate in ("structure", "parameters") and "." in place and around not in _CONTAINERS:
+            return f"{around}.{place.rpartition('.')[2]}"
+        return own or place
+
+    def _class(self, path: str, sides: Sequence[Mapping[str, Module]]) -> str:
+        return next((side[path].class_name for side in sides if path in side), "")
+
     def _marks(self, place: str) -> tuple[str, ...]:
         return self._new[place].marks if place in self._new else ()
 
@@ -190,10 +207,17 @@ def _rows(drift: Drift, groups: Sequence[Group], width: int) -> tuple[Row, ...]:
     extras = [_extra(found, models.growth(found)) for found in groups]
     consequences = [_consequence(models, found) for found in groups]
     room = max(_FACT, width - 8 - sum(max(map(len, column), default=0) for column in (places, extras, consequences)))
-    return tuple(
-        Row(_marker(found), place, _facts(drift, found, room), extra, consequence)
-        for found, place, extra, consequence in zip(groups, places, extras, consequences, strict=True)
-    )
+    facts = [_facts(drift, found, room) for found in groups]
+    causes = [_cause(models, found, _facts(drift, found, _WIDTH)) for found in groups]
+    markers = map(_marker, groups)
+    return tuple(map(Row, markers, places, facts, extras, consequences, causes))
+
+
+def _cause(models: _Models, found: Group, facts: str) -> str:
+    first = found.facts[0]
+    if first.kind in ("renamed", "moved") and not first.what:
+        facts = f"{first.kind} to {str(first.new).rpartition('.')[2]}"
+    return f"{models.owner(first)} {facts}, {found.consequence}"
 
 
 def _columns(rows: Sequence[Row], width: int) -> list[str]:
