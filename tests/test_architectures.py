@@ -16,12 +16,21 @@ import pytest
 import torch
 
 from pytest_nnviz import Options, dumps, loads, trace
-from pytest_nnviz.errors import UnstableArchitecture
+from pytest_nnviz.errors import TraceError, UnstableArchitecture
 from pytest_nnviz.tracing import open_session
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
 NAMES = [*architectures.TRANSFORMERS, *architectures.PLAIN]
+STOPPED_ON_META = {
+    "deberta": "contains",
+    "longformer": "contains",
+    "bart": "bool",
+    "marian": "bool",
+    "mixtral": "grouped_mm",
+    "qwen3moe": "grouped_mm",
+    "packed GRU": "pack_padded_sequence",
+}
 
 
 def _digest(text):
@@ -109,3 +118,14 @@ def test_data_dependent_control_flow_with_fixed_values():
     text = dumps(Options(values="fixed").trace(model, x))
     assert text == dumps(Options(values="fixed").trace(model, x))
     assert "bool(%gt)\n" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_meta_gives_the_same_text_or_names_the_call_that_needs_values(name):
+    model, inputs = architectures.build(name)
+    on_meta = Options(device="meta")
+    if name in STOPPED_ON_META:
+        with pytest.raises(TraceError, match=rf"on the meta device: {STOPPED_ON_META[name]}\("):
+            on_meta.trace(model, **inputs)
+    else:
+        assert on_meta.trace(model, **inputs) == trace(model, **inputs)

@@ -41,6 +41,7 @@ from pytest_nnviz.tracing.interception.hooks import first_forward_hook, has_forw
 from pytest_nnviz.tracing.interception.patches import intercepted
 from pytest_nnviz.tracing.keeping.caching import once_a_trace
 from pytest_nnviz.tracing.keeping.keeper import Keeper
+from pytest_nnviz.tracing.keeping.leftovers import Leftovers
 from pytest_nnviz.tracing.provenance.births import Births
 from pytest_nnviz.tracing.provenance.handover import Handover, may_write, says_it_writes, targets_of, unwrapped
 from pytest_nnviz.tracing.provenance.origins import Origins, Scope
@@ -71,14 +72,24 @@ class Recorder(TorchFunctionMode):
         keeper: keeps what is about to be written to.
         hooks: record the calls of forward hooks that hand nothing on. They observe, and are left out; where it turns
             out that something of theirs is used later (``lost``), the pass has to be recorded again with them.
+        leftovers: is told of what the pass made; None where that may stay.
     """
 
-    def __init__(self, model: torch.nn.Module, opaque: tuple[str, ...], keeper: Keeper, *, hooks: bool = False) -> None:
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        opaque: tuple[str, ...],
+        keeper: Keeper,
+        *,
+        hooks: bool = False,
+        leftovers: Leftovers | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.opaque = opaque
         self.keeper = keeper
         self.keep_hooks = hooks
+        self.leftovers = leftovers
         self.places = Places.of(model)
         self.births = Births()
         self.origins = Origins(self.places, self.births, self._warn_stranger)
@@ -119,6 +130,8 @@ class Recorder(TorchFunctionMode):
             self.body = Body(tuple(scope.calls), written_out(result, self._tensor))
         finally:
             torch.nn.Module.__call__ = original  # type: ignore[method-assign]
+            if self.leftovers is not None:
+                self.leftovers.watch(self.births.made())
             self.origins.let_go()
 
     def _open(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope:
@@ -460,11 +473,11 @@ class Recorder(TorchFunctionMode):
             return False
         return not self.origins.has_name(leaf, scope)
 
-    def _save(self, targets: Any, *, alone: bool = False) -> None:
-        """Keep what a call may write to and no call of this pass made; ``alone``: only what is known to the keeper."""
+    def _save(self, targets: Any) -> None:
+        """Keep what a call may write to and no call of this pass made."""
         with torch._C.DisableTorchFunction():
             for tensor in map(unwrapped, tensors_in(targets)):
-                self.keeper.before_write(tensor, was_there=not alone and not self.origins.was_made(tensor))
+                self.keeper.before_write(tensor, was_there=not self.origins.was_made(tensor))
 
     def _value(self, thing: Any) -> Value:
         return to_value(thing, self._tensor, lambda other: self.origins.thing(other, self.open_scope()))

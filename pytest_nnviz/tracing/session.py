@@ -26,6 +26,7 @@ from pytest_nnviz.tracing.describing.values import is_uninitialized, walk
 from pytest_nnviz.tracing.frames import is_machinery
 from pytest_nnviz.tracing.keeping.caching import clear_caches
 from pytest_nnviz.tracing.keeping.keeper import Keeper, Watch, children_in_place
+from pytest_nnviz.tracing.keeping.leftovers import Leftovers
 from pytest_nnviz.tracing.keeping.surroundings import reseed, same_randomness, unvalidated, watch_draws
 from pytest_nnviz.tracing.keeping.tables import Tables
 from pytest_nnviz.tracing.recorder import Recorder, matches
@@ -37,6 +38,8 @@ Begin = Callable[[], None]
 
 _ACTIVE = threading.Lock()
 _MAX_RUNS = 5
+_MAX_FRAMES = 9000
+_MAX_FRAMES = 9000
 _MAX_FRAMES = 9000
 _SEEDS = (1, 2, 3, 4, 5, 6)
 _RARE = (1751, 1470)  # first draws of Python and numpy near one end or the other: what happens one time in ten does
@@ -62,7 +65,7 @@ def open_session(
             session.prepare()
             yield session
         finally:
-            session.keeper.restore()
+            session.restore()
             clear_caches()
     for pattern in session.unmatched():
         warnings.warn(
@@ -104,6 +107,7 @@ class Session:
         self.matched: set[str] = set()
         self.keep_hooks = False
         self.tables: Tables | None = None
+        self.leftovers: Leftovers | None = None
         self.untracked: set[tuple[str, str, int]] = set()
 
     def prepare(self) -> None:
@@ -113,6 +117,20 @@ class Session:
         if self.options.mode != "as-is":
             with Watch(self.keeper):
                 _put(self.model, training=self.options.mode == "train")
+
+    def restore(self) -> None:
+        """Hand the model back as it was; of tensors that stood for its own, none is left anywhere."""
+        try:
+            self.keeper.restore()
+        finally:
+            if self.meta is not None:
+                self.meta.let_go()
+            if self.leftovers is not None:
+                self.leftovers.clear()
+
+    def _watch_leftovers(self, replace: Replace) -> None:
+        if self.leftovers is not None:
+            self.leftovers.watch(replace.made())
 
     def unmatched(self) -> list[str]:
         """The patterns of ``opaque`` that name no module; those of the whole project may."""
@@ -211,6 +229,8 @@ class Session:
             if begin is not None:
                 begin()
             if replace is not None:
+                self.leftovers = self.leftovers or Leftovers(self.model)
+                stack.callback(self._watch_leftovers, replace)
                 stack.enter_context(substituted(self.model, replace, buffers=self.on_meta))
             if self.meta is not None:
                 stack.enter_context(torch.device("meta"))
@@ -222,7 +242,13 @@ class Session:
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
             stack.enter_context(torch.enable_grad() if self.options.grad else torch.no_grad())
             before = held_by(self.model)
-            recorder = Recorder(self.model, self.options.opaque, self.keeper, hooks=self.keep_hooks)
+            recorder = Recorder(
+                self.model,
+                self.options.opaque,
+                self.keeper,
+                hooks=self.keep_hooks,
+                leftovers=None if replace is None else self.leftovers,
+            )
             put_back = children_in_place(self.model)
             drawn = watch_draws()
             self._forward(recorder, args, kwargs)

@@ -19,8 +19,36 @@ from pytest_nnviz.tracing.keeping.surroundings import put_back
 
 __all__ = ["OnMeta", "Replace", "copy_inputs", "perturbed", "substituted", "to_meta"]
 
-Replace = Callable[[torch.Tensor], torch.Tensor]
+_Make = Callable[[torch.Tensor], torch.Tensor]
 _ORDINARY = 4
+
+
+class Replace:
+    """The same replacement for the same tensor, and none for a replacement.
+
+    Args:
+        make: gives the replacement of a tensor; the tensor itself where it needs none.
+    """
+
+    def __init__(self, make: _Make) -> None:
+        self._make = make
+        self._done: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def __call__(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What stands for a tensor."""
+        if id(tensor) not in self._done:
+            made = self._make(tensor)
+            self._done[id(tensor)] = (tensor, made)
+            self._done[id(made)] = (made, made)
+        return self._done[id(tensor)][1]
+
+    def made(self) -> list[torch.Tensor]:
+        """All replacements."""
+        return [new for old, new in self._done.values() if new is not old]
+
+    def let_go(self) -> None:
+        """Hold none of them any more."""
+        self._done.clear()
 
 
 def to_meta() -> Replace:
@@ -38,7 +66,7 @@ def to_meta() -> Replace:
                 f'({type(error).__name__}: {str(error).partition(". ")[0]}): trace with device="as-is"'
             ) from error
 
-    return _remembering(replace)
+    return Replace(replace)
 
 
 class OnMeta(TorchFunctionMode):
@@ -114,7 +142,7 @@ def perturbed(seed: int) -> Replace:
         new = flat[order] * scale * _signs(flat, seed, generator)
         return _in_place_of(tensor, new.clamp(flat.min(), flat.max()).to(tensor.dtype).reshape(tensor.shape))
 
-    return _remembering(replace)
+    return Replace(replace)
 
 
 def _in_place_of(tensor: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
@@ -133,20 +161,6 @@ def _signs(flat: torch.Tensor, seed: int, generator: torch.Generator) -> torch.T
     if seed % 2:
         return -torch.ones((), dtype=flat.dtype, device=flat.device)
     return (torch.randint(2, flat.shape, generator=generator) * 2 - 1).to(flat.device, flat.dtype)
-
-
-def _remembering(replace: Replace) -> Replace:
-    """The same replacement for the same tensor, and none for a replacement."""
-    done: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-
-    def remembered(tensor: torch.Tensor) -> torch.Tensor:
-        if id(tensor) not in done:
-            made = replace(tensor)
-            done[id(tensor)] = (tensor, made)
-            done[id(made)] = (made, made)
-        return done[id(tensor)][1]
-
-    return remembered
 
 
 @contextmanager
@@ -204,7 +218,7 @@ def _swap_attributes(
 _PLAIN = (bool, int, float, complex, str, bytes, type, torch.dtype, torch.device, enum.Enum)
 
 
-def copy_inputs(thing: Any, replace: Replace, model: torch.nn.Module) -> Any:
+def copy_inputs(thing: Any, replace: _Make, model: torch.nn.Module) -> Any:
     """Containers and objects anew, as forward may change them; tensors as ``replace`` gives them.
 
     A tensor that stands in two places is another view of the same memory in the second, so that the record can tell
@@ -225,7 +239,7 @@ def copy_inputs(thing: Any, replace: Replace, model: torch.nn.Module) -> Any:
     return _copy(thing, replace_once)
 
 
-def _copy(thing: Any, replace: Replace) -> Any:
+def _copy(thing: Any, replace: _Make) -> Any:
     if isinstance(thing, torch.Tensor):
         return replace(thing)
     if thing is None or isinstance(thing, (*_PLAIN, *SHARED)) or inspect.isroutine(thing) or inspect.ismodule(thing):
@@ -237,7 +251,7 @@ def _copy(thing: Any, replace: Replace) -> Any:
     return _copy_object(thing, replace)
 
 
-def _copy_object(thing: Any, replace: Replace) -> Any:
+def _copy_object(thing: Any, replace: _Make) -> Any:
     memo: dict[int, Any] = {}
     for _, leaf in walk(thing, shared=True):
         if isinstance(leaf, torch.Tensor):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import gc
-from collections.abc import Iterator
 from contextlib import ExitStack
 from types import CellType, TracebackType
 from typing import Any, Literal, Self
@@ -12,6 +11,7 @@ from typing import Any, Literal, Self
 import torch
 
 from pytest_nnviz.tracing.describing.values import walk
+from pytest_nnviz.tracing.keeping.leftovers import classes_of
 from pytest_nnviz.tracing.keeping.surroundings import put_back
 
 __all__ = ["Tables"]
@@ -65,16 +65,10 @@ def _replace(holder: Any, old: Any, new: Any, stack: ExitStack) -> None:
         holder.cell_contents = new
     elif isinstance(holder, dict):
         for key in [key for key, value in holder.items() if value is old]:
-            cls = next(_classes_of(holder), None)
+            cls = next(classes_of(holder), None)
             if cls is not None:
                 stack.callback(setattr, cls, key, old)
                 setattr(cls, key, new)
             else:
                 stack.callback(holder.__setitem__, key, old)
                 holder[key] = new
-
-
-def _classes_of(namespace: dict[str, Any]) -> Iterator[type]:
-    """The class whose namespace this is: it has to be told of a change."""
-    if "__module__" in namespace and "__name__" not in namespace:
-        yield from (thing for thing in gc.get_referrers(namespace) if isinstance(thing, type))

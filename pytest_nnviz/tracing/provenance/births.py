@@ -57,6 +57,12 @@ class Births:
         self._before.clear()
         self._since.clear()
 
+    def made(self) -> list[torch.Tensor]:
+        """Those that appeared and are still there."""
+        _note_young(self._since)
+        alive = (reference() for reference in list(self._since.values()))
+        return [tensor for tensor in alive if tensor is not None and not _holds(self._before, tensor)]
+
     def __contains__(self, tensor: torch.Tensor) -> bool:
         if _holds(self._before, tensor):
             return False

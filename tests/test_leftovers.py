@@ -1,0 +1,172 @@
+"""Tables that forward keeps outside of the model hold no meta tensor and no perturbed value after a trace."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+import torch
+from torch import nn
+
+from pytest_nnviz import Options
+from pytest_nnviz.tracing import open_session
+
+X = torch.randn(2, 4)
+CACHE: dict = {}
+NESTED: dict = {"tables": {}}
+LAST = None
+SEEN: list = []
+
+
+class Making(dict):
+    """A table that makes what it is asked for, as some libraries have."""
+
+    def __getitem__(self, key):
+        raise AssertionError("nobody asked")
+
+
+LAZY = Making(a=1)
+
+
+class Holder:
+    table = None
+
+
+HOLDER = Holder()
+
+
+def memoized(function):
+    kept = {}
+
+    @functools.wraps(function)
+    def inner(n):
+        if n not in kept:
+            kept[n] = function(n)
+        return kept[n]
+
+    return inner
+
+
+@memoized
+def closed_over(n):
+    return torch.arange(float(n))
+
+
+def in_default(n, kept={}):  # noqa: B006
+    return kept.setdefault(n, torch.arange(float(n)))
+
+
+class Keeps(nn.Module):
+    """Adds a table of its size, which ``kind`` says how to keep."""
+
+    table = None
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        self.weight = nn.Parameter(torch.ones(4))
+
+    def forward(self, x):
+        return x + getattr(self, self.kind)(x.shape[-1]) * self.weight
+
+    def in_dictionary(self, n):
+        if n not in CACHE:
+            CACHE[n] = torch.arange(float(n))
+        return CACHE[n]
+
+    def in_tuple(self, n):
+        if n not in CACHE:
+            CACHE[n] = (torch.arange(float(n)), n)
+        return CACHE[n][0]
+
+    def nested(self, n):
+        tables = NESTED["tables"].setdefault("f32", {})
+        return tables.setdefault(n, torch.arange(float(n)))
+
+    def in_list(self, n):
+        if not SEEN:
+            SEEN.append(torch.arange(float(n)))
+        return SEEN[0]
+
+    def in_global(self, n):
+        global LAST
+        if LAST is None:
+            LAST = torch.arange(float(n))
+        return LAST
+
+    def in_class(self, n):
+        if Keeps.table is None:
+            Keeps.table = torch.arange(float(n))
+        return self.table
+
+    def in_object(self, n):
+        if HOLDER.table is None:
+            HOLDER.table = torch.arange(float(n))
+        return HOLDER.table
+
+    def in_closure(self, n):
+        return closed_over(n)
+
+    def in_default(self, n):
+        return in_default(n)
+
+    def the_weight_itself(self, n):
+        return CACHE.setdefault("weight", self.weight)
+
+    def made_of_the_weight(self, n):
+        return CACHE.setdefault("double", self.weight * 2)
+
+    def the_last(self, n):
+        CACHE["last"] = self.weight * 2
+        return CACHE["last"]
+
+
+KINDS = sorted(name for name in vars(Keeps) if name not in vars(nn.Module) and callable(getattr(Keeps, name)))
+
+
+@pytest.fixture(autouse=True)
+def empty():
+    global LAST
+    yield
+    CACHE.clear()
+    NESTED["tables"].clear()
+    SEEN.clear()
+    LAST = Keeps.table = HOLDER.table = None
+    closed_over.__closure__[1].cell_contents.clear()
+    in_default.__defaults__[0].clear()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_meta_tensor_stays(kind):
+    model = Keeps(kind)
+    Options(device="meta").trace(model, X)
+    Options(device="meta").trace(model, X)
+    table = model.weight if "weight" in kind or kind == "the_last" else torch.arange(4.0)
+    assert torch.equal(model(X), X + table * (2 if kind in ("made_of_the_weight", "the_last") else 1) * model.weight)
+
+
+def test_nothing_of_perturbed_weights_stays():
+    model = Keeps("the_last")
+    with open_session(Options(), model, (X,)) as session:
+        settled = session.settle(session.run())
+        session.check_values(settled)
+    assert torch.equal(CACHE["last"], model.weight * 2)
+
+
+def test_what_was_there_is_there_again():
+    filled = Keeps("in_dictionary")
+    expected = filled(X)
+    before = CACHE[4]
+    Options(device="meta").trace(filled, X)
+    assert CACHE[4] is before
+    assert torch.equal(filled(X), expected)
+
+
+def test_nothing_of_a_pass_that_fails_stays():
+    class Fails(Keeps):
+        def forward(self, x):
+            return super().forward(x).item()
+
+    with pytest.raises(Exception, match="meta"):
+        Options(device="meta").trace(Fails("in_dictionary"), X)
+    assert not CACHE
