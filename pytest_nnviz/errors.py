@@ -13,6 +13,7 @@ __all__ = [
     "NNVizWarning",
     "OptionError",
     "SnapshotError",
+    "SourceError",
     "TextError",
     "TraceError",
     "UnmatchedPatternWarning",
@@ -52,6 +53,10 @@ class TextError(NNVizError, ValueError):
 
 class SnapshotError(NNVizError):
     """A stored snapshot cannot be used as it is (unreadable, damaged, two calls for one file)."""
+
+
+class SourceError(NNVizError):
+    """What the command line was asked to read cannot be read, or is not what it should be."""
 
 
 class ArtifactsError(NNVizError):

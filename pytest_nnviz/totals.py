@@ -9,7 +9,7 @@ from pytest_nnviz.architecture import Architecture, Totals, walk_modules
 from pytest_nnviz.drift import Drift
 from pytest_nnviz.drift.places import short_places
 
-__all__ = ["Moved", "lines_of", "moved", "where_parameters_are"]
+__all__ = ["Moved", "lines_of", "moved", "parts_of", "where_parameters_are"]
 
 _SHOWN = 5
 _OWN = "(model)"
@@ -29,7 +29,7 @@ def moved(drift: Drift, total: str) -> list[Moved]:
 
     Empty where one module makes up the whole model.
     """
-    old, new = _parts(drift.old, drift.new_path), _parts(drift.new)
+    old, new = parts_of(drift.old, drift.new_path), parts_of(drift.new)
     names = list(dict.fromkeys([*new, *old]))
     pairs = [(getattr(old.get(name, Totals()), total), getattr(new.get(name, Totals()), total)) for name in names]
     found = [Moved(name, a, b) for name, (a, b) in zip(names, pairs, strict=True) if a != b]
@@ -38,7 +38,7 @@ def moved(drift: Drift, total: str) -> list[Moved]:
 
 def where_parameters_are(model: Architecture) -> str:
     """The top-level modules with the most parameters: ``layer4 8,393,728, fc 513,000, +2 more``."""
-    parts = sorted(_parts(model).items(), key=lambda part: -part[1].parameters)
+    parts = sorted(parts_of(model).items(), key=lambda part: -part[1].parameters)
     shown = [f"{name} {totals.parameters:,}" for name, totals in parts[:_SHOWN]]
     return ", ".join([*shown, *([f"+{len(parts) - _SHOWN} more"] if len(parts) > _SHOWN else [])])
 
@@ -55,7 +55,7 @@ def lines_of(found: list[Moved]) -> Iterator[str]:
         yield f"and {left:,} more"
 
 
-def _parts(model: Architecture, home: Callable[[str], str] = str) -> dict[str, Totals]:
+def parts_of(model: Architecture, home: Callable[[str], str] = str) -> dict[str, Totals]:
     """Totals by the name of the top-level module; those that hold no tensor are left out."""
     found: dict[str, Totals] = {}
     for path, module in walk_modules(model.root):

@@ -29,6 +29,13 @@ ROOMS: dict[str, set[str]] = {
     "checkpoint_words": {"drift"},
     "totals": {"architecture", "drift"},
     "wording": {"architecture", "checkpoint_words", "drift", "gates", "textformat", "totals"},
+    "safetensors": {*DATA},
+    "report": {"architecture", "drift", "gates", "textformat", "wording"},
+    "cli": {
+        *("", *DATA, "checker", "checkpoint_words", "drift", "gates", "naming", "report", "safetensors", "textformat"),
+        *("totals", "wording"),
+    },
+    "__main__": {"cli"},
     "pictures": {*DATA, "drift", "textformat"},
     "options": {*DATA, "budgets", "gates", "tracing"},  # Options.trace, on the call
     "tracing": {"", *DATA, "options", "textformat"},

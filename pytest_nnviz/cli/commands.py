@@ -1,0 +1,115 @@
+"""The commands: read what is asked for, say what is to be said, return the exit code."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pytest_nnviz.checker import gist
+from pytest_nnviz.cli.sources import Source, read_source
+from pytest_nnviz.cli.terminal import Terminal
+from pytest_nnviz.errors import SourceError
+from pytest_nnviz.gates import GATES, Gates
+
+__all__ = ["checkpoint", "diff", "review", "show"]
+
+
+def show(options: Namespace, out: Terminal) -> int:
+    """Print a snapshot to read."""
+    from pytest_nnviz.cli.outline import outline
+
+    source = read_source(options.file)
+    if source.architecture is not None:  # a textconv is never asked for what is not there, but may be
+        out.text("\n".join(outline(source.architecture, options.depth)) + "\n")
+    return 0
+
+
+def diff(options: Namespace, out: Terminal) -> int:
+    """Print what changed; 1 if any of it is gated."""
+    if options.old == options.new == "-":
+        raise SourceError("OLD and NEW cannot both be read from standard input")
+    gates = _gates(options.gate)
+    old, new = read_source(options.old), read_source(options.new)
+    name = options.name or _called(old if new.architecture is None or options.new == "-" else new)
+    if old.architecture is None or new.architecture is None:
+        return _one_sided(old, new, name, options, out)
+    from pytest_nnviz.drift import diff as compare
+
+    drift = compare(old.architecture, new.architecture)
+    if options.json:
+        from pytest_nnviz.report import drift_data
+
+        _print_json(drift_data(drift, name, gates), out)
+    elif options.markdown:
+        from pytest_nnviz.report import markdown
+
+        out.text(markdown(drift, name, gates))
+    else:
+        from pytest_nnviz.wording import headline, words
+
+        out.title(headline(drift, name, gate=gates))
+        out.lines(words(drift, gate=gates, width=out.width - 2), "  ")
+    return int(any(map(gates.hold, drift.changes)))
+
+
+def review(options: Namespace, out: Terminal) -> int:
+    """Print what changed in all snapshots between two revisions."""
+    from pytest_nnviz.cli.review import run_review
+
+    return run_review(options, out)
+
+
+def checkpoint(options: Namespace, out: Terminal) -> int:
+    """Say whether a safetensors file loads; 1 if it does not, or if a hook decides."""
+    from pytest_nnviz.cli.weights import hold
+
+    source = read_source(options.snapshot)
+    if source.architecture is None:
+        raise SourceError(f"{source.name} holds no snapshot")
+    found = hold(Path(options.file), source.architecture)
+    if options.json:
+        _print_json(found.data(options.file, source.name), out)
+    else:
+        title, *lines = found.lines(options.file, _called(source))
+        out.title(title)
+        out.lines(lines, "  ")
+    return int(found.loading.strict != "yes")
+
+
+def _gates(given: Iterable[str]) -> Gates:
+    """Gates as they are given: ``shapes,parameters`` for the model, ``encoder=shapes`` for a part of it."""
+    everywhere: list[str] = []
+    places: dict[str, list[str]] = {}
+    for text in given:
+        pattern, equals, names = text.rpartition("=")
+        (places.setdefault(pattern, []) if equals else everywhere).extend(names.replace(",", " ").split())
+    return Gates.of({**places, "*": everywhere or GATES} if places else everywhere or GATES)
+
+
+def _called(source: Source) -> str:
+    """What a snapshot is called: by its file, without folders and suffix."""
+    path = PurePosixPath(source.name.replace("\\", "/").rpartition(":")[2])
+    return path.name.removesuffix(".nnviz") or source.name
+
+
+def _one_sided(old: Source, new: Source, name: str, options: Namespace, out: Terminal) -> int:
+    """Of a snapshot that came or went, as git shows one: the other side is the null device."""
+    came = old.architecture is None
+    there = new.architecture if came else old.architecture
+    if there is None:
+        raise SourceError("neither OLD nor NEW holds a snapshot")
+    what = f"{'new' if came else 'removed'}: {name}, {gist(there)}"
+    if options.json:
+        from pytest_nnviz.report import lone_data
+
+        _print_json(lone_data(there, name, came=came), out)
+    else:
+        out.text(f"**{what}**\n") if options.markdown else out.title(what)
+    return 1
+
+
+def _print_json(data: Any, out: Terminal) -> None:
+    out.text(json.dumps(data, indent=2) + "\n")

@@ -1,0 +1,128 @@
+"""What the command line reads from git: revisions, trees and files, without touching the work tree."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_nnviz.errors import SourceError
+
+__all__ = ["Repository"]
+
+_FILES = ("100644", "100755")
+
+
+class Repository:
+    """The git repository around the current folder.
+
+    Raises:
+        SourceError: there is none, or git is not installed.
+    """
+
+    def __init__(self) -> None:
+        self.root = Path(self._said("rev-parse", "--show-toplevel", otherwise="not in the work tree of a repository"))
+
+    def commit(self, revision: str) -> str:
+        """The hash of a commit.
+
+        Raises:
+            SourceError: there is no such revision here.
+        """
+        found = self._asked("rev-parse", "--verify", "--quiet", f"{_checked(revision)}^{{commit}}")
+        if found is None:
+            raise SourceError(f"no revision {revision!r} in {self.root}{self._why_not()}")
+        return found
+
+    def merge_base(self, one: str, other: str) -> str:
+        """The commit from which two went apart.
+
+        Raises:
+            SourceError: they have none in common here.
+        """
+        found = self._asked("merge-base", self.commit(one), self.commit(other))
+        if found is None:
+            raise SourceError(
+                f"{one!r} and {other!r} have no commit in common{self._why_not()}; "
+                "--direct compares the two revisions themselves"
+            )
+        return found.split("\n")[0]
+
+    def file(self, spec: str) -> bytes:
+        """What stands at ``REV:PATH``; an empty ``REV`` is the index, a path from ``./`` starts at the current folder.
+
+        Raises:
+            SourceError: there is no such revision, or no such file in it.
+        """
+        revision, _, path = spec.partition(":")
+        found = self._asked("rev-parse", "--verify", "--quiet", _checked(spec))
+        if found is None:
+            where = f"revision {self.commit(revision)[:10]} ({revision})" if revision else "the index"
+            raise SourceError(
+                f"no file {path!r} in {where}: paths start at the root of the repository, with ./ at the current folder"
+            )
+        if self._said("cat-file", "-t", found) != "blob":
+            raise SourceError(f"{spec} is a folder: give one of the snapshots in it")
+        return self.blob(found)
+
+    def blob(self, name: str) -> bytes:
+        """A file by its hash."""
+        return self._run("cat-file", "blob", name).stdout
+
+    def tree(self, revision: str) -> Iterator[tuple[str, str]]:
+        """(path from the root, hash) of every file of a commit."""
+        listed = self._run("ls-tree", "-r", "-z", "--full-tree", self.commit(revision)).stdout
+        for line in filter(None, listed.split(b"\0")):
+            facts, _, path = line.partition(b"\t")
+            mode, _, name = facts.decode().split(" ")
+            if mode in _FILES:
+                yield os.fsdecode(path), name
+
+    def work_tree(self, pattern: str) -> dict[str, str]:
+        """Path from the root -> hash that it would have in a commit, of the files that match a pattern of git and are
+        not ignored, new ones included.
+        """
+        listed = self._in_root("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pattern)
+        found = {path for path in listed.split(b"\0") if path and os.path.lexists(self.root / os.fsdecode(path))}
+        paths = sorted(found)
+        names = self._in_root("hash-object", "--stdin-paths", given=b"".join(path + b"\n" for path in paths))
+        return dict(zip(map(os.fsdecode, paths), names.decode().split(), strict=True))
+
+    def _why_not(self) -> str:
+        """What to do where only a part of the history is here."""
+        if self._asked("rev-parse", "--is-shallow-repository") != "true":
+            return ""
+        return ", which is a shallow clone: git fetch --unshallow, or fetch-depth: 0 of actions/checkout"
+
+    def _in_root(self, *command: str, given: bytes = b"") -> bytes:
+        return self._run("-C", str(self.root), *command, given=given).stdout
+
+    def _asked(self, *command: str) -> str | None:
+        """The answer of git, None where it has none."""
+        done = self._run(*command, check=False)
+        return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else None
+
+    def _said(self, *command: str, otherwise: str = "") -> str:
+        done = self._run(*command, check=False)
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
+            raise SourceError(f"git: {otherwise or said}" + (f" ({said})" if otherwise else ""))
+        return os.fsdecode(done.stdout).strip("\n")
+
+    def _run(self, *command: str, given: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
+        environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # nothing is written, the index neither
+        try:
+            done = subprocess.run(["git", *command], input=given, capture_output=True, env=environment, check=False)
+        except FileNotFoundError:
+            raise SourceError("git is not installed, or not on the PATH") from None
+        if check and done.returncode:
+            raise SourceError(f"git {' '.join(command[:3])}: {done.stderr.decode('utf-8', 'replace').strip()}")
+        return done
+
+
+def _checked(revision: str) -> str:
+    """A revision that git cannot take for an option."""
+    if revision.startswith("-") or "\0" in revision or not revision:
+        raise SourceError(f"{revision!r} is no revision")
+    return revision

@@ -1,0 +1,78 @@
+"""Where the command line reads snapshots from: files, standard input, and revisions of git."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_nnviz.architecture import Architecture
+from pytest_nnviz.cli.repository import Repository
+from pytest_nnviz.errors import SourceError, TextError
+
+__all__ = ["Source", "parse", "read_source"]
+
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+_MARKS_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A snapshot that was asked for: what it is called, and what it holds; None for the null device, as git gives it
+    for a file that is not there on one side.
+    """
+
+    name: str
+    architecture: Architecture | None
+
+
+def read_source(given: str) -> Source:
+    """A snapshot from a file, from standard input (``-``) or from git (``REV:PATH``).
+
+    Raises:
+        SourceError: it cannot be read, or is no snapshot; with the line where that shows.
+    """
+    if given == os.devnull:
+        return Source(given, None)
+    name = "standard input" if given == "-" else given
+    return Source(name, parse(_bytes(given), name))
+
+
+def parse(data: bytes, name: str) -> Architecture:
+    """A snapshot from what a file holds; line ends of Windows are read as LF.
+
+    Raises:
+        SourceError: it is no snapshot; with the line where that shows.
+    """
+    from pytest_nnviz.textformat import loads
+
+    if not data.strip():
+        raise SourceError(f"{name}, line 1: empty, where 'nnviz 1' should stand")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        hint = ": PowerShell writes such files with '>'" if data.startswith(_MARKS_UTF16) else ""
+        raise SourceError(f"{name}, line {line}: not UTF-8, so no snapshot of pytest-nnviz{hint}") from None
+    try:
+        return loads(text.replace("\r\n", "\n"))
+    except TextError as error:
+        raise SourceError(f"{name}, {error}") from None
+
+
+def _bytes(given: str) -> bytes:
+    if given == "-":
+        return sys.stdin.buffer.read()
+    path = Path(given)
+    if ":" in given and not path.exists() and not _DRIVE.match(given):
+        return Repository().file(given)
+    try:
+        return path.read_bytes()
+    except IsADirectoryError:
+        raise SourceError(f"{given} is a folder: give one of the snapshots in it") from None
+    except OSError as error:
+        if path.is_dir():  # Windows says that access is denied
+            raise SourceError(f"{given} is a folder: give one of the snapshots in it") from None
+        raise SourceError(f"{given} cannot be read: {error.strerror or error}") from None

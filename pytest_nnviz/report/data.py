@@ -1,0 +1,96 @@
+"""A drift as plain values for JSON; the schema stands in docs/cli.md and has a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from typing import Any
+
+from pytest_nnviz.architecture import Architecture
+from pytest_nnviz.drift import Change, Drift, Loading, Respec, checkpoint
+from pytest_nnviz.gates import Gates
+from pytest_nnviz.textformat.write import format_spec
+from pytest_nnviz.wording import headline, words
+
+__all__ = ["SCHEMA", "drift_data", "loading_data", "lone_data"]
+
+SCHEMA = "nnviz-drift 1"
+
+
+def drift_data(drift: Drift, name: str, gates: Gates | None = None) -> dict[str, Any]:
+    """A drift as dicts, lists, strings, numbers, booleans and None.
+
+    Args:
+        drift: what changed.
+        name: what the snapshot is called.
+        gates: which changes decide; all when None.
+    """
+    gates = Gates() if gates is None else gates
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "same": not drift,
+        "failed": any(map(gates.hold, drift.changes)),
+        "headline": headline(drift, name, gate=gates),
+        "words": words(drift, gate=gates),
+        "old": _model(drift.old),
+        "new": _model(drift.new),
+        "changes": [_change(change, gates) for change in drift.changes],
+        "renames": dict(drift.renames),
+        "checkpoint": loading_data(checkpoint(drift)),
+    }
+
+
+def lone_data(architecture: Architecture, name: str, *, came: bool) -> dict[str, Any]:
+    """The same of a snapshot that came or went as a whole: ``old`` or ``new`` is None, no change is listed."""
+    sides = (None, _model(architecture)) if came else (_model(architecture), None)
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "same": False,
+        "failed": True,
+        "headline": f"{'new' if came else 'removed'}: {name}",
+        "words": [],
+        "old": sides[0],
+        "new": sides[1],
+        "changes": [],
+        "renames": {},
+        "checkpoint": None,
+    }
+
+
+def loading_data(loading: Loading) -> dict[str, Any]:
+    """The verdict on a checkpoint."""
+    return {
+        "strict": loading.strict,
+        "missing": list(loading.missing),
+        "unexpected": list(loading.unexpected),
+        "reshaped": _respecs(loading.reshaped),
+        "retyped": _respecs(loading.retyped),
+        "hooks": list(loading.hooks),
+        "rename_map": dict(loading.renames),
+        "renamed": None if loading.renamed is None else loading_data(loading.renamed),
+    }
+
+
+def _model(architecture: Architecture) -> dict[str, Any]:
+    return {
+        "model": architecture.root.class_name,
+        "mode": architecture.mode,
+        **asdict(architecture.totals),
+        "versions": dict(architecture.versions),
+    }
+
+
+def _change(change: Change, gates: Gates) -> dict[str, Any]:
+    facts = {field.name: getattr(change, field.name) for field in fields(change)}
+    calls = {name: _listed(facts.pop(name)) for name in ("old_call", "new_call")}
+    return {**facts, **calls, "gated": gates.hold(change)}
+
+
+def _listed(way: Iterable[int] | None) -> list[int] | None:
+    return None if way is None else list(way)
+
+
+def _respecs(respecs: Iterable[Respec]) -> list[dict[str, str]]:
+    return [{"key": r.key, "old": format_spec(r.saved), "new": format_spec(r.expected)} for r in respecs]
