@@ -10,11 +10,13 @@ import pytest
 import torch
 from hypothesis import given
 from made_up import ARCHITECTURES, linear, model, norm, spec
+from safetensors.torch import load_file, save_file, save_model
 from torch import nn
 
 from pytest_nnviz import Options, diff
 from pytest_nnviz.architecture import Buffer, Module, Parameter
 from pytest_nnviz.checkpoint_words import checkpoint_lines
+from pytest_nnviz.cli.weights import hold
 from pytest_nnviz.drift import apply_renames, checkpoint
 from pytest_nnviz.drift.consequence import BREAKS
 from pytest_nnviz.drift.statedict import state_dict
@@ -99,6 +101,20 @@ def test_the_map_of_a_renamed_module_makes_the_old_state_dict_load(name):
         assert loading.renamed is None or foreseen(loading.renamed) == (set(), set(), set()), edit
         assert (loading.renamed is None) == (loading.strict == "yes"), edit
     assert edits
+
+
+@pytest.mark.parametrize("name", [*MODELS, "t5"])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_what_is_said_of_a_file_is_what_torch_says(name, prefix, tmp_path):
+    """Of files as `safetensors` writes them: without the second names of tied tensors, without versions."""
+    module = build(name)
+    path = tmp_path / "model.safetensors"
+    save_model(module, str(path))
+    tensors = {prefix + key: value for key, value in load_file(path).items() if not key.endswith("num_batches_tracked")}
+    save_file(tensors, path)
+    held = hold(path, traced(module))
+    assert foreseen(held.loading) == told(module, tensors)
+    assert (held.prefix, set(held.ties) == set(held.loading.missing)) == (f"-{prefix}" if prefix else "", not prefix)
 
 
 def said(old, new):
