@@ -202,7 +202,7 @@ def _alike(snapshots: Iterable[Reviewed]) -> list[list[Reviewed]]:
     for each in snapshots:
         if each.drift is not None:
             told = tell(each.drift)
-            key = (told.more, *((row.marker, row.facts, row.consequence) for row in told.main))
+            key = (told.more, *(row.cause for row in told.main))
             groups.setdefault(key, []).append(each)
     return list(groups.values())
 

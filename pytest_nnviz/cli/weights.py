@@ -9,8 +9,8 @@ from typing import Any
 
 from pytest_nnviz.architecture import Architecture, TensorSpec
 from pytest_nnviz.checkpoint_words import counts, dtypes
-from pytest_nnviz.drift import Loading, Respec, Saved, load
-from pytest_nnviz.drift.statedict import Entry, state_dict
+from pytest_nnviz.drift import Loading, Respec, State, load
+from pytest_nnviz.drift.statedict import Entry
 from pytest_nnviz.report import loading_data
 from pytest_nnviz.safetensors import read_safetensors
 from pytest_nnviz.textformat.write import format_spec
@@ -95,29 +95,26 @@ def hold(file: Path, architecture: Architecture) -> Held:
     Raises:
         SourceError: the file cannot be read, or is none.
     """
-    saved, expected = read_safetensors(file), state_dict(architecture.root)
-    loading = _load(saved, architecture)
+    saved, model = read_safetensors(file), State.of(architecture.root)
+    loading, expected = _load(saved, model), model.entries
     there = {entry.first: key for key, entry in expected.items() if key in saved}
     ties = {key: there[expected[key].first] for key in loading.missing if expected[key].first in there}
-    prefix, mended = _mended(saved, expected, architecture, loading)
+    prefix, mended = _mended(saved, model, loading)
     return Held(loading, ties, prefix, mended, saved, expected)
 
 
-def _load(saved: Mapping[str, TensorSpec], architecture: Architecture) -> Loading:
-    entries = {key: Entry(spec, key) for key, spec in saved.items()}
-    return load(Saved(entries, hooks=Saved.of(architecture.root).hooks), architecture.root)
+def _load(saved: Mapping[str, TensorSpec], model: State) -> Loading:
+    return load(State({key: Entry(spec, key) for key, spec in saved.items()}, hooks=model.hooks), model)
 
 
-def _mended(
-    saved: Mapping[str, TensorSpec], expected: Iterable[str], architecture: Architecture, loading: Loading
-) -> tuple[str, Loading | None]:
+def _mended(saved: Mapping[str, TensorSpec], model: State, loading: Loading) -> tuple[str, Loading | None]:
     """The prefix without which less than half as many keys are in the way, and what is then."""
     tries: list[tuple[str, dict[str, TensorSpec]]] = []
     for prefix in _prefixes(saved):
         tries.append((f"-{prefix}", {key.removeprefix(prefix): spec for key, spec in saved.items()}))
-    for prefix in _prefixes(expected):
+    for prefix in _prefixes(model.entries):
         tries.append((f"+{prefix}", {prefix + key: spec for key, spec in saved.items()}))
-    found = [(prefix, _load(renamed, architecture)) for prefix, renamed in tries]
+    found = [(prefix, _load(renamed, model)) for prefix, renamed in tries]
     best = min(found, key=lambda each: _in_the_way(each[1]), default=None)
     if best is None or 2 * _in_the_way(best[1]) >= _in_the_way(loading):
         return "", None

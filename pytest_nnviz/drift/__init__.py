@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_nnviz.drift.alignment import align_calls
-from pytest_nnviz.drift.checkpoints import Loading, Respec, Saved, apply_renames, checkpoint, load
+from pytest_nnviz.drift.checkpoints import Loading, Respec, State, apply_renames, checkpoint, load
 from pytest_nnviz.drift.compare import diff
 from pytest_nnviz.drift.data import Change, Drift
 from pytest_nnviz.drift.grouping import Group, group
@@ -14,7 +14,7 @@ __all__ = [
     "Group",
     "Loading",
     "Respec",
-    "Saved",
+    "State",
     "align_calls",
     "apply_renames",
     "checkpoint",

@@ -10,12 +10,14 @@ from pytest_nnviz.architecture import Module, TensorSpec
 from pytest_nnviz.drift.data import Drift
 from pytest_nnviz.drift.nesting import nested_keys
 from pytest_nnviz.drift.pairs import join
-from pytest_nnviz.drift.statedict import Entry, registered, state_dict, tensors_saved
+from pytest_nnviz.drift.statedict import Entry, registered, tensors_saved
 from pytest_nnviz.drift.tensors import fits
 
-__all__ = ["Loading", "Respec", "Saved", "apply_renames", "checkpoint", "load"]
+__all__ = ["Loading", "Respec", "State", "apply_renames", "checkpoint", "load"]
 
-_COUNTED = {"running_mean", "running_var", "num_batches_tracked"}
+_COUNT = "num_batches_tracked"
+_COUNTED = {"running_mean", "running_var", _COUNT}
+_DECIDING = ("load hook", "save hook")
 
 T = TypeVar("T")
 
@@ -62,25 +64,34 @@ class Loading:
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    """What a checkpoint holds.
+class State:
+    """The state dict of a model or of a file, and what decides about loading it.
 
     Attributes:
         entries: its keys.
-        counted: paths of the batch norms that it holds the version of, as torch's own pickled state dicts do; for
-            others a missing count of batches is filled in by torch.
-        hooks: (path, mark) of the modules that it was saved from whose hooks decide about their keys.
+        counted: paths of the norms that count batches, whose version torch pickles with a state dict; those of a file
+            are not known.
+        counts: keys of these counts. Where they are missing, and the version with them, torch fills them in.
+        hooks: (path, mark) of the modules with hooks that decide about keys.
     """
 
     entries: Mapping[str, Entry]
     counted: frozenset[str] = frozenset()
+    counts: frozenset[str] = frozenset()
     hooks: frozenset[tuple[str, str]] = frozenset()
 
     @classmethod
-    def of(cls, root: Module) -> Saved:
+    def of(cls, root: Module) -> State:
         """The state dict of a model."""
-        counted = (module.path for module in registered(root) if _counts(module.module))
-        return cls(state_dict(root), frozenset(counted), frozenset(_hooks(root)))
+        modules = list(registered(root))
+        norms = [module for module in modules if _counts(module.module)]
+        counts = (join(module.path, _COUNT) for module in norms)
+        entries = {
+            join(module.path, name): entry for module in modules for name, entry in tensors_saved(module).items()
+        }
+        hooks = ((module.path, mark) for module in modules for mark in module.module.marks if mark in _DECIDING)
+        paths = frozenset(module.path for module in norms)
+        return cls(entries, paths, frozenset(key for key in counts if key in entries), frozenset(hooks))
 
 
 def checkpoint(drift: Drift) -> Loading:
@@ -89,25 +100,29 @@ def checkpoint(drift: Drift) -> Loading:
     The map is ready for loading code: ``{renames.get(key, key): value for key, value in state.items()}``, or
     `apply_renames` where keys were removed too.
     """
-    saved = Saved.of(drift.old.root)
-    found = load(saved, drift.new.root)
+    old, new = State.of(drift.old.root), State.of(drift.new.root)
+    found = load(old, new)
     homes = _Homes(drift)
-    renames = {
+    renames = _renames(drift, homes, old, new)
+    if not renames:
+        return found
+    hooks = frozenset((homes.module(path), mark) for path, mark in old.hooks)
+    moved = State(apply_renames(old.entries, renames), hooks=hooks)
+    return replace(found, renames=renames, renamed=load(moved, new))
+
+
+def _renames(drift: Drift, homes: _Homes, old: State, new: State) -> dict[str, str]:
+    """Old key -> new key of what went with its module, and then of what is one level deeper or higher."""
+    went = {
         join(module.path, name): join(module.goes, homes.tensor(module.goes, name))
         for module in registered(drift.old.root, homes.module)
         for name in tensors_saved(module)
     }
-    new = state_dict(drift.new.root)
-    renames = {key: place for key, place in renames.items() if place in new}
-    taken = set(renames.values())
-    left = {key: entry for key, entry in saved.entries.items() if key not in renames}
-    renames |= nested_keys(left, {key: entry for key, entry in new.items() if key not in taken})
-    renames = {key: place for key, place in renames.items() if key != place}
-    if not renames:
-        return found
-    hooks = frozenset((homes.module(path), mark) for path, mark in saved.hooks)
-    moved = Saved(apply_renames(saved.entries, renames), hooks=hooks)
-    return replace(found, renames=renames, renamed=load(moved, drift.new.root))
+    went = {key: place for key, place in went.items() if place in new.entries}
+    taken = set(went.values())
+    left = {key: entry for key, entry in old.entries.items() if key not in went}
+    free = {key: entry for key, entry in new.entries.items() if key not in taken}
+    return {key: place for key, place in (went | nested_keys(left, free)).items() if key != place}
 
 
 def apply_renames(state: Mapping[str, T], renames: Mapping[str, str]) -> dict[str, T]:
@@ -120,16 +135,15 @@ def apply_renames(state: Mapping[str, T], renames: Mapping[str, str]) -> dict[st
     return kept | {renames[key]: value for key, value in state.items() if key in renames}
 
 
-def load(saved: Saved, root: Module) -> Loading:
+def load(saved: State, model: State) -> Loading:
     """Whether a checkpoint loads into a model."""
-    expected = state_dict(root)
-    filled = set(_filled(root, saved.counted))
-    missing = tuple(key for key in expected if key not in saved.entries and key not in filled)
-    unexpected = tuple(key for key in saved.entries if key not in expected)
-    pairs = list(_respecs(saved.entries, expected))
+    filled = {key for key in model.counts if key.rpartition(".")[0] not in saved.counted}
+    missing = tuple(key for key in model.entries if key not in saved.entries and key not in filled)
+    unexpected = tuple(key for key in saved.entries if key not in model.entries)
+    pairs = list(_respecs(saved.entries, model.entries))
     reshaped = tuple(pair for pair in pairs if not fits(pair.saved, pair.expected))
     retyped = tuple(p for p in pairs if fits(p.saved, p.expected) and p.saved.dtype != p.expected.dtype)
-    hooks = _Hooks(saved, root)
+    hooks = _Hooks(saved.hooks, model.hooks)
     deciders = [hooks.over(key) for key in (*missing, *unexpected, *(pair.key for pair in reshaped))]
     named = dict.fromkeys([*filter(None, deciders), *hooks.changed()])
     return Loading(missing, unexpected, reshaped, retyped, tuple(named), None in deciders)
@@ -148,25 +162,12 @@ def _counts(module: Module) -> bool:
     return norm or {buffer.name for buffer in module.buffers} >= _COUNTED
 
 
-def _filled(root: Module, counted: frozenset[str]) -> Iterator[str]:
-    """Keys that torch itself fills in where they are missing."""
-    for module in registered(root):
-        names = {buffer.name for buffer in module.module.buffers}
-        if names >= _COUNTED and module.path not in counted:
-            yield join(module.path, "num_batches_tracked")
-
-
-def _hooks(root: Module) -> Iterator[tuple[str, str]]:
-    for module in registered(root):
-        yield from ((module.path, mark) for mark in module.module.marks if mark in ("load hook", "save hook"))
-
-
 class _Hooks:
     """The hooks that decide about keys: those that load into the new model, those that saved from the old one."""
 
-    def __init__(self, saved: Saved, root: Module) -> None:
-        self._old = saved.hooks
-        self._new = frozenset(_hooks(root))
+    def __init__(self, old: frozenset[tuple[str, str]], new: frozenset[tuple[str, str]]) -> None:
+        self._old = old
+        self._new = new
         loads = {path: mark for path, mark in self._new if mark == "load hook"}
         self._deciding = {path: mark for path, mark in self._old if mark == "save hook"} | loads
 
@@ -181,8 +182,7 @@ class _Hooks:
     def changed(self) -> Iterable[str]:
         """Those that are on one side alone; but without a load hook keys are taken as they are."""
         gone = {hook for hook in self._old - self._new if hook[1] == "save hook"}
-        came = self._new - self._old if self._old or self._new else ()
-        return [_named(*hook) for hook in sorted({*gone, *came})]
+        return [_named(*hook) for hook in sorted({*gone, *(self._new - self._old)})]
 
 
 def _named(path: str, mark: str) -> str:
