@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_nnviz.gates import Gates
     from pytest_nnviz.options import Options
 
-__all__ = ["Status", "Verdict", "Where", "causes_of", "check", "gist", "message", "words_of"]
+__all__ = ["Room", "Status", "Verdict", "Where", "causes_of", "check", "gist", "message", "words_of"]
 
 
 class Status(Enum):
@@ -81,6 +82,17 @@ class Where:
     artifacts: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The room that a message has: characters a line, lines in all (None for any number), and whether it is to be had
+    in full, with all that only follows from the edits.
+    """
+
+    width: int = 110
+    lines: int | None = 60
+    ripples: bool = False
+
+
 def check(
     options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, stored: str | None, updates: str
 ) -> Verdict:
@@ -126,17 +138,19 @@ def check(
     )
 
 
-def words_of(verdict: Verdict, name: str, gate: Gates, limit: int = 60) -> list[str]:
+def words_of(verdict: Verdict, name: str, gate: Gates, room: Room) -> list[str]:
     """What changed, headline first; empty when nothing did."""
     if verdict.damage is not None:
         return [f"the snapshot before could not be read: {verdict.damage}"]
     if verdict.drift is None:
         return []
     if not verdict.drift:
-        return _text_difference(verdict, name, limit)
+        return _text_difference(verdict, name, room)
     from pytest_nnviz.wording import headline, words
 
-    return [headline(verdict.drift, name, gate=gate), *words(verdict.drift, gate=gate, limit=limit)]
+    lines = sys.maxsize if room.lines is None else room.lines - 1
+    facts = words(verdict.drift, gate=gate, limit=lines, lines=lines, width=room.width, ripples=room.ripples)
+    return [headline(verdict.drift, name, gate=gate), *facts]
 
 
 def causes_of(verdict: Verdict, gate: Gates) -> list[str]:
@@ -146,22 +160,23 @@ def causes_of(verdict: Verdict, gate: Gates) -> list[str]:
     return [] if verdict.drift is None else [row.cause for row in tell(verdict.drift, gate=gate).main]
 
 
-def message(verdict: Verdict, where: Where, gate: Gates) -> str:
+def message(verdict: Verdict, where: Where, gate: Gates, room: Room) -> str:
     """Why the test fails, headline first, and what to do next."""
+    around = _around(verdict, where, [])
+    left = None if room.lines is None else room.lines - len(around)
+    words = words_of(verdict, where.name, gate, replace(room, width=room.width - 2, lines=left))
+    return "\n  ".join(_around(verdict, where, words))
+
+
+def _around(verdict: Verdict, where: Where, words: list[str]) -> list[str]:
+    """The words of a drift, with what is said before and after them."""
     if verdict.excess:
-        lines = _over_budget(verdict, where, gate)
-    elif verdict.status is Status.MISSING:
-        lines = _missing(verdict, where)
-    elif verdict.status is Status.DAMAGED:
-        lines = _damaged(verdict, where)
-    else:
-        lines = [
-            *words_of(verdict, where.name, gate),
-            *_values(verdict),
-            *_places(where),
-            f"if intended: {where.command}",
-        ]
-    return "\n  ".join(lines)
+        return _over_budget(verdict, where, words)
+    if verdict.status is Status.MISSING:
+        return _missing(verdict, where)
+    if verdict.status is Status.DAMAGED:
+        return _damaged(verdict, where)
+    return [*words, *_values(verdict), *_places(where, words), f"if intended: {where.command}"]
 
 
 def gist(architecture: Architecture) -> str:
@@ -210,15 +225,15 @@ def _warn_unmatched(gate: Gates, verdict: Verdict) -> None:
             )
 
 
-def _over_budget(verdict: Verdict, where: Where, gate: Gates) -> list[str]:
+def _over_budget(verdict: Verdict, where: Where, words: list[str]) -> list[str]:
     options = " and ".join(excess.option for excess in verdict.excess)
     updating = "" if verdict.status is Status.PASSED else f", then {where.command}"
     return [
         f"over budget: {'; '.join(excess.text for excess in verdict.excess)} in {where.name}",
         *_where_parameters_are(verdict),
-        *words_of(verdict, where.name, gate)[1:],
+        *words[1:],
         *(["not written: a budget holds when updating too"] if verdict.refused else []),
-        *_places(where),
+        *_places(where, words),
         f"if intended: raise {options}{updating}",
     ]
 
@@ -255,16 +270,20 @@ def _values(verdict: Verdict) -> list[str]:
     return [f'values="fixed", and values are read by {shown}: another seed, checkpoint or input gives another graph']
 
 
-def _places(where: Where) -> list[str]:
+def _places(where: Where, words: list[str]) -> list[str]:
     lines = [f"expected  {where.expected}"]
-    return lines if where.artifacts is None else [*lines, f"artifacts {where.artifacts}"]
+    if where.artifacts is None:
+        return lines
+    cut = any(line.startswith("... and ") for line in words)
+    return [*lines, f"artifacts {where.artifacts}{', all of it in words.txt' if cut else ''}"]
 
 
-def _text_difference(verdict: Verdict, name: str, limit: int) -> list[str]:
+def _text_difference(verdict: Verdict, name: str, room: Room) -> list[str]:
     """The lines that differ, for texts that say the same: of an update, or, should it happen, of a gap in `diff`."""
     import difflib
 
     old, new = (verdict.stored or "").split("\n"), verdict.text.split("\n")
     lines = list(difflib.unified_diff(old, new, "expected", "actual", n=1, lineterm=""))
+    limit = len(lines) if room.lines is None else room.lines - 2
     more = [f"... {len(lines) - limit} more lines"] if len(lines) > limit else []
     return [f"the text differs in {name}", *(f"  {line}" for line in lines[:limit]), *more]

@@ -25,6 +25,8 @@ __all__ = ["nnviz_snapshot"]
 _RUN = "nnviz-run"
 _PREFIX = "nnviz_"
 _LISTS = ("gate", "opaque")
+_WIDTH = "nnviz_width"
+_LINES, _MARGIN = 60, 8  # pytest indents a message
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -105,13 +107,22 @@ class Run:
         """What the calls of a test share; its notes wait for its next report, which carries them to who prints them."""
         __tracebackhide__ = True
         from pytest_nnviz.artifacts import Artifacts
+        from pytest_nnviz.checker import Room
         from pytest_nnviz.extension import Storage, untested_version
         from pytest_nnviz.snapshot import RunningTest
 
         untested = untested_version()
         if untested is not None:
             self._note(item, Note("setup", "syrupy", item.nodeid, (untested,)))
-        return RunningTest(item, Storage(snapshot, self.record), Artifacts(self.artifacts), partial(self._note, item))
+        everything = self.config.get_verbosity() > 1
+        room = Room(_width(self.config) - _MARGIN, None if everything else _LINES, everything)
+        storage, artifacts = Storage(snapshot, self.record), Artifacts(self.artifacts)
+        return RunningTest(item, storage, artifacts, partial(self._note, item), room)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of xdist, which has no terminal, how wide this one is."""
+        node.workerinput[_WIDTH] = _width(self.config)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_make_collect_report(
@@ -178,7 +189,7 @@ class Run:
             return
         terminalreporter.section("nnviz", "-")
         for line in lines:
-            terminalreporter.line(line)
+            terminalreporter.line(line, **_colour(line))
 
     @property
     def _no_summary(self) -> bool:
@@ -199,6 +210,14 @@ class Run:
             for text in self._strict:
                 reporter.ensure_newline()
                 reporter.line(f"error: {text}")
+
+
+def _colour(line: str) -> dict[str, bool]:
+    """How a line looks where the terminal has colours."""
+    if not line.startswith(" "):
+        return {"bold": True}
+    marks = {"+ ": "green", "- ": "red", "~ ": "yellow", "> ": "yellow"}
+    return {marks[line.lstrip()[:2]]: True} if line.lstrip()[:2] in marks else {}
 
 
 def _project_options(config: pytest.Config) -> Options:
@@ -226,6 +245,14 @@ def _as_it_stands(config: pytest.Config) -> Mapping[str, object] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecated, with nothing in its place
         return getattr(config, "inicfg", None)
+
+
+def _width(config: pytest.Config) -> int:
+    """Columns of the terminal, as pytest counts them; 80 where there is none."""
+    import shutil
+
+    told = getattr(config, "workerinput", {}).get(_WIDTH)
+    return int(told or max(60, shutil.get_terminal_size((80, 24)).columns))
 
 
 def _source(config: pytest.Config, key: str) -> str:

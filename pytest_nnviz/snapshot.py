@@ -10,10 +10,11 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.artifacts import Artifacts, ArtifactsFolder
-from pytest_nnviz.checker import Status, Verdict, Where, causes_of, check, gist, message, words_of
+from pytest_nnviz.checker import Room, Status, Verdict, Where, causes_of, check, gist, message, words_of
 from pytest_nnviz.companions import draw_companions, picture_bytes, remove_other_companions, stale_companions
 from pytest_nnviz.errors import ArchitectureDrift, ArtifactsError, SnapshotError, TraceError
 from pytest_nnviz.extension import Place, Storage
+from pytest_nnviz.gates import Gates
 from pytest_nnviz.options import Options
 from pytest_nnviz.recap import Note
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["NNVizSnapshot", "RunningTest"]
 
 _NO_MODEL = object()
-_RECAP_WORDS = 20
+_RECAP_LINES = 25
+_IN_FULL = Room(lines=None, ripples=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,14 @@ class RunningTest:
         storage: its snapshots.
         artifacts: where failures leave their files.
         note: takes what is to be said at the end of the run.
+        room: the room that the terminal has for a message.
     """
 
     item: Any
     storage: Storage
     artifacts: Artifacts
     note: Callable[[Note], None]
+    room: Room
 
     @property
     def command(self) -> str:
@@ -115,12 +119,13 @@ class NNVizSnapshot:
     def _fail(self, place: Place, verdict: Verdict) -> None:
         __tracebackhide__ = True
         where = Where(place.name, self._test.shown(place.path), self._test.command)
-        text = message(verdict, where, self._options.gate)
         if verdict.drift is not None:
-            text = message(verdict, replace(where, artifacts=self._leave(place, verdict, text)), self._options.gate)
+            where = replace(where, artifacts=self._leave(place, verdict, where))
         else:
             self._test.folder(place).clear()
-        self._note("failed", place.path, [], causes_of(verdict, self._options.gate))
+        text = message(verdict, where, self._options.gate, self._test.room)
+        if not verdict.excess:  # no update accepts it
+            self._note("failed", place.path, [], causes_of(verdict, self._options.gate))
         self._test.item.user_properties.append(("nnviz", text.partition("\n")[0]))
         damaged = verdict.status is Status.DAMAGED and not verdict.excess
         raise SnapshotError(text) if damaged else ArchitectureDrift(text)
@@ -138,10 +143,21 @@ class NNVizSnapshot:
         if verdict.status is Status.RECORDED:
             lines = [gist(verdict.architecture)]
         else:
-            lines = words_of(verdict, place.name, self._options.gate, _RECAP_WORDS)
-        kind = "not gated" if verdict.status is Status.PASSED else verdict.status.value
+            lines = words_of(verdict, place.name, self._gate_of(verdict), self._recap_room)
+        kind = verdict.status.value
+        if verdict.status is Status.PASSED:
+            kind, lines = "not gated", lines[1:]  # the headline says what fails a test
         self._test.item.add_report_section("call", "nnviz", "\n".join([kind, *lines]))
-        self._note(kind, place.path, lines, causes_of(verdict, self._options.gate))
+        self._note(kind, place.path, lines, causes_of(verdict, self._gate_of(verdict)))
+
+    def _gate_of(self, verdict: Verdict) -> Gates:
+        """The gates to word a drift by: of one that passes no change is held, and all are told alike."""
+        return Gates() if verdict.status is Status.PASSED else self._options.gate
+
+    @property
+    def _recap_room(self) -> Room:
+        room = self._test.room
+        return replace(room, width=room.width - 2, lines=room.lines and _RECAP_LINES)
 
     def _illustrate(self, place: Place, verdict: Verdict) -> None:
         """Draw what is missing or stale where this run may write, else say that it is."""
@@ -167,14 +183,14 @@ class NNVizSnapshot:
         except Exception as error:  # the text is stored, and it decides: no picture may fail a test
             self._note("undrawn", place.path, [_said(error)])
 
-    def _leave(self, place: Place, verdict: Verdict, text: str) -> str:
+    def _leave(self, place: Place, verdict: Verdict, where: Where) -> str:
         """Write the files of a drift; where they are, or why they are not there."""
         folder = self._test.folder(place)
         try:
             folder.open()
             folder.write("expected.nnviz", _bytes(verdict.stored or ""))
             folder.write("actual.nnviz", _bytes(verdict.text))
-            folder.write("words.txt", _bytes(text + "\n"))
+            folder.write("words.txt", _bytes(message(verdict, where, self._options.gate, _IN_FULL) + "\n"))
             self._leave_pictures(folder, place, verdict.drift)
         except ArtifactsError as error:
             return f"not written: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,14 +13,14 @@ from pytest_nnviz.drift.data import CONSEQUENCES, Change, Drift, Way
 from pytest_nnviz.drift.grouping import Group, coarse, group
 from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.gates import Gates
+from pytest_nnviz.remarks import total_lines, version_lines
 from pytest_nnviz.textformat.write import format_arguments, format_call
-from pytest_nnviz.totals import lines_of, moved
 
 __all__ = ["Row", "Told", "headline", "tell", "words"]
 
 _MARKERS = {"added": "+", "removed": "-", "renamed": ">", "moved": ">"}
 _WIDTH, _PLACE, _FACT, _HEADLINE = 110, 44, 40, 100
-_CONTEXT = 10
+_CONTEXT, _RIPPLES = 10, 1000
 _CONTAINERS = ("ModuleList", "ModuleDict", "Sequential")
 _HOOK = "keys changed, load hook present, not verified"
 
@@ -65,6 +66,8 @@ class Told:
         more: how many of those were left out.
         notes: the edits that are not gated.
         more_notes: how many of those were left out.
+        ripples: what only follows from the edits, where it was asked for.
+        more_ripples: how much of that was left out.
         remarks: what is said about the whole: what follows, checkpoints, totals, versions.
     """
 
@@ -72,32 +75,61 @@ class Told:
     more: int = 0
     notes: tuple[Row, ...] = ()
     more_notes: int = 0
+    ripples: tuple[Row, ...] = ()
+    more_ripples: int = 0
     remarks: tuple[str, ...] = ()
 
 
 def words(
-    drift: Drift, *, gate: Gates | frozenset[str] | None = None, limit: int = 60, width: int = _WIDTH
+    drift: Drift,
+    *,
+    gate: Gates | frozenset[str] | None = None,
+    limit: int = 60,
+    lines: int | None = None,
+    width: int = _WIDTH,
+    ripples: bool = False,
 ) -> list[str]:
     """What changed, line by line: facts by consequence, what is not gated, totals, versions.
 
     Args:
         drift: what to word; nothing is said about an empty one.
         gate: the gates that decide (all when None); changes of others are notes behind.
-        limit: how many lines of facts there are before the rest is counted.
+        limit: how many edits are told before the rest is counted.
+        lines: how many lines there may be in all, None for any number; the first edit is always told.
         width: how many characters a line should have at most; what cannot be cut shorter is longer.
+        ripples: tell what only follows from the edits too, instead of counting it.
     """
-    told = tell(drift, gate=gate, limit=limit, width=width)
-    return [
-        *_columns(told.main, width),
-        *_left_out(told.more),
-        *(["not gated:"] if told.notes or told.more_notes else []),
-        *_columns(told.notes, width),
-        *_left_out(told.more_notes),
-        *told.remarks,
-    ]
+    told = tell(drift, gate=gate, limit=limit, width=width, ripples=ripples)
+    remarks = [line for remark in told.remarks for line in _wrapped(remark, width)]
+    behind = 2 * sum(bool(rows or more) for rows, more in ((told.notes, told.more_notes), (told.ripples, 0)))
+    room = sys.maxsize if lines is None else lines - len(remarks) - behind
+    found = _section("", _columns(told.main, width), told.more, room)
+    found += _section("not gated:", _columns(told.notes, width), told.more_notes, room + 2 - len(found))
+    found += _section("downstream:", _columns(told.ripples, width), told.more_ripples, room + behind - len(found))
+    return [*found, *remarks]
 
 
-def tell(drift: Drift, *, gate: Gates | frozenset[str] | None = None, limit: int = 60, width: int = _WIDTH) -> Told:
+def _section(title: str, blocks: Sequence[Sequence[str]], more: int, room: int) -> list[str]:
+    """The lines of as many edits as there is room for (without a title of one at least), and how many are left out."""
+    if not blocks and not more:
+        return []
+    lines = [title] if title else []
+    for index, block in enumerate(blocks):
+        last = index == len(blocks) - 1 and not more
+        if (title or index) and len(lines) + len(block) + (not last) > room:
+            return [*lines, *_left_out(len(blocks) - index + more)]
+        lines += block
+    return [*lines, *_left_out(more)]
+
+
+def tell(
+    drift: Drift,
+    *,
+    gate: Gates | frozenset[str] | None = None,
+    limit: int = 60,
+    width: int = _WIDTH,
+    ripples: bool = False,
+) -> Told:
     """What `words` says, as data."""
     if not drift:
         return Told()
@@ -107,13 +139,17 @@ def tell(drift: Drift, *, gate: Gates | frozenset[str] | None = None, limit: int
     main = _sorted(group(_raised(gated, gates)))
     notes = _sorted(group(noted))
     room = max(0, limit - len(main))
-    remarks = [*_downstream(drift, [*main, *notes]), *checkpoint_lines(checkpoint(drift))]
+    followers = _followers(drift, [*main, *notes])
+    told = group(replace(change, ripple=False) for change in followers) if ripples else []
+    remarks = [*([] if ripples else _downstream(followers)), *checkpoint_lines(checkpoint(drift))]
     return Told(
         _rows(drift, main[:limit], width),
         len(main[limit:]),
         _rows(drift, notes[:room], width),
         len(notes[room:]),
-        (*remarks, *_totals(drift), *_versions(drift)),
+        _rows(drift, told[:_RIPPLES], width),
+        len(told[_RIPPLES:]),
+        (*remarks, *total_lines(drift), *version_lines(drift)),
     )
 
 
@@ -201,12 +237,14 @@ def _consequence(models: _Models, found: Group) -> str:
 
 
 def _rows(drift: Drift, groups: Sequence[Group], width: int) -> tuple[Row, ...]:
-    """The facts are cut to the room that the other columns leave."""
+    """The facts are cut to the room that the other columns leave, or the place alone where that is too little."""
     models = _Models(drift)
-    places = [_place(found) or "(model)" for found in groups]
+    places = [_place(found, min(_PLACE, 2 * width // 5)) or "(model)" for found in groups]
     extras = [_extra(found, models.growth(found)) for found in groups]
     consequences = [_consequence(models, found) for found in groups]
-    room = max(_FACT, width - 8 - sum(max(map(len, column), default=0) for column in (places, extras, consequences)))
+    head, *ends = (max(map(len, column), default=0) for column in (places, extras, consequences))
+    room = width - 8 - head - sum(ends)
+    room = room if room >= _FACT else max(_FACT, width - 4 - head)
     facts = [_facts(drift, found, room) for found in groups]
     causes = [_cause(models, found, _facts(drift, found, _WIDTH)) for found in groups]
     markers = map(_marker, groups)
@@ -220,19 +258,38 @@ def _cause(models: _Models, found: Group, facts: str) -> str:
     return f"{models.owner(first)} {facts}, {found.consequence}"
 
 
-def _columns(rows: Sequence[Row], width: int) -> list[str]:
+def _columns(rows: Sequence[Row], width: int) -> list[list[str]]:
+    """A line for each row, in columns as far as they fit; what does not is written below it."""
     cells = [(f"{row.marker} {row.place}", row.facts, row.extra, row.consequence) for row in rows]
     heads, facts, extras, ends = ([row[column] for row in cells] for column in range(4))
     room = max(_FACT, width - 6 - sum(max(map(len, column), default=0) for column in (heads, extras, ends)))
-    widths = [_column(heads, _PLACE + 2), _column(facts, room + 12), _column(extras, _FACT)]
-    return [
-        "  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True) if width or text).rstrip()
-        for row in cells
-    ]
+    widths = [_column(heads, _PLACE + 2), _column(facts, room + 12), _column(extras, _FACT), 0]
+    return [_line(row, widths, width) for row in cells]
 
 
-def _place(found: Group) -> str:
-    return _shorten(short_places(found.places, _PLACE), _PLACE + 20)
+def _line(row: Sequence[str], columns: Sequence[int], width: int) -> list[str]:
+    padded = "  ".join(text.ljust(column) for text, column in zip(row, columns, strict=True) if column or text).rstrip()
+    if len(padded) <= width:
+        return [padded]
+    lines = [row[0].ljust(columns[0])]
+    for text in filter(None, row[1:]):
+        if len(lines[-1]) + 2 + len(text) <= width:
+            lines[-1] += f"  {text}"
+        else:
+            lines.append(f"    {text}")
+    return lines
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    if len(text) <= width:
+        return [text]
+    import textwrap
+
+    return textwrap.wrap(text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+
+
+def _place(found: Group, width: int = _PLACE) -> str:
+    return _shorten(short_places(found.places, width), width + 20)
 
 
 def _column(texts: Sequence[str], limit: int) -> int:
@@ -391,53 +448,17 @@ def _shorten(text: str, width: int) -> str:
     return f"{text[:head]}...{text[len(text) - (width - 3 - head) :]}"
 
 
-def _downstream(drift: Drift, groups: Iterable[Group]) -> list[str]:
-    """How many modules got other numbers, and how many calls and shapes changed, only because of what is told."""
+def _followers(drift: Drift, groups: Iterable[Group]) -> list[Change]:
+    """The changes that are not told, as they only follow from those that are."""
     told = {replace(change, ripple=True) for found in groups for facts in found.changes for change in facts}
-    ripples = [change for change in drift.changes if change.ripple and change not in told]
+    return [change for change in drift.changes if change.ripple and change not in told]
+
+
+def _downstream(ripples: Sequence[Change]) -> list[str]:
+    """How many modules got other numbers, and how many calls and shapes changed, only because of what is told."""
     modules = sum((change.gate, change.kind) == ("structure", "renamed") for change in ripples)
     calls = sum(change.gate == "topology" and change.kind == "changed" for change in ripples)
     shapes = sum(change.gate == "shapes" for change in ripples)
     found = ((modules, "renamed modules"), (calls, "calls"), (shapes, "shapes"))
     counts = [f"{n:,} {noun if n > 1 else noun[:-1]}" for n, noun in found if n]
     return [f"and {', '.join(counts)} downstream"] if counts else []
-
-
-def _totals(drift: Drift) -> list[str]:
-    """Each total that has another value, and the top-level modules where it has."""
-    old, new = drift.old.totals, drift.new.totals
-    lines = [*_total(drift, "parameters", old.parameters, new.parameters)]
-    if new.trainable - old.trainable != new.parameters - old.parameters:
-        lines += _total(drift, "trainable", old.trainable, new.trainable)
-    return [*lines, *_total(drift, "buffers", old.buffers, new.buffers), *_total(drift, "tied", old.tied, new.tied)]
-
-
-def _total(drift: Drift, name: str, old: int, new: int) -> list[str]:
-    if old == new:
-        return []
-    line = f"{name} {old:,} -> {new:,}" + (f" ({_percent(old, new)})" if old else "")
-    parts = moved(drift, name)
-    if len(parts) == 1:
-        return [f"{line}, in {parts[0].part}"]
-    return [line, *(f"  {part}" for part in lines_of(parts))]
-
-
-def _percent(old: int, new: int) -> str:
-    change = 100 * (new - old) / old
-    return f"{change:+,.1f} %" if abs(change) >= 0.05 else f"{new - old:+,}"
-
-
-def _versions(drift: Drift) -> list[str]:
-    old, new = dict(drift.old.versions), dict(drift.new.versions)
-    if not new:
-        return []
-    if not old:
-        return [f"not known what this was recorded with; now {_listed(new, new)}"]
-    if old == new:
-        return [f"{_listed(old, old)}: unchanged since this was recorded"]
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return [f"recorded with {_listed(old, names)}; now {_listed(new, names)}"]
-
-
-def _listed(versions: dict[str, str], names: Iterable[str]) -> str:
-    return ", ".join(f"{name} {versions[name]}" if name in versions else f"no {name}" for name in names)

@@ -23,6 +23,7 @@ class Net:
     width: int = 4
     trainable: bool = True
     mark: str = "1"
+    layers: int = 0  # so many layers, in each of which the mark is another value
     torch: str = "2.13.0"
     cold: int | None = None  # width of the first trace alone
     values_decide: bool = False
@@ -33,7 +34,9 @@ class Net:
 def architecture(net: Net, width: int) -> Architecture:
     config = (Argument("width", Literal(str(width))), Argument("mark", Literal(net.mark)))
     weight = Parameter("weight", Spec("f32", (width, 4)), net.trainable)
-    root = Module("Net", config, children=(("head", Module("Linear", (), (weight,))),))
+    marks = [f"{net.mark}{index}" for index in range(net.layers)]
+    layers = [(f"layer{index}", Module("Layer", (Argument("mark", Literal(m)),))) for index, m in enumerate(marks)]
+    root = Module("Net", config, children=(("head", Module("Linear", (), (weight,))), *layers))
     x = Ref("input", (Step("x"),))
     call = Call("module", "head", (Argument(None, x),), Spec("f32", (1, width)))
     body = Body((call,), Ref("result", (Step("head"),)))

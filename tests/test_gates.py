@@ -148,8 +148,9 @@ def test_places_by_call_marker_and_project(project: Project) -> None:
     run = project.pytest("-W", "error", FROZEN="1")
     assert "1 failed, 2 passed" in run.out
     assert run.line("FAILED test_m.py::test_marker - training only: head weight")
-    assert run.line("not gated __nnviz__/test_m/test_using.nnviz")
-    assert run.line("not gated __nnviz__/test_m/test_project.nnviz")
+    assert run.line("not gated in 2 snapshots: Linear weight trainable -> frozen, training only")
+    assert run.line("__nnviz__/test_m/test_using.nnviz")
+    assert run.line("__nnviz__/test_m/test_project.nnviz")
 
 
 def test_a_pattern_that_names_nothing_is_a_warning(project: Project) -> None:

@@ -28,7 +28,8 @@ ROOMS: dict[str, set[str]] = {
     "gates": {"errors", "drift"},
     "checkpoint_words": {"drift"},
     "totals": {"architecture", "drift"},
-    "wording": {"architecture", "checkpoint_words", "drift", "gates", "textformat", "totals"},
+    "remarks": {"drift", "totals"},
+    "wording": {"architecture", "checkpoint_words", "drift", "gates", "remarks", "textformat"},
     "safetensors": {*DATA},
     "report": {"architecture", "drift", "gates", "textformat", "wording"},
     "cli": {
@@ -44,8 +45,20 @@ ROOMS: dict[str, set[str]] = {
     "failures": {"errors"},
     "checker": {*DATA, "budgets", "drift", "gates", "options", "textformat", "totals", "tracing", "wording"},
     "extension": {"errors", "atomic", "companions", "naming", "unused"},
-    "snapshot": {*DATA, "artifacts", "checker", "companions", "drift", "extension", "options", "recap"},
-    "plugin": {"", "errors", "artifacts", "extension", "failures", "naming", "options", "recap", "snapshot", "unused"},
+    "snapshot": {*DATA, "artifacts", "checker", "companions", "drift", "extension", "gates", "options", "recap"},
+    "plugin": {
+        "",
+        "errors",
+        "artifacts",
+        "checker",
+        "extension",
+        "failures",
+        "naming",
+        "options",
+        "recap",
+        "snapshot",
+        "unused",
+    },
     "": {*DATA, "drift", "options", "pictures", "textformat", "tracing", "wording"},  # the public names, on first use
 }
 # Libraries that only some rooms may import; everything else outside of the standard library is refused everywhere.

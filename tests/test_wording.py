@@ -331,3 +331,45 @@ def test_tied_parameters_are_a_total():
         )
 
     assert say(of(tied=False), of(tied=True))[-2:] == ["parameters 128 -> 64 (-50.0 %), in b", "tied 0 -> 64, in b"]
+
+
+def many_edits(count, *, inside="fc"):
+    """Edits that no group takes together, in places with long names, each with a shape downstream."""
+
+    def of(step):
+        children = [(f"a_module_with_a_long_name_{i}", linear(8, 10 + i * (1 + step) + step)) for i in range(count)]
+        calls = [run(name, x(), gives=spec(1, module.parameters[1].spec.shape[0])) for name, module in children]
+        return model(children, calls)
+
+    return diff(of(0), of(1))
+
+
+@pytest.mark.parametrize("width", [70, 80, 110, 200])
+def test_no_line_is_longer_than_the_terminal(width):
+    drift = many_edits(30)
+    drift = replace(drift, new=replace(drift.new, versions=tuple((f"distribution-{i}", "1.2.3") for i in range(20))))
+    lines = words(drift, width=width, ripples=True)
+    assert max(map(len, lines)) <= width
+    assert "distribution-19" in " ".join(lines)
+    assert sum(line.startswith("~ a_module") for line in lines) == 60
+
+
+@pytest.mark.parametrize("room", [10, 20, 40, 60])
+@pytest.mark.parametrize("gate", [ALL, {"parameters"}, {"shapes"}])
+@pytest.mark.parametrize("ripples", [True, False])
+def test_no_more_lines_than_there_is_room_for(room, gate, ripples):
+    drift = many_edits(100)
+    whole = words(drift, gate=Gates.of(gate), limit=10**6, ripples=ripples)
+    lines = words(drift, gate=Gates.of(gate), lines=room, ripples=ripples)
+    assert len(whole) > 100
+    assert len(lines) <= max(room, 15)
+    assert any(line.startswith("... and ") for line in lines)
+    assert words(drift, gate=Gates.of(gate), limit=10**6, lines=len(whole) + 1, ripples=ripples) == whole
+
+
+def test_what_follows_is_told_on_request():
+    lines = words(many_edits(2), ripples=True)
+    assert "and 2 shapes downstream" not in lines
+    assert "and 2 shapes downstream" in words(many_edits(2))
+    start = lines.index("downstream:")
+    assert any("result f32[1, 10] -> f32[1, 11]" in line for line in lines[start:])
