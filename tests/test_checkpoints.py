@@ -62,6 +62,18 @@ def test_the_keys_are_those_of_torch_in_its_order(name):
     assert {key: tuple(entry.spec.shape) for key, entry in found.items() if entry.spec} == shapes
 
 
+def test_modules_shared_inside_of_shared_ones_have_keys_too():
+    module, block, part = nn.Module(), nn.Module(), nn.Linear(3, 3)
+    module.part, module.block = part, block
+    block.inner = nn.Sequential(part, nn.Sequential(part))
+    module.again = nn.ModuleList([block])
+    module.tied = nn.Linear(3, 3)
+    module.tied.weight = part.weight
+    found = state_dict(traced(module).root)
+    assert list(found) == list(module.state_dict())
+    assert {entry.first for key, entry in found.items() if key.endswith("weight")} == {"part.weight"}
+
+
 @pytest.mark.parametrize("name", [*MODELS, *OWN])
 def test_what_is_said_of_edited_models_is_what_torch_says(name):
     module = build(name)

@@ -10,13 +10,16 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from made_up import ARCHITECTURES, call, linear, model, norm, result, run, x
 
 from pytest_nnviz import dumps
 from pytest_nnviz.architecture import Module, Parameter
 from pytest_nnviz.cli import main
 from pytest_nnviz.cli.outline import outline
+from pytest_nnviz.cli.sources import parse
 from pytest_nnviz.drift import diff
+from pytest_nnviz.errors import SourceError
 from pytest_nnviz.report import drift_data, markdown
 
 WITHOUT = "import sys; sys.modules.update(torch=None, numpy=None, PIL=None, pytest=None, syrupy=None)\n"
@@ -110,6 +113,20 @@ def test_show_leaves_out_what_is_deeper(command, write):
     assert "self.fc(x)" in out
 
 
+def test_show_joins_only_what_goes_on_in_the_same_way():
+    """By one in the same place from line to line, and numbers of floats never."""
+    for rows in (
+        [(0, 0), (1, 0), (1, 1)],
+        [(0, 0), (2, 0), (4, 0)],
+        [(0, 1), (1, 0), (2, 1)],
+        [(0.1,), (0.2,), (0.3,)],
+    ):
+        lines = outline(model((), [call("getitem", x(), *row) for row in rows]))
+        assert len([line for line in lines if line.startswith("getitem")]) == 3, rows
+    lines = outline(model((), [call("getitem", x(), 1.5, index, index + 4) for index in range(3)]))
+    assert "getitem(x, 1.5, {0..2}, {4..6}) -> f32[1, 8]" in lines
+
+
 @given(ARCHITECTURES, ARCHITECTURES)
 def test_two_snapshots_that_differ_read_differently(a, b):
     assert (outline(a) == outline(b)) == (dumps(a) == dumps(b))
@@ -189,6 +206,22 @@ def test_what_is_no_file_is_an_error(command, tmp_path):
     (tmp_path / "folder").mkdir()
     assert command("show", "folder") == (2, "", "pytest-nnviz: folder is a folder: give one of the snapshots in it\n")
     assert command("show", "gone.nnviz")[2] == "pytest-nnviz: gone.nnviz cannot be read: No such file or directory\n"
+
+
+def mangled(data, positions):
+    """A text with some of its bytes replaced, cut out or repeated."""
+    for position, byte, length in positions:
+        at = position % (len(data) + 1)
+        data = data[:at] + (bytes([byte]) if byte < 256 else data[at : at + length]) + data[at + length :]
+    return data
+
+
+@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 300), st.integers(0, 40)), min_size=1, max_size=3))
+def test_whatever_was_done_to_a_file_is_an_error_with_its_line_or_nothing(positions):
+    try:
+        parse(mangled(TEXT.encode(), positions), "bad.nnviz")
+    except SourceError as error:
+        assert re.match(r"bad\.nnviz, line \d+: .", str(error))  # noqa: PT017
 
 
 # JSON and Markdown

