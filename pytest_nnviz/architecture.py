@@ -140,7 +140,9 @@ class Call:
     ``target`` is the canonical name of a function (``softmax``); for ``kind == "module"`` the module's path below the
     scope's module (``layers.0``), with ``up`` scopes to leave first; for ``kind == "created"`` the class of a module
     that was made inside forward, with its ``config``. ``result`` has TensorSpecs for leaves. ``body`` is None for
-    opaque calls (functions, torch.nn modules without children, what the user named opaque).
+    opaque calls (functions, torch.nn modules without children, what the user named opaque). ``source`` is the file and
+    line of the author's code that made the call, where a trace asked for it; it informs, and takes no part in
+    comparisons or in the text.
     """
 
     kind: str
@@ -150,6 +152,7 @@ class Call:
     body: Body | None = None
     up: int = 0
     config: tuple[Argument, ...] = ()
+    source: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:

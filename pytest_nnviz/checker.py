@@ -84,13 +84,14 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """The room that a message has: characters a line, lines in all (None for any number), and whether it is to be had
-    in full, with all that only follows from the edits.
+    """The room that a message has: characters a line, lines in all (None for any number), whether it is to be had in
+    full, with all that only follows from the edits, and the folder to which lines of source are relative.
     """
 
     width: int = 110
     lines: int | None = 60
     ripples: bool = False
+    root: str = ""
 
 
 def check(
@@ -149,7 +150,8 @@ def words_of(verdict: Verdict, name: str, gate: Gates, room: Room) -> list[str]:
     from pytest_nnviz.wording import headline, words
 
     lines = sys.maxsize if room.lines is None else room.lines - 1
-    facts = words(verdict.drift, gate=gate, limit=lines, lines=lines, width=room.width, ripples=room.ripples)
+    drift, ripples, root = verdict.drift, room.ripples, room.root
+    facts = words(drift, gate=gate, limit=lines, lines=lines, width=room.width, ripples=ripples, root=root)
     return [headline(verdict.drift, name, gate=gate), *facts]
 
 

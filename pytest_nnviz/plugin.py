@@ -115,7 +115,9 @@ class Run:
         if untested is not None:
             self._note(item, Note("setup", "syrupy", item.nodeid, (untested,)))
         everything = self.config.get_verbosity() > 1
-        room = Room(_width(self.config) - _MARGIN, None if everything else _LINES, everything)
+        room = Room(
+            _width(self.config) - _MARGIN, None if everything else _LINES, everything, str(self.config.rootpath)
+        )
         storage, artifacts = Storage(snapshot, self.record), Artifacts(self.artifacts)
         return RunningTest(item, storage, artifacts, partial(self._note, item), room)
 

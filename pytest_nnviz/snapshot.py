@@ -26,7 +26,6 @@ __all__ = ["NNVizSnapshot", "RunningTest"]
 
 _NO_MODEL = object()
 _RECAP_LINES = 25
-_IN_FULL = Room(lines=None, ripples=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +189,8 @@ class NNVizSnapshot:
             folder.open()
             folder.write("expected.nnviz", _bytes(verdict.stored or ""))
             folder.write("actual.nnviz", _bytes(verdict.text))
-            folder.write("words.txt", _bytes(message(verdict, where, self._options.gate, _IN_FULL) + "\n"))
+            room = Room(lines=None, ripples=True, root=self._test.room.root)
+            folder.write("words.txt", _bytes(message(verdict, where, self._options.gate, room) + "\n"))
             self._leave_pictures(folder, place, verdict.drift)
         except ArtifactsError as error:
             return f"not written: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,7 +47,8 @@ class Row:
     """One edit in words: what kind it is of (``~``, ``+``, ``-``, ``>``) and where, what changed, how often and by how
     many parameters, and what that means.
 
-    ``cause`` says the same of any model that has the part (``Block.conv kernel_size 3 -> 5``).
+    ``cause`` says the same of any model that has the part (``Block.conv kernel_size 3 -> 5``), ``source`` which line of
+    the author's code makes the call that was added or changed, where that is known.
     """
 
     marker: str
@@ -55,6 +57,7 @@ class Row:
     extra: str
     consequence: str
     cause: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ def words(
     lines: int | None = None,
     width: int = _WIDTH,
     ripples: bool = False,
+    root: str = "",
 ) -> list[str]:
     """What changed, line by line: facts by consequence, what is not gated, totals, versions.
 
@@ -98,8 +102,9 @@ def words(
         lines: how many lines there may be in all, None for any number; the first edit is always told.
         width: how many characters a line should have at most; what cannot be cut shorter is longer.
         ripples: tell what only follows from the edits too, instead of counting it.
+        root: the folder to which lines of source are relative.
     """
-    told = tell(drift, gate=gate, limit=limit, width=width, ripples=ripples)
+    told = tell(drift, gate=gate, limit=limit, width=width, ripples=ripples, root=root)
     remarks = [line for remark in told.remarks for line in _wrapped(remark, width)]
     behind = 2 * sum(bool(rows or more) for rows, more in ((told.notes, told.more_notes), (told.ripples, 0)))
     room = sys.maxsize if lines is None else lines - len(remarks) - behind
@@ -129,6 +134,7 @@ def tell(
     limit: int = 60,
     width: int = _WIDTH,
     ripples: bool = False,
+    root: str = "",
 ) -> Told:
     """What `words` says, as data."""
     if not drift:
@@ -143,11 +149,11 @@ def tell(
     told = group(replace(change, ripple=False) for change in followers) if ripples else []
     remarks = [*([] if ripples else _downstream(followers)), *checkpoint_lines(checkpoint(drift))]
     return Told(
-        _rows(drift, main[:limit], width),
+        _rows(drift, main[:limit], width, root),
         len(main[limit:]),
-        _rows(drift, notes[:room], width),
+        _rows(drift, notes[:room], width, root),
         len(notes[room:]),
-        _rows(drift, told[:_RIPPLES], width),
+        _rows(drift, told[:_RIPPLES], width, root),
         len(told[_RIPPLES:]),
         (*remarks, *total_lines(drift), *version_lines(drift)),
     )
@@ -236,7 +242,7 @@ def _consequence(models: _Models, found: Group) -> str:
     return _HOOK if broken and models.hooked(found.facts[0].place) else found.consequence
 
 
-def _rows(drift: Drift, groups: Sequence[Group], width: int) -> tuple[Row, ...]:
+def _rows(drift: Drift, groups: Sequence[Group], width: int, root: str) -> tuple[Row, ...]:
     """The facts are cut to the room that the other columns leave, or the place alone where that is too little."""
     models = _Models(drift)
     places = [_place(found, min(_PLACE, 2 * width // 5)) or "(model)" for found in groups]
@@ -248,7 +254,18 @@ def _rows(drift: Drift, groups: Sequence[Group], width: int) -> tuple[Row, ...]:
     facts = [_facts(drift, found, room) for found in groups]
     causes = [_cause(models, found, _facts(drift, found, _WIDTH)) for found in groups]
     markers = map(_marker, groups)
-    return tuple(map(Row, markers, places, facts, extras, consequences, causes))
+    sources = [_source(drift, found, root) for found in groups]
+    return tuple(map(Row, markers, places, facts, extras, consequences, causes, sources))
+
+
+def _source(drift: Drift, found: Group, root: str) -> str:
+    """Where the call stands that was added or changed: below ``root`` by the way from there."""
+    ways = [change.new_call for change in found.facts if change.new_call is not None]
+    source = _call(drift.new.forward, ways[0]).source if ways else None
+    if source is None:
+        return ""
+    path = source.replace(os.sep, "/").removeprefix(root.replace(os.sep, "/").rstrip("/") + "/" if root else "")
+    return path.rpartition("site-packages/")[2]
 
 
 def _cause(models: _Models, found: Group, facts: str) -> str:
@@ -260,10 +277,12 @@ def _cause(models: _Models, found: Group, facts: str) -> str:
 
 def _columns(rows: Sequence[Row], width: int) -> list[list[str]]:
     """A line for each row, in columns as far as they fit; what does not is written below it."""
-    cells = [(f"{row.marker} {row.place}", row.facts, row.extra, row.consequence) for row in rows]
-    heads, facts, extras, ends = ([row[column] for row in cells] for column in range(4))
+    cells = [(f"{row.marker} {row.place}", row.facts, row.extra, row.consequence, row.source) for row in rows]
+    heads, facts, extras, ends, _ = ([row[column] for row in cells] for column in range(5))
     room = max(_FACT, width - 6 - sum(max(map(len, column), default=0) for column in (heads, extras, ends)))
-    widths = [_column(heads, _PLACE + 2), _column(facts, room + 12), _column(extras, _FACT), 0]
+    sourced = any(row.source for row in rows)
+    widths = [_column(heads, _PLACE + 2), _column(facts, room + 12), _column(extras, _FACT), _column(ends, _FACT), 0]
+    widths[3] *= sourced
     return [_line(row, widths, width) for row in cells]
 
 

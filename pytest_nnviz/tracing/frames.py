@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import FrameType
 
 import torch
 
 from pytest_nnviz.tracing.calls.operations import SWITCHES
 
-__all__ = ["is_machinery", "is_torchs_own", "source_line"]
+__all__ = ["author_line", "is_machinery", "is_torchs_own", "source_line"]
 
 
 def is_torchs_own(name: str) -> bool:
@@ -42,6 +43,16 @@ def source_line() -> tuple[str, int]:
     return frame.f_code.co_filename, frame.f_lineno
 
 
+def author_line() -> tuple[str, int] | None:
+    """As `source_line`, within the forward pass: None for what torch's own containers call."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_machinery(frame.f_code.co_filename):
+        if (frame.f_code.co_filename, frame.f_code.co_name) == _START:
+            return None
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
 def is_machinery(filename: str) -> bool:
     """Whether a file belongs to torch or to the tracer."""
     return filename.startswith((_TORCH, _OURS, "<"))
@@ -49,6 +60,7 @@ def is_machinery(filename: str) -> bool:
 
 _TORCH = torch.__file__.removesuffix("__init__.py")
 _OURS = __file__.removesuffix("frames.py")
+_START = (f"{_OURS}recorder.py", "forward")  # of the recorder: what lies above is who traces
 _CHECKPOINT = str(Path(torch.__file__).parent / "utils" / "checkpoint.py")  # not imported before it is used
 _SWITCHES = (
     _OURS,

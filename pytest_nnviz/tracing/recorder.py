@@ -34,7 +34,7 @@ from pytest_nnviz.tracing.describing.values import (
     to_value,
     written_out,
 )
-from pytest_nnviz.tracing.frames import is_machinery, is_torchs_own, source_line
+from pytest_nnviz.tracing.frames import author_line, is_machinery, is_torchs_own, source_line
 from pytest_nnviz.tracing.interception.control import controlled
 from pytest_nnviz.tracing.interception.foreign import Foreign
 from pytest_nnviz.tracing.interception.hooks import first_forward_hook, has_forward_hooks, has_pre_hooks, last_pre_hook
@@ -73,6 +73,7 @@ class Recorder(TorchFunctionMode):
         hooks: record the calls of forward hooks that hand nothing on. They observe, and are left out; where it turns
             out that something of theirs is used later (``lost``), the pass has to be recorded again with them.
         leftovers: is told of what the pass made; None where that may stay.
+        sources: note the line of the author's code that makes each call.
     """
 
     def __init__(
@@ -83,8 +84,10 @@ class Recorder(TorchFunctionMode):
         *,
         hooks: bool = False,
         leftovers: Leftovers | None = None,
+        sources: bool = False,
     ) -> None:
         super().__init__()
+        self.sources = sources
         self.model = model
         self.opaque = opaque
         self.keeper = keeper
@@ -271,7 +274,7 @@ class Recorder(TorchFunctionMode):
         else:
             self._save(handed.tensors if may_write(name, func) else targets)
         result = self.undisturbed(name, lambda: func(*args, **kwargs))
-        call = Call("function", name, arguments, NONE)
+        call = Call("function", name, arguments, NONE, source=self.source())
         uncounted = uncounted or name == "set_data"
         written = list(tensors_in(targets)) if uncounted else handed.written(targets)
         self.arrays_read = self.arrays_read or name in ARRAYS
@@ -402,9 +405,15 @@ class Recorder(TorchFunctionMode):
             self._save(list(module.buffers()))  # not among those of the model, which are kept from the beginning
             number = self.origins.number(module)
             which = (Argument(None, Literal(f"<#{number}>")),) if number > 1 else ()
-            return Call("created", class_name(module), arguments, NONE, config=(*which, *configuration(module)))
+            config = (*which, *configuration(module))
+            return Call("created", class_name(module), arguments, NONE, config=config, source=self.source())
         up, target = self.origins.locate(scope, path)
-        return Call("module", target, arguments, NONE, up=up)
+        return Call("module", target, arguments, NONE, up=up, source=self.source())
+
+    def source(self) -> str | None:
+        """The line of the author's code that calls, where it was asked for."""
+        line = author_line() if self.sources else None
+        return None if line is None else "{}:{}".format(*line)
 
     def _module_arguments(
         self, module: torch.nn.Module, pairs: list[tuple[str, Any]], *, leaf: bool, closed: bool

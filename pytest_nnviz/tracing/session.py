@@ -106,6 +106,7 @@ class Session:
         self.draws: list[str] = []
         self.matched: set[str] = set()
         self.keep_hooks = False
+        self.sources = False
         self.tables: Tables | None = None
         self.leftovers: Leftovers | None = None
         self.untracked: set[tuple[str, str, int]] = set()
@@ -153,7 +154,7 @@ class Session:
         """Trace again until two traces in a row agree: cached tables computed anew, what modules hold filled.
 
         Returns:
-            The last trace, with the versions of what it was made with.
+            The last trace, with the lines of its calls and the versions of what it was made with.
 
         Raises:
             UnstableArchitecture: they never do.
@@ -162,6 +163,7 @@ class Session:
         return replace(settled, versions=versions_of(self.model))
 
     def _settled(self, first: Architecture) -> Architecture:
+        self.sources = True  # these passes are worded or written: they may say where each call stands
         before = dumps(first)
         for _ in range(_MAX_RUNS):
             architecture = self._watched(self.meta)
@@ -247,6 +249,7 @@ class Session:
                 self.options.opaque,
                 self.keeper,
                 hooks=self.keep_hooks,
+                sources=self.sources,
                 leftovers=None if replace is None else self.leftovers,
             )
             put_back = children_in_place(self.model)

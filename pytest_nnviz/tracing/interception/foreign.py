@@ -89,7 +89,7 @@ class Foreign:
     def _write_down(self, name: str, arguments: tuple[Argument, ...], result: Any) -> None:
         """Record a call that is over; its results go by its name from now on."""
         scope = self.recorder.open_scope()
-        call = Call("function", name, arguments, NONE)
+        call = Call("function", name, arguments, NONE, source=self.recorder.source())
         nth = scope.add(replace(call, result=to_value(result, spec_of, object_spec)))
         for path, leaf in walk(result):
             self.recorder.origins.name(leaf, scope, name, nth, path, fresh=True)
