@@ -21,7 +21,7 @@ def clean(raw: str, limit: int) -> str:
     """``raw`` as a file name of at most ``limit`` bytes; whatever had to be changed is told apart by a hash.
 
     >>> clean("test_p[a-b]", 140), clean("test_p[a/b]", 140)
-    ('test_p[a-b]', 'test_p[a_b]~7cbbe2de')
+    ('test_p[a-b]', 'test_p[a_b]~89327271')
     """
     safe = _FOREIGN.sub("_", unicodedata.normalize("NFC", raw))
     if safe == raw and len(safe.encode()) <= limit:

@@ -15,11 +15,11 @@ from torch import nn
 
 from pytest_nnviz import Options, diff
 from pytest_nnviz.architecture import Buffer, Module, Parameter
-from pytest_nnviz.checkpoint_words import checkpoint_lines
 from pytest_nnviz.cli.weights import hold
 from pytest_nnviz.drift import apply_renames, checkpoint
 from pytest_nnviz.drift.consequence import BREAKS
 from pytest_nnviz.drift.statedict import state_dict
+from pytest_nnviz.wording.checkpoints import checkpoint_lines
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 

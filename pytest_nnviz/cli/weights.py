@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_nnviz.architecture import Architecture, TensorSpec
-from pytest_nnviz.checkpoint_words import counts, dtypes
 from pytest_nnviz.drift import Loading, Respec, State, load
 from pytest_nnviz.drift.statedict import Entry
 from pytest_nnviz.report import loading_data
 from pytest_nnviz.safetensors import read_safetensors
 from pytest_nnviz.textformat.write import format_spec
+from pytest_nnviz.wording.checkpoints import counts, dtypes
 
 __all__ = ["Held", "hold"]
 

@@ -1,0 +1,129 @@
+"""What one edit changed, in a few words: ``kernel_size 3 -> 5``, ``add(x, %dropout) gone``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_nnviz.architecture import Body, Call
+from pytest_nnviz.drift.data import Change, Drift, Way
+from pytest_nnviz.drift.grouping import Group, coarse
+from pytest_nnviz.drift.places import short_places
+from pytest_nnviz.textformat.write import format_arguments, format_call
+from pytest_nnviz.wording.shortening import narrowed, shorten_call
+
+__all__ = ["call_at", "facts_of"]
+
+
+def facts_of(drift: Drift, found: Group, width: int) -> str:
+    """The facts of a group, those with equal values together, as many as fit."""
+    first = found.facts[0]
+    if first.kind in ("renamed", "moved") and not first.what:
+        return (
+            f"{first.kind} to {short_places([str(facts[0].new) for facts in found.changes], width - 11) or '(model)'}"
+        )
+    same = len({tuple((c.old, c.new) for c in facts) for facts in found.changes}) == 1
+    subjects: dict[str, list[str]] = {}
+    for change in found.facts:
+        subject, values = _fact(drift, change, width, whole=same)
+        if change.kind == "reordered" and change.new_call is not None and subjects:
+            subject = ""  # what the call takes stands before it, and names it
+        subjects.setdefault(values, []).append(subject)
+    texts = [f"{', '.join(names)} {values}".strip() for values, names in subjects.items()]
+    kept = len(texts)
+    while kept > 1 and len(_some(texts, kept)) > width:
+        kept -= 1
+    return _some(texts, kept)
+
+
+def _some(texts: Sequence[str], kept: int) -> str:
+    return ", ".join([*texts[:kept], *([f"+{len(texts) - kept} more"] if kept < len(texts) else [])])
+
+
+def _fact(drift: Drift, change: Change, width: int, *, whole: bool) -> tuple[str, str]:
+    """What changed, and how: ``kernel_size``, ``3 -> 5``. ``whole`` if it did so in all places of its group."""
+    if change.kind in ("added", "removed"):
+        return "", _lone(change, width)
+    if change.kind in ("renamed", "moved"):
+        return change.what if change.what == "input" else "", f"{change.old} renamed to {change.new}"
+    inline = _inline(drift, change, width)
+    if inline:
+        return "", inline
+    subject = _subject(drift, change)
+    room = max(32, width - len(subject) - 5)
+    full = whole and not change.what and len(f"{change.old}{change.new}") <= room
+    old, new = narrowed(*((change.old, change.new) if full else coarse(change)), room)
+    return subject, _reordered(change, old, new) if change.kind == "reordered" else f"{old} -> {new}"
+
+
+def _reordered(change: Change, old: str, new: str) -> str:
+    if change.new_call is not None:
+        return f"runs {new}, was {old}"
+    return f"run in the order {new}, was {old}" if _is_run_order(change) else f"reordered: {old} -> {new}"
+
+
+def _inline(drift: Drift, change: Change, width: int) -> str:
+    """A call of which one argument has changed, with both values in its place; empty for any other change."""
+    if change.kind != "changed" or change.gate != "topology" or change.old_call is None or change.new_call is None:
+        return ""
+    old, new = call_at(drift.old.forward, change.old_call), call_at(drift.new.forward, change.new_call)
+    if change.new != format_call(new) or (old.kind, old.target, len(old.args)) != (new.kind, new.target, len(new.args)):
+        return ""
+    pairs = [tuple(format_arguments([a]) for a in pair) for pair in zip(old.args, new.args, strict=True)]
+    changed = [index for index, (a, b) in enumerate(pairs) if a != b]
+    if len(changed) != 1:
+        return ""
+    texts = [a if a == b else f"{a} -> {b}" for a, b in pairs]
+    text = f"{change.what}({', '.join(texts)})"
+    if len(text) > width:
+        around = ["..." if changed[0] else "", texts[changed[0]], "..." if changed[0] < len(pairs) - 1 else ""]
+        text = f"{change.what}({', '.join(filter(None, around))})"
+    return text if len(text) <= width else ""
+
+
+def _lone(change: Change, width: int) -> str:
+    text = str(change.new if change.kind == "added" else change.old)
+    if text == change.what and change.new_call is None and change.old_call is None:
+        return f"now {text}" if change.kind == "added" else f"no longer {text}"
+    if change.gate == "parameters" and change.what != "parameters":
+        kind, _, rest = text.partition(" ")
+        text = f"{kind} {change.what} {rest}"
+    elif change.what and text != change.what:
+        text = f"{change.what} {text}"
+    return f"{shorten_call(text, width - 5)} {'new' if change.kind == 'added' else 'gone'}"
+
+
+def _subject(drift: Drift, change: Change) -> str:
+    """The thing that changed, unless its old and new texts name it."""
+    if change.gate == "shapes" and change.new_call is not None:
+        return f"{change.what}{_ordinal(drift, change)} result"
+    if change.gate == "topology" and change.new_call is not None and change.kind == "changed":
+        whole = str(change.new).startswith(f"{change.what}(")
+        return "" if whole else change.what + _ordinal(drift, change)
+    if _is_run_order(change):
+        return short_places(f"{change.what}.{name}" for name in str(change.old).split(", "))
+    return change.what
+
+
+def _is_run_order(change: Change) -> bool:
+    return (change.gate, change.kind, change.new_call) == ("topology", "reordered", None) and change.what != "inputs"
+
+
+def _ordinal(drift: Drift, change: Change) -> str:
+    """Which of the calls of this name in its scope, where there are several."""
+    body = drift.new.forward
+    *way, last = change.new_call or (0,)
+    for index in way:
+        body = body.calls[index].body if body is not None else None
+    if body is None:
+        return ""
+    call = body.calls[last]
+    alike = [index for index, other in enumerate(body.calls) if (other.kind, other.name) == (call.kind, call.name)]
+    return f" ({alike.index(last) + 1} of {len(alike)})" if len(alike) > 1 else ""
+
+
+def call_at(body: Body | None, way: Way) -> Call:
+    """The call that a way leads to: an index at each level of bodies."""
+    for index in way[:-1]:
+        body = body.calls[index].body if body is not None else None
+    assert body is not None
+    return body.calls[way[-1]]
