@@ -239,8 +239,8 @@ _HEAD = """\
 # Ten drifts
 
 What a failing test says of ten edits that people make. A test holds this page against the models of
-`tests/drift_cases.py`; `python tests/drift_cases.py` writes it anew. Left out are the lines that every message ends with
-(the files, the command that accepts) and the versions where nothing differs.
+`tests/drift_cases.py`; `python tests/drift_cases.py` writes it anew. Left out are the lines that every message ends
+with (the files, the command that accepts) and the versions where nothing differs.
 
 Markers: `~` changed, `+` new, `-` gone, `>` renamed or moved. A place with braces stands for several, `x12` says how
 many. What only follows from the edits is counted (`downstream`); `pytest -vv` tells it.
