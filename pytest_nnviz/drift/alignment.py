@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
-from pytest_nnviz.architecture import Body, Call, Ref
+from pytest_nnviz.architecture import Body, Call, Ref, Tree, Value
 from pytest_nnviz.drift.data import Row
 from pytest_nnviz.drift.sequence import Pairs, common, gaps
 
@@ -50,6 +50,17 @@ def _text(call: Call) -> Hashable:
 
 def _name(call: Call) -> Hashable:
     return (call.kind, call.up, call.target)
+
+
+def _operation(call: Call) -> Hashable:
+    """What a function does, whatever it is done to."""
+    return (call.kind, call.up, call.target, call.config, tuple((a.name, _blank(a.value)) for a in call.args))
+
+
+def _blank(value: Value) -> Hashable:
+    if isinstance(value, Tree):
+        return (value.kind, value.keys, tuple(map(_blank, value.items)))
+    return "%" if isinstance(value, Ref) else value
 
 
 def _arguments(call: Call) -> Hashable:
@@ -113,13 +124,14 @@ def _crossing(old: Sequence[Call], new: Sequence[Call], chain: Pairs) -> Pairs:
     left = sorted(set(range(len(old))).difference(i for i, _ in chain))
     right = sorted(set(range(len(new))).difference(j for _, j in chain))
     found: Pairs = []
-    for key in (_text, _name):
+    for key in (_text, _name, _operation):
         waiting: defaultdict[Hashable, list[int]] = defaultdict(list)
         for i in reversed(left):
             waiting[key(old[i])].append(i)
+        once = Counter(key(call) for call in (*(old[i] for i in left), *(new[j] for j in right)))
         for j in right:
             same = waiting[key(new[j])]
-            if same and (key is _text or new[j].kind == "module"):
+            if same and (key is _text or new[j].kind == "module" or (key is _operation and once[key(new[j])] == 2)):
                 found.append((same.pop(), j))
         left = sorted(set(left).difference(i for i, _ in found))
         right = sorted(set(right).difference(j for _, j in found))

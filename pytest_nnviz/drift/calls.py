@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_nnviz.architecture import Architecture, Argument, Call, TensorSpec, Tree, Value
+from pytest_nnviz.architecture import Architecture, Argument, Call, Literal, TensorSpec, Tree, Value
 from pytest_nnviz.drift.alignment import align_calls
 from pytest_nnviz.drift.consequence import COSMETIC, FUNCTION, TRAINING, of_call, of_config, worst
 from pytest_nnviz.drift.data import Change, Row, Way
@@ -47,10 +47,11 @@ class CallChanges:
         assert new.forward is not None
         self.old = Graph(old.forward)
         self.new = Graph(new.forward)
-        self.links = Links(self.old, self.new, match, _renamed_tensors(modules), self._of_lone)
+        self._modules = ModuleEffects(old, new, match, modules)
+        tensors = _renamed_tensors(modules)
+        self.links = Links(self.old, self.new, match, tensors, self._of_lone, self._modules.lone)
         self.rows: dict[tuple[Way, Way], tuple[Row, ...]] = {}
         self._inputs = (old.inputs, new.inputs)
-        self._modules = ModuleEffects(old, new, match, modules)
         self._ids = ids
         self._found: list[Change] = []
         self._reshaped: dict[Way, str] = {}
@@ -110,7 +111,7 @@ class CallChanges:
             self._tainted.setdefault((), {})[name] = COSMETIC
 
     def _enter(self, old: Way, new: Way) -> _Scope:
-        rows = tuple(align_calls(self.links.respelled(old, new), self.new.body(new)))
+        rows = tuple(align_calls(*self.links.bodies(old, new)))
         self.rows[old, new] = rows
         self.links.enter(old, new, rows)
         pairs = [(i, j) for i, j in rows if i is not None and j is not None]
@@ -232,6 +233,8 @@ class CallChanges:
                 consequence = worst([self._of_difference(a, d) for d in real])
                 consequence = COSMETIC if self._commutes(a, b, old, new) else consequence
             self._changed(real or differences, old, new, consequence, ripple=not real)
+        elif a.kind == "module" and self.links.renamed(old, new):
+            self._changed([("#", None, None)], old, new, FUNCTION, ripple=True)
 
     def _other_call(self, a: Call, b: Call, old: Way, new: Way) -> None:
         in_place = a.target.rstrip("_") == b.target.rstrip("_") and a.kind == b.kind and a.config == b.config
@@ -276,8 +279,14 @@ class CallChanges:
             self._add("topology", "renamed", self.new.place(new), "input", (before, after), COSMETIC, (old, new))
 
     def _bypass(self, difference: Difference, old: Way, new: Way) -> str | None:
-        _, a, b = difference
-        return None if a is None or b is None else self.links.bypass((a.value, old), (b.value, new))
+        label, a, b = difference
+        if self._modules.explains(self.new.place(new[:-1]), label, *map(_literal, (a, b))):
+            return FUNCTION
+        if a is None or b is None:
+            return (
+                self.links.vanished(0, (a.value, old)) if a else self.links.vanished(1, (b.value, new)) if b else None
+            )
+        return self.links.bypass((a.value, old), (b.value, new))
 
     def _of_difference(self, call: Call, difference: Difference) -> str:
         if call.kind == "function" and of_call(call, None) == TRAINING:
@@ -345,6 +354,10 @@ class CallChanges:
         if source.kind == "input":
             return self._tainted.get(source.way, {}).get(str(source.name))
         return FUNCTION if source.name in self._modules.tensors else None
+
+
+def _literal(argument: Argument | None) -> str | None:
+    return argument.value.text if argument is not None and isinstance(argument.value, Literal) else None
 
 
 def _renamed_tensors(modules: Sequence[Change]) -> dict[str, str]:

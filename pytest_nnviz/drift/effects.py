@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_nnviz.architecture import Architecture, Module, walk_modules
@@ -32,6 +33,14 @@ class ModuleEffects:
             {path for pair in match.pairs for path, _ in pair.removed} | {pair.old_path for pair in moved},
             {path for pair in match.pairs for path, _ in pair.added} | {pair.new_path for pair in moved},
         )
+        lone = {"removed": self._lone[0], "added": self._lone[1]}
+        for change in changes:
+            if change.gate == "parameters" and change.kind in lone and change.what != "parameters":
+                lone[change.kind].add(join(change.place, change.what))
+        self._configured: defaultdict[str, list[Change]] = defaultdict(list)
+        for change in changes:
+            if (change.gate, change.kind) == ("structure", "changed") and change.what:
+                self._configured[change.place].append(change)
         self._disturbed = set(_upwards([*self._lone[0], *(old_path for old_path, _ in match.renames)]))
 
     def module(self, path: str, side: int) -> Module | None:
@@ -44,8 +53,18 @@ class ModuleEffects:
         return module is not None and not module.children and bool(defaults_of(module))
 
     def lone(self, path: str, side: int) -> bool:
-        """Whether a module, or one around it, was removed (side 0), added (side 1) or moved."""
+        """Whether a tensor or a module, or a module around it, was removed (side 0), added (side 1) or moved."""
         return any(up in self._lone[side] for up in _upwards([path]))
+
+    def explains(self, place: str, argument: str, old: str | None, new: str | None) -> bool:
+        """Whether an argument of a call in the module at a new path has the values that its own configuration has."""
+        if old is None and new is None:
+            return False
+        return any(
+            (change.what == argument and (old in (None, change.old)) and (new in (None, change.new)))
+            or (change.old, change.new) == (old, new)
+            for change in self._configured[place]
+        )
 
     def disturbed(self, path: str) -> bool:
         """Whether names below the module at an old path mean something else now."""

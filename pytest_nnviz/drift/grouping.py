@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pytest_nnviz.drift.consequence import worst
 from pytest_nnviz.drift.data import Change
 
-__all__ = ["Group", "coarse", "group"]
+__all__ = ["Group", "coarse", "group", "literal_edit"]
 
 _SPEC = re.compile(r"(\w+)(\[[^]]*\].*)")
+
+_NUMBER = re.compile(r"-?\d[\d.e+-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,26 @@ def _group(facts: Sequence[Sequence[Change]], ripples: Sequence[Sequence[Change]
 
 def _subject(change: Change) -> Hashable:
     """What shares a line: the facts about a module, the facts about a call."""
+    literal = literal_edit(change)
+    if literal is not None:
+        return (change.gate, change.place, literal)
     if change.old_call is not None or change.new_call is not None:
         return (change.gate, change.kind in ("added", "removed"), change.old_call, change.new_call)
     if change.gate in ("shapes", "topology"):
         return (change.gate, change.kind, change.place, change.what)
     whole = change.kind in ("added", "removed", "renamed", "moved") and change.what in ("", "parameters")
     return (change.place, change.kind if whole else "changed")
+
+
+def literal_edit(change: Change) -> tuple[str, str] | None:
+    """The number before and after, where it is all that changed in a call; None for any other change."""
+    if (change.gate, change.kind) != ("topology", "changed") or change.old_call is None:
+        return None
+    old, new = (str(text).rstrip(")").split(", ") for text in (change.old, change.new))
+    pairs = [(a, b) for a, b in zip(old, new, strict=False) if a != b]
+    if len(old) != len(new) or len(pairs) != 1 or not all(map(_NUMBER.fullmatch, pairs[0])):
+        return None
+    return pairs[0]
 
 
 def _went(change: Change) -> bool:

@@ -11,7 +11,8 @@ from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.defaults import defaults_of
 from pytest_nnviz.drift.pairs import Match, Pair, join
 from pytest_nnviz.drift.siblings import is_numbered, trades
-from pytest_nnviz.drift.tensors import compare_tensors, fits, reordered, resolve, sides, tensors_of, went_to
+from pytest_nnviz.drift.tensors import compare_tensors, fits, reordered, sides, went_to
+from pytest_nnviz.drift.ties import Ties, resolve, tensors_of
 from pytest_nnviz.textformat.write import format_config, format_value
 
 __all__ = ["ModuleChanges", "label_arguments"]
@@ -39,6 +40,7 @@ class ModuleChanges:
         self._modules = (dict(walk_modules(old.root)), dict(walk_modules(new.root)))
         self._match = match
         self._opaque = opaque
+        self._ties = Ties(old.root, new.root, match)
         self._left = tuple({rename[side] for rename in match.renames} for side in (0, 1))
         self._renumbered = set(self._renumbering())
 
@@ -136,7 +138,7 @@ class ModuleChanges:
         facts = [*self._class(pair), *_config(pair)]
         yield from facts
         explained = any(not fact.what or fact.consequence == FUNCTION for fact in facts)
-        yield from compare_tensors(pair, self._match, ripple=explained)
+        yield from compare_tensors(pair, self._match, self._ties, ripple=explained)
         yield from self._marks(pair)
 
     def _class(self, pair: Pair) -> Iterator[Change]:
@@ -175,6 +177,13 @@ def _header(module: Module) -> str:
     return format_config(module.class_name, module.config) if module.shared is None else f"= {module.shared}"
 
 
+def _same_number(*sides: tuple[str | None, str]) -> bool:
+    """Whether ``<index>``, the number of a module among its siblings, became that number or was it before."""
+    texts = [text for text, _ in sides]
+    found = [path.split(".") for text, path in sides if text == "<index>"]
+    return len(found) == 1 and any(text in found[0] for text in texts)
+
+
 def _config(pair: Pair) -> Iterator[Change]:
     """A change for each constructor argument; None stands for a default that is not known."""
     if pair.old.class_name != pair.new.class_name:
@@ -187,6 +196,7 @@ def _config(pair: Pair) -> Iterator[Change]:
         if old.get(name) != new.get(name):
             texts = (old.get(name, defaults.get(name)), new.get(name, defaults.get(name)))
             consequence = of_config(pair.new.class_name, name)
-            yield Change("structure", "changed", pair.new_path, name, *texts, consequence)
+            follows = _same_number((texts[0], pair.old_path), (texts[1], pair.new_path))
+            yield Change("structure", "changed", pair.new_path, name, *texts, consequence, ripple=follows)
     if old == new:
         yield from reordered("structure", pair.new_path, "arguments", list(old), list(new), COSMETIC)

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pytest_nnviz.architecture import Buffer, Module, Parameter, TensorSpec, resolve_shared
+from pytest_nnviz.architecture import Buffer, Parameter, TensorSpec
 from pytest_nnviz.drift.consequence import BREAKS, FUNCTION, TRAINING
 from pytest_nnviz.drift.data import Change
-from pytest_nnviz.drift.pairs import BY_STRUCTURE, Match, Pair
+from pytest_nnviz.drift.pairs import BY_STRUCTURE, Match, Pair, join
 from pytest_nnviz.drift.sequence import increasing
+from pytest_nnviz.drift.ties import Tensor, Ties, resolve, tensors_of
 from pytest_nnviz.textformat.write import format_spec
 
-__all__ = ["Tensor", "compare_tensors", "fits", "reordered", "resolve", "sides", "tensors_of", "went_to"]
-
-Tensor = Parameter | Buffer
-
-
-def tensors_of(module: Module) -> dict[str, Tensor]:
-    """Parameters, then buffers, by name."""
-    found: dict[str, Tensor] = {parameter.name: parameter for parameter in module.parameters}
-    found.update({buffer.name: buffer for buffer in module.buffers})
-    return found
-
-
-def resolve(owner: str, place: str) -> str:
-    """As `resolve_shared`; a place outside of the model stays as it is written."""
-    try:
-        return resolve_shared(owner, place)
-    except ValueError:
-        return place
+__all__ = ["compare_tensors", "fits", "reordered", "sides", "went_to"]
 
 
 def sides(text: str, side: int) -> tuple[str | None, str | None]:
@@ -48,7 +32,7 @@ def reordered(gate: str, place: str, what: str, old: list[str], new: list[str], 
     yield Change(gate, "reordered", place, what, texts[0], texts[1], consequence)
 
 
-def compare_tensors(pair: Pair, match: Match, *, ripple: bool) -> Iterator[Change]:
+def compare_tensors(pair: Pair, match: Match, ties: Ties, *, ripple: bool) -> Iterator[Change]:
     """The changes of a pair's own parameters and buffers; ``ripple`` if its configuration explains other shapes."""
     old, new = tensors_of(pair.old), tensors_of(pair.new)
     renamed = _renamed(old, new)
@@ -57,7 +41,7 @@ def compare_tensors(pair: Pair, match: Match, *, ripple: bool) -> Iterator[Chang
         if name not in kept:
             yield _lone("removed", pair.old_path, tensor, 0, ripple=ripple)
         else:
-            yield from _compare(pair, match, tensor, new[kept[name]], ripple=ripple)
+            yield from _compare(pair, match, ties, tensor, new[kept[name]], ripple=ripple)
     for name, tensor in new.items():
         if name not in kept.values():
             yield _lone("added", pair.new_path, tensor, 1, ripple=ripple)
@@ -123,7 +107,7 @@ def _of_spec(old: Tensor, new: Tensor) -> str:
     return FUNCTION if fits(old.spec, new.spec) else _breaks(old, new)
 
 
-def _compare(pair: Pair, match: Match, old: Tensor, new: Tensor, *, ripple: bool) -> Iterator[Change]:
+def _compare(pair: Pair, match: Match, ties: Ties, old: Tensor, new: Tensor, *, ripple: bool) -> Iterator[Change]:
     place, name = pair.new_path, new.name
     if old.name != new.name:
         renamed = ("parameters", "renamed", place, name, old.name, new.name)
@@ -137,7 +121,9 @@ def _compare(pair: Pair, match: Match, old: Tensor, new: Tensor, *, ripple: bool
         texts = (_bound(old, pair.old_path), _bound(new, pair.new_path))
         if texts[0] == texts[1] and old.tied is not None:
             texts = (went_to(texts[0], resolve(pair.old_path, old.tied), match), texts[1])
-        yield Change("parameters", "changed", place, name, *texts, _of_spec(old, new))
+        places = (join(pair.old_path, old.name), join(place, name))
+        follows = ties.same(*places) or ties.loosened(*places)
+        yield Change("parameters", "changed", place, name, *texts, _of_spec(old, new), ripple=follows)
     elif old.spec != new.spec:
         texts = (format_spec(old.spec), format_spec(new.spec))
         follows = ripple or old.tied is not None
