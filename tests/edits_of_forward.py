@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from expectation import Expected
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -51,8 +52,8 @@ class Called:
         return lambda: self.func(*self.args, **{**self.kwargs, name: value})
 
 
-# What an edit does instead of the call, and what the words have to say. None where the call does not fit.
-Edited = tuple[Callable[[], Any], tuple[str, ...]] | None
+# What an edit does instead of the call, what the words have to say, and which change it is. None where it does not fit.
+Edited = tuple[Callable[[], Any], tuple[str, ...], Expected] | None
 Kind = Callable[[Called], Edited]
 
 
@@ -71,7 +72,11 @@ def _same(one: Any, other: Any) -> bool:
 def drop_residual(call: Called) -> Edited:
     if call.name not in ("add", "add_", "iadd_") or len(call.args) < 2 or not all(map(_is_float, call.args[:2])):
         return None
-    return None if call.args[0].shape != call.args[1].shape else (lambda: call.args[0], ("add", "gone"))
+    return (
+        None
+        if call.args[0].shape != call.args[1].shape
+        else (lambda: call.args[0], ("add", "gone"), Expected(old="add", new=None))
+    )
 
 
 _OPERATORS = {
@@ -92,21 +97,27 @@ _OPERATORS = {
 }
 
 
+_TURNED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
+
+
 def swap_operands(call: Called) -> Edited:
     plain = not call.kwargs and len(call.args) == 2
     reflected = call.name[0] == "r" and call.name[1:] in _OPERATORS
     swapped = _OPERATORS.get(call.name[1:] if reflected else call.name)
     if not plain or swapped is None or _same(*call.args):
         return None
-    return lambda: swapped(*(call.args if reflected else call.args[::-1])), ()
+    # Python turns a comparison with a number in front around.
+    turned = _TURNED.get(call.name) if not isinstance(call.args[1], Tensor) else None
+    expected = Expected(permuted=True) if turned is None else Expected(old=call.name, new=turned)
+    return lambda: swapped(*(call.args if reflected else call.args[::-1])), (), expected
 
 
 def swap_branches(call: Called) -> Edited:
     if call.name != "where" or len(call.args) != 3 or call.kwargs or _same(call.args[1], call.args[2]):
         return None
     if call.func is Tensor.where:
-        return lambda: torch.where(call.args[1], call.args[2], call.args[0]), ("where",)
-    return lambda: torch.where(call.args[0], call.args[2], call.args[1]), ("where",)
+        return lambda: torch.where(call.args[1], call.args[2], call.args[0]), ("where",), Expected(permuted=True)
+    return lambda: torch.where(call.args[0], call.args[2], call.args[1]), ("where",), Expected(permuted=True)
 
 
 _ARITHMETIC = "add sub mul div pow rsub radd rmul rpow truediv add_ sub_ mul_ div_ masked_fill clamp full full_like"
@@ -122,7 +133,8 @@ def scale_constant(call: Called) -> Edited:
         else:
             continue
         if math.isfinite(new):
-            return call.having("", position, new), (f"{value:.6g}", f"{new:.6g}")
+            texts = (f"{value:.6g}", f"{new:.6g}")
+            return call.having("", position, new), texts, Expected("topology", *texts)
     return None
 
 
@@ -131,7 +143,8 @@ def softmax_dim(call: Called) -> Edited:
         return None
     dim = call.held("dim", 1)
     new = (dim - 1) % call.args[0].dim()
-    return call.having("dim", 1, new), ("softmax", f"dim={dim} -> dim={new}")
+    says = ("softmax", f"dim={dim} -> dim={new}")
+    return call.having("dim", 1, new), says, Expected(old=f"dim={dim}", new=f"dim={new}")
 
 
 _ACTIVATIONS = {
@@ -149,34 +162,39 @@ _ACTIVATIONS = {
 
 def swap_activation(call: Called) -> Edited:
     other = _ACTIVATIONS.get(call.name)
-    return None if other is None else (lambda: other(call.args[0]), (call.name, other.__name__))
+    if other is None:
+        return None
+    names = (call.name, other.__name__)
+    return lambda: other(call.args[0]), names, Expected("topology", *names)
 
 
 def is_causal(call: Called) -> Edited:
     if call.name != "scaled_dot_product_attention":
         return None
     new = not call.held("is_causal", 5, False)
-    return call.having("is_causal", 5, new), ("is_causal=True",)
+    sides = {"new" if new else "old": "is_causal=True"}
+    return call.having("is_causal", 5, new), ("is_causal=True",), Expected(**sides)
 
 
 def attention_scale(call: Called) -> Edited:
     if call.name != "scaled_dot_product_attention":
         return None
     scale = call.held("scale", 6) or call.args[0].shape[-1] ** -0.5
-    return call.having("scale", 6, scale * 1.5), (f"scale={scale * 1.5:.6g}",)
+    text = f"scale={scale * 1.5:.6g}"
+    return call.having("scale", 6, scale * 1.5), (text,), Expected(new=text)
 
 
 def drop_mask(call: Called) -> Edited:
     if call.name != "scaled_dot_product_attention" or call.held("attn_mask", 3) is None:
         return None
-    return call.having("attn_mask", 3, None), ("attn_mask=",)
+    return call.having("attn_mask", 3, None), ("attn_mask=",), Expected(old="attn_mask=", new=None)
 
 
 def dropout_probability(call: Called) -> Edited:
     if call.name not in ("dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_dropout"):
         return None
     new = call.held("p", 1, 0.5) / 2 + 0.3
-    return call.having("p", 1, new), ("dropout", f"p={new:.6g}")
+    return call.having("p", 1, new), ("dropout", f"p={new:.6g}"), Expected(new=f"p={new:.6g}")
 
 
 _POOLS = {
@@ -201,7 +219,8 @@ def pooling(call: Called) -> Edited:
     if other is None:
         return None
     size = call.held("output_size" if "adaptive" in call.name else "kernel_size", 1)
-    return lambda: other(call.args[0], size), (call.name.removeprefix("adaptive_").partition("_")[0],)
+    says = (call.name.removeprefix("adaptive_").partition("_")[0],)
+    return lambda: other(call.args[0], size), says, Expected(old=call.name, new=other.__name__)
 
 
 def interpolation(call: Called) -> Edited:
@@ -211,7 +230,8 @@ def interpolation(call: Called) -> Edited:
     smooth = {3: "linear", 4: "bilinear", 5: "trilinear"}[call.args[0].dim()]
     new = {"nearest": smooth, "bicubic": smooth, "area": "nearest"}.get(mode, "nearest")
     size, factor = call.held("size", 1), call.held("scale_factor", 2)
-    return lambda: F.interpolate(call.args[0], size, factor, new), (f'"{smooth}"',)
+    sides = {side: f'"{text}"' for side, text in (("old", mode), ("new", new)) if text != "nearest"}
+    return lambda: F.interpolate(call.args[0], size, factor, new), (f'"{smooth}"',), Expected(**sides)
 
 
 def index(call: Called) -> Edited:
@@ -225,8 +245,15 @@ def index(call: Called) -> Edited:
         other = _other_index(part, size)
         if other is not None:
             new = (*parts[:at], other, *parts[at + 1 :])
-            return call.having("", 1, new if isinstance(call.args[1], tuple) else new[0]), ("getitem",)
+            expected = Expected(old=_index_text(part), new=_index_text(other))
+            return call.having("", 1, new if isinstance(call.args[1], tuple) else new[0]), ("getitem",), expected
     return None
+
+
+def _index_text(part: Any) -> str:
+    if not isinstance(part, slice):
+        return str(part)
+    return f"{part.start or ''}:{part.stop or ''}"
 
 
 def _sizes(tensor: Tensor, parts: tuple[Any, ...]) -> list[int]:
@@ -264,7 +291,7 @@ def order_of_cat(call: Called) -> Edited:
     tensors = list(call.args[0])
     if all(_same(one, other) for one, other in zip(tensors, tensors[::-1], strict=True)):
         return None
-    return lambda: call.again(tensors[::-1]), (call.name[:3],)
+    return lambda: call.again(tensors[::-1]), (call.name[:3],), Expected(permuted=True)
 
 
 _REDUCTIONS = (
@@ -278,14 +305,15 @@ def dim_of_reduction(call: Called) -> Edited:
     if call.name not in [*_REDUCTIONS, "cumsum"] or type(dim) is not int or call.args[0].dim() < 2:
         return None
     new = (dim - 1) % call.args[0].dim()
-    return call.having("dim", 1, new), (call.name, f"dim={dim} -> dim={new}")
+    says = (call.name, f"dim={dim} -> dim={new}")
+    return call.having("dim", 1, new), says, Expected(old=f"dim={dim}", new=f"dim={new}")
 
 
 def keepdim(call: Called) -> Edited:
     if call.name not in _REDUCTIONS or call.held("dim", 1) is None:
         return None
     new = not call.held("keepdim", 2, False)
-    return call.having("keepdim", 2, new), ("keepdim=True",)
+    return call.having("keepdim", 2, new), ("keepdim=True",), Expected(**{"new" if new else "old": "keepdim=True"})
 
 
 _CASTS = {
@@ -305,7 +333,8 @@ def cast(call: Called) -> Edited:
     asked = [thing for thing in (*call.args[1:], *call.kwargs.values()) if isinstance(thing, torch.dtype)]
     if dtype not in _CASTS or (call.name in ("to", "type") and not asked):
         return None
-    return lambda: call.args[0].to(_CASTS[dtype]), (str(_CASTS[dtype]).removeprefix("torch."),)
+    name = str(_CASTS[dtype]).removeprefix("torch.")
+    return lambda: call.args[0].to(_CASTS[dtype]), (name,), Expected(new=name)
 
 
 def insert_call(call: Called) -> Edited:
@@ -328,7 +357,7 @@ def _follow(call: Called, function: Callable[[Any], Any], name: str) -> Edited:
         return function(result) if _is_float(result) else result
 
     operands = call.args[0] if call.name == "cat" else call.args
-    return (both, (f"{name}(", "new")) if any(map(_is_float, operands)) else None
+    return (both, (f"{name}(", "new"), Expected(old=None, new=f"{name}(")) if any(map(_is_float, operands)) else None
 
 
 def other_operand(call: Called) -> Edited:
@@ -339,7 +368,7 @@ def other_operand(call: Called) -> Edited:
         for earlier in reversed(call.before):
             if _could_stand_for(earlier, operand):
                 new = (*call.args[:position], earlier, *call.args[position + 1 :])
-                return lambda new=new: call.func(*new, **call.kwargs), ()
+                return lambda new=new: call.func(*new, **call.kwargs), (), Expected(either="(")
     return None
 
 
@@ -352,7 +381,7 @@ def _could_stand_for(one: Tensor, other: Tensor) -> bool:
 def drop_write(call: Called) -> Edited:
     if not call.writes or not call.args or call.name in ("requires_grad_", "retain_grad_"):
         return None
-    return lambda: None if call.name == "setitem_" else call.args[0], ("gone",)
+    return lambda: None if call.name == "setitem_" else call.args[0], ("gone",), Expected(old="(", new=None)
 
 
 _UNARY = (
@@ -364,7 +393,7 @@ _UNARY = (
 def drop_call(call: Called) -> Edited:
     if call.name not in _UNARY or not _is_float(call.args[0]):
         return None
-    return lambda: call.args[0], (call.name, "gone")
+    return lambda: call.args[0], (call.name, "gone"), Expected(old=call.name, new=None)
 
 
 _FLAGS = (
@@ -377,7 +406,7 @@ def flag(call: Called) -> Edited:
     for key in _FLAGS.split():
         if isinstance(call.kwargs.get(key), bool):
             new = not call.kwargs[key]
-            return lambda key=key, new=new: call.again(**{key: new}), (key,)
+            return lambda key=key, new=new: call.again(**{key: new}), (key,), Expected(either=f"{key}=")
     return None
 
 
@@ -420,6 +449,7 @@ class Site:
     place: str
     changes: dict[int, Kind] = field(repr=False)
     says: tuple[str, ...] = ()
+    expected: Expected = field(default=Expected(), repr=False)
 
 
 class Counting(TorchFunctionMode):
@@ -474,7 +504,7 @@ class Survey(Counting):
             for kind, edit in KINDS.items():
                 edited = edit(call)
                 if edited is not None:
-                    self.sites.append(Site(kind, place, {self.count: edit}, edited[1]))
+                    self.sites.append(Site(kind, place, {self.count: edit}, edited[1], edited[2].at(place)))
             self._reorder(call, place)
         result = super().called(call)
         if place is not None and call.name != "get":
@@ -490,7 +520,8 @@ class Survey(Counting):
             return
         if None not in (_unary(before), _unary(call)):
             changes = {at: _instead(call), self.count: _instead(before)}
-            self.sites.append(Site("reorder calls", place, changes, (call.name.replace("float", "to"),)))
+            says = (call.name.replace("float", "to"),)
+            self.sites.append(Site("reorder calls", place, changes, says, Expected(either="after", place=place)))
 
 
 def _unary(call: Called) -> tuple[Any, ...] | None:
@@ -500,7 +531,7 @@ def _unary(call: Called) -> tuple[Any, ...] | None:
 
 
 def _instead(other: Called) -> Kind:
-    return lambda call: (lambda: other.func(call.args[0], *other.args[1:], **other.kwargs), ())
+    return lambda call: (lambda: other.func(call.args[0], *other.args[1:], **other.kwargs), (), Expected())
 
 
 def _keep(before: list[Tensor], result: Any) -> None:

@@ -55,6 +55,7 @@ class CallChanges:
         self._ids = ids
         self._found: list[Change] = []
         self._reshaped: dict[Way, str] = {}
+        self._followers: tuple[set[Way], set[Way]] = (set(), set())
         self._tainted: dict[Way, dict[str, str]] = {}
 
     def changes(self) -> list[Change]:
@@ -171,9 +172,11 @@ class CallChanges:
             return None
         old, new = (*scope.old, i), (*scope.new, j)
         start = len(self._found)
-        self._compare_call(old, new, crosses=j in scope.crossing)
-        if j in scope.crossing:
-            self._reordered(old, new)
+        crosses = j in scope.crossing
+        carried = crosses and self._carried(new)
+        self._compare_call(old, new, crosses=crosses, carried=carried)
+        if crosses:
+            self._reordered(old, new, ripple=carried)
         if self._has_inside(old, new):
             inside = self._enter(old, new)
             inside.start = start
@@ -181,15 +184,32 @@ class CallChanges:
         self._compare_result(old, new, start)
         return None
 
+    def _carried(self, new: Way) -> bool:
+        """Whether a call runs elsewhere because its module moved among its siblings, or because it goes with such."""
+        target = self.new.target(new)
+        carried = target in self._modules.carried if target is not None else self._takes_from_followers(1, new)
+        if carried:
+            self._followers[1].add(new)
+        return carried
+
     def _lone(self, kind: str, graph: Graph, way: Way) -> None:
         call = graph.call(way)
         side = 0 if kind == "removed" else 1
         text = format_call(call)
         sides: tuple[str | None, str | None] = (None, text) if side else (text, None)
         target = graph.target(way)
-        ripple = target is not None and self._modules.lone(target, side)
+        lone = target is not None and self._modules.lone(target, side)
+        ripple = lone or (call.kind == "function" and self._takes_from_followers(side, way))
+        if ripple:
+            self._followers[side].add(way)
         ways = (None, way) if side else (way, None)
         self._add("topology", kind, graph.place(way[:-1]), text, sides, self._of_lone(side, way), ways, ripple=ripple)
+
+    def _takes_from_followers(self, side: int, way: Way) -> bool:
+        """Whether a call takes a result of one that follows from a module that came, went or moved."""
+        graph = (self.old, self.new)[side]
+        sources = [graph.source(ref, way) for a in graph.call(way).args for ref in refs(a.value)]
+        return any(source.kind == "result" and source.way in self._followers[side] for source in sources)
 
     def _of_lone(self, side: int, way: Way) -> str:
         """The consequence of a call that came or went."""
@@ -197,7 +217,7 @@ class CallChanges:
         target = graph.target(way)
         return of_call(graph.call(way), None if target is None else self._modules.module(target, side))
 
-    def _reordered(self, old: Way, new: Way) -> None:
+    def _reordered(self, old: Way, new: Way, *, ripple: bool) -> None:
         call = self.new.call(new)
         texts = _positions((self.old, old), (self.new, new))
         if call.target.endswith("_"):
@@ -205,7 +225,7 @@ class CallChanges:
         else:
             consequence = TRAINING if of_call(call, None) == TRAINING else COSMETIC
         place = self.new.place(new[:-1])
-        self._add("topology", "reordered", place, _callee(call), texts, consequence, (old, new))
+        self._add("topology", "reordered", place, _callee(call), texts, consequence, (old, new), ripple=ripple)
 
     def _tell_order(self, order: Order, scope: _Scope) -> None:
         """One change for the modules of a container that run in another order, instead of one for each of them."""
@@ -219,7 +239,7 @@ class CallChanges:
         told = order.renamed and any(self.new.target(way) in self._modules.went for way in order.places.values())
         self._add("topology", "reordered", self.new.place(scope.new), order.container, texts, consequence, ripple=told)
 
-    def _compare_call(self, old: Way, new: Way, *, crosses: bool) -> None:
+    def _compare_call(self, old: Way, new: Way, *, crosses: bool, carried: bool) -> None:
         """Target, arguments and configuration of two paired calls; what one that ``crosses`` others takes is told."""
         a, b = self.old.call(old), self.new.call(new)
         differences = self._differences(old, new)
@@ -232,7 +252,7 @@ class CallChanges:
             if real:
                 consequence = worst([self._of_difference(a, d) for d in real])
                 consequence = COSMETIC if self._commutes(a, b, old, new) else consequence
-            self._changed(real or differences, old, new, consequence, ripple=not real)
+            self._changed(real or differences, old, new, consequence, ripple=carried or not real)
         elif a.kind == "module" and self.links.renamed(old, new):
             self._changed([("#", None, None)], old, new, FUNCTION, ripple=True)
 

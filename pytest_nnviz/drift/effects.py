@@ -20,6 +20,7 @@ class ModuleEffects:
     Attributes:
         touched: new paths of modules that compute something else, and of all modules around them.
         tensors: new paths of parameters and buffers that changed.
+        carried: new paths of modules that moved among their siblings, and are called in that order.
         went: new paths of modules that were renamed or moved, which breaks checkpoints.
     """
 
@@ -29,6 +30,7 @@ class ModuleEffects:
         self.tensors = {join(c.place, c.what) for c in changes if c.gate == "parameters"}
         self.went = {c.place for c in changes if c.kind in ("renamed", "moved") and c.consequence == BREAKS}
         moved = [pair for pair in match.pairs if pair.kind == "moved"]
+        self.carried = {pair.new_path for pair in moved if _parent(pair.new_path) == match.home(_parent(pair.old_path))}
         self._lone = (
             {path for pair in match.pairs for path, _ in pair.removed} | {pair.old_path for pair in moved},
             {path for pair in match.pairs for path, _ in pair.added} | {pair.new_path for pair in moved},
@@ -69,6 +71,10 @@ class ModuleEffects:
     def disturbed(self, path: str) -> bool:
         """Whether names below the module at an old path mean something else now."""
         return path in self._disturbed
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(".")[0]
 
 
 def _upwards(paths: Iterable[str]) -> Iterator[str]:

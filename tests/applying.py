@@ -1,0 +1,282 @@
+"""A drift applied to the old architecture: what no change names is the old model's, so that a silence shows.
+
+Nothing is read from the new architecture but what a change names at its place, by argument, tensor or call; the text of
+the change has to say what is read. What is spelled differently because names have changed is taken over where both
+spellings mean the same, by the pairs of the drift.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pytest_nnviz.architecture import (
+    Architecture,
+    Argument,
+    Body,
+    Call,
+    Const,
+    Module,
+    Ref,
+    Tree,
+    Value,
+    resolve_shared,
+    walk_modules,
+)
+from pytest_nnviz.drift import Change, Drift
+from pytest_nnviz.drift.data import Way
+from pytest_nnviz.drift.references import Graph, Source
+
+__all__ = ["apply"]
+
+
+def apply(drift: Drift) -> Architecture:
+    """The old architecture with the changes of a drift; as large as the architectures."""
+    return _Applying(drift).architecture()
+
+
+def join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path and name else path or name
+
+
+def labels(arguments: Iterable[Argument]) -> dict[str, Argument]:
+    return {f"#{at}" if a.name is None else a.name: a for at, a in enumerate(arguments)}
+
+
+class _Applying:
+    def __init__(self, drift: Drift) -> None:
+        self.drift = drift
+        self.old_modules = dict(walk_modules(drift.old.root))
+        self.at: dict[str, list[Change]] = defaultdict(list)
+        self.gone: dict[str, list[Change]] = defaultdict(list)
+        self.calls: dict[Way, list[Change]] = defaultdict(list)
+        self.left: set[Way] = set()
+        for change in drift.changes:
+            lost = change.kind == "removed"
+            (self.gone if lost else self.at)[change.place].append(change)
+            if change.new_call is not None:
+                self.calls[change.new_call].append(change)
+            if lost and change.old_call is not None:
+                self.left.add(change.old_call)
+        self.homes = dict(drift.renames)
+
+    def named(self, place: str, gate: str) -> list[Change]:
+        return [c for c in (*self.at[place], *self.gone[place]) if c.gate == gate and not (c.old_call or c.new_call)]
+
+    def architecture(self) -> Architecture:
+        old, new = self.drift.old, self.drift.new
+        mode = new.mode if any(c.what == "mode" for c in self.named("", "structure")) else old.mode
+        root = self.module("", new.root)
+        texts = [c for c in self.drift.changes if c.place == "" and c.what == "forward"]
+        if texts or old.forward is None or new.forward is None:
+            forward, inputs = (new.forward, new.inputs) if texts else (old.forward, old.inputs)
+        else:
+            self.graphs = (Graph(old.forward), Graph(new.forward))
+            forward, inputs = self.body((), ()), self.inputs()
+        return Architecture(mode, root, inputs, forward)
+
+    # modules
+
+    def module(self, path: str, new: Module) -> Module:
+        """The module at a new path."""
+        structure, parameters = self.named(path, "structure"), self.named(path, "parameters")
+        children = tuple((name, self.module(join(path, name), child)) for name, child in new.children)
+        moved = path in self.homes.values()
+        if not moved and any(c.kind == "added" and not c.what for c in structure):
+            return replace(new, children=children)
+        origin = self.drift.old_path(path)
+        old = self.old_modules.get(origin)
+        if old is None:
+            if new.shared is None and any(self.added(up) for up in _upwards(path)):
+                return replace(new, children=children)
+            return Module("nowhere")
+        if any(c.kind == "changed" and not c.what for c in structure):
+            whole = old.shared is not None or new.shared is not None
+            if whole:
+                return new
+            old = replace(old, class_name=new.class_name, config=new.config)
+        elif new.shared is not None and old.shared is not None:
+            same = self.home(_resolve(origin, old.shared)) == _resolve(path, new.shared)
+            return new if same else old
+        configured = {c.what for c in structure if c.kind == "changed"}
+        ordered = any((c.kind, c.what) == ("reordered", "arguments") for c in structure)
+        left = [c.what for c in self.gone[origin] if c.gate == "structure" and c.what]
+        marks = {m for m in old.marks if m not in left} | {c.what for c in structure if c.kind == "added" and c.what}
+        renamed = {c.new: c.old for c in parameters if c.kind == "renamed" and c.what != "parameters"}
+        lost = {c.what for c in self.gone[origin] if c.gate == "parameters"}
+        tensors = {**{p.name: p for p in old.parameters}, **{b.name: b for b in old.buffers}}
+        named = {c.what for c in parameters}
+        kept = []
+        for tensor in (*new.parameters, *new.buffers):
+            was = tensors.get(renamed.get(tensor.name, tensor.name))
+            if tensor.name in named or (was is not None and self.tied(origin, was, path, tensor)):
+                kept.append(tensor)
+            elif was is not None:
+                kept.append(was)
+        kept += [
+            t for n, t in tensors.items() if n not in lost and n not in {k.name for k in kept} | set(renamed.values())
+        ]
+        if not named and not lost:
+            kept.sort(key=lambda t: list(tensors).index(t.name))
+        kinds = {id(t): any(t is p for p in (*new.parameters, *old.parameters)) for t in kept}
+        return Module(
+            old.class_name,
+            _config(old.config, new.config, configured, ordered=ordered),
+            tuple(t for t in kept if kinds[id(t)]),
+            tuple(t for t in kept if not kinds[id(t)]),
+            self.ordered(path, origin, children, old),
+            tuple(m for m in (*new.marks, *(m for m in old.marks if m not in new.marks)) if m in marks),
+            old.shared,
+        )
+
+    def added(self, path: str) -> bool:
+        return any((c.gate, c.kind, c.what) == ("structure", "added", "") for c in self.at[path])
+
+    def tied(self, origin: str, old: object, path: str, new: object) -> bool:
+        """Whether two tensors are equal but for how the one that they are tied to is called."""
+        if type(old) is not type(new) or old.tied is None or new.tied is None:
+            return False
+        same = self.home(_resolve_in(origin, old.tied)) == _resolve_in(path, new.tied)
+        return same and replace(old, tied=None, name="") == replace(new, tied=None, name="")
+
+    def home(self, path: str) -> str | None:
+        head, tail = path, ""
+        while head and head not in self.homes:
+            head, _, name = head.rpartition(".")
+            tail = join(name, tail)
+        return join(self.homes.get(head, head), tail)
+
+    def ordered(self, path: str, origin: str, children: tuple, old: Module) -> tuple:
+        """Children as they are now where a change says so; where none does, those of the old module that are left."""
+        here = [join(origin, name) for name, _ in old.children]
+        gone = {p for p in here if any(c.gate == "structure" and not c.what for c in self.gone[p])} | set(self.homes)
+        kept = [p for p in here if p not in gone]
+        there = {self.drift.old_path(join(path, name)): (name, child) for name, child in children}
+        stayed = [there[p] for p in kept if p in there]
+        says = any(c.kind == "reordered" and c.what == "children" for c in self.at[path])
+        others = [entry for p, entry in there.items() if p not in kept]
+        if any(p not in there for p in kept):
+            return ()
+        return children if others or says else tuple(stayed)
+
+    # calls
+
+    def inputs(self) -> tuple[Argument, ...]:
+        old, new = labels(self.drift.old.inputs), labels(self.drift.new.inputs)
+        changes = [c for c in (*self.at[""], *self.gone[""]) if c.what.startswith("input")]
+        named = {c.what.removeprefix("input ") for c in changes}
+        renamed = {c.new: c.old for c in changes if c.kind == "renamed"}
+        if not changes:
+            return self.drift.old.inputs
+        kept = {n: new[n] if n in named or n in renamed else old.get(n) for n in new}
+        missing = [n for n in old if n not in new and n not in named and n not in renamed.values()]
+        return () if missing or None in kept.values() else tuple(kept.values())
+
+    def body(self, old: Way, new: Way) -> Body:
+        bodies = (self.graphs[0].body(old), self.graphs[1].body(new))
+        rows = self.drift.pairs(old, new)
+        calls: list[Call] = []
+        for i, j in rows:
+            if j is None:
+                if (*old, i) not in self.left:
+                    calls.append(bodies[0].calls[i])
+            elif i is None:
+                if any(c.kind == "added" for c in self.calls[(*new, j)]):
+                    calls.append(bodies[1].calls[j])
+            else:
+                calls.append(self.call((*old, i), (*new, j)))
+        ends = ((*old, len(bodies[0].calls)), (*new, len(bodies[1].calls)))
+        place = self.graphs[1].place(new)
+        says = any(c.what.startswith("return") for c in (*self.at[place], *self.gone[place]))
+        same = self.same(bodies[0].returns, ends[0], bodies[1].returns, ends[1])
+        return Body(tuple(calls), bodies[1].returns if says or same else bodies[0].returns)
+
+    def call(self, old: Way, new: Way) -> Call:
+        a, b = self.graphs[0].call(old), self.graphs[1].call(new)
+        changes = self.calls[new]
+        changed = any(c.gate == "topology" and c.kind in ("changed", "renamed") for c in changes)
+        reshaped = any(c.gate == "shapes" for c in changes)
+        target = self.graphs[0].target(old)
+        same = target is not None and self.home(target) == self.graphs[1].target(new)
+        same = same or (a.kind, a.target, a.up, a.config) == (b.kind, b.target, b.up, b.config)
+        same = (
+            same
+            and len(a.args) == len(b.args)
+            and all(
+                x.name == y.name and self.same(x.value, old, y.value, new) for x, y in zip(a.args, b.args, strict=True)
+            )
+        )
+        base = b if changed or same else a
+        inside = a.body if a.body is None or b.body is None else self.body(old, new)
+        if any({c.old, c.new} == {"one call", "its calls"} for c in changes):
+            inside = b.body
+        return replace(base, result=b.result if reshaped else a.result, body=inside)
+
+    def same(self, old: Value, old_way: Way, new: Value, new_way: Way) -> bool:
+        """Whether two values mean the same by the pairs of the drift."""
+        if isinstance(old, Ref) and isinstance(new, Ref):
+            source, other = self.graphs[0].source(old, old_way), self.graphs[1].source(new, new_way)
+            return self.translated(source) == other
+        if isinstance(old, Tree) and isinstance(new, Tree):
+            return (old.kind, old.keys, len(old.items)) == (new.kind, new.keys, len(new.items)) and all(
+                self.same(a, old_way, b, new_way) for a, b in zip(old.items, new.items, strict=True)
+            )
+        if isinstance(old, Const) and isinstance(new, Const):
+            return (old.spec, old.tracked) == (new.spec, new.tracked)
+        return old == new
+
+    def translated(self, source: Source) -> Source | None:
+        way = self.way(source.way)
+        after = None if source.after is None else self.translated(source.after)
+        if way is None or (after is None) != (source.after is None):
+            return None
+        name = source.name
+        if source.kind == "attribute" and isinstance(name, str):
+            home = self.home(name)
+            owner, _, own = home.rpartition(".")
+            renamed = {c.old: c.new for c in self.at[owner] if (c.gate, c.kind) == ("parameters", "renamed")}
+            name = join(owner, renamed.get(own, own))
+        elif source.kind == "input" and isinstance(name, str):
+            place = self.graphs[1].place(way)
+            renamed = {c.old: c.new for c in self.at[place] if (c.kind, c.what) == ("renamed", "input")}
+            name = renamed.get(name, name)
+        elif isinstance(name, tuple):
+            name = (self.way(name[0]), name[1])
+        return Source(source.kind, way, name, source.path, after)
+
+    def way(self, old: Way) -> Way | None:
+        new: Way = ()
+        for level, index in enumerate(old):
+            there = dict(self.drift.pairs(old[:level], new)).get(index)
+            if there is None:
+                return None
+            new = (*new, there)
+        return new
+
+
+def _config(
+    old: tuple[Argument, ...], new: tuple[Argument, ...], named: set[str], *, ordered: bool
+) -> tuple[Argument, ...]:
+    before, after = labels(old), labels(new)
+    if not named:
+        return new if ordered and before == after else old
+    kept = {n: after.get(n) if n in named else before.get(n) for n in {**after, **before}}
+    return tuple(a for a in kept.values() if a is not None)
+
+
+def _upwards(path: str) -> Iterable[str]:
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+
+
+def _resolve(path: str, shared: str) -> str:
+    return _resolve_in(path.rpartition(".")[0], shared)
+
+
+def _resolve_in(owner: str, place: str) -> str:
+    try:
+        return resolve_shared(owner, place)
+    except ValueError:
+        return place

@@ -1,0 +1,117 @@
+"""Random edits of random architectures: of modules, of their order and names, of calls."""
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+from made_up import ARGUMENTS, CONFIGS, NAMES, PARAMETERS, SPECS
+
+from pytest_nnviz.architecture import Body, Call, Module
+
+__all__ = ["edited"]
+
+
+@st.composite
+def edited(draw, architecture):
+    """The architecture with one to three edits."""
+    for _ in range(draw(st.integers(1, 3))):
+        edit = draw(st.sampled_from([_module, _module, _call, _call, _mode]))
+        architecture = edit(draw, architecture)
+    return architecture
+
+
+def _mode(draw, architecture):
+    return replace(architecture, mode=draw(st.sampled_from(["eval", "train"])))
+
+
+def _module(draw, architecture):
+    return replace(architecture, root=_somewhere(draw, architecture.root))
+
+
+def _somewhere(draw, module):
+    """The module with an edit of itself, or of a child, or of one of its children."""
+    inside = [at for at, (_, child) in enumerate(module.children) if child.shared is None]
+    if inside and draw(st.booleans()):
+        at = draw(st.sampled_from(inside))
+        name, child = module.children[at]
+        return _with(module, at, [(name, _somewhere(draw, child))])
+    return draw(st.sampled_from([_configured, _tensors, _renamed, _removed, _inserted, _swapped, _wrapped]))(
+        draw, module
+    )
+
+
+def _with(module, at, children):
+    names = [name for name, _ in (*module.children[:at], *children, *module.children[at + 1 :])]
+    if len(set(names)) < len(names):
+        return module
+    return replace(module, children=(*module.children[:at], *children, *module.children[at + 1 :]))
+
+
+def _configured(draw, module):
+    return replace(module, config=draw(CONFIGS))
+
+
+def _tensors(draw, module):
+    return replace(module, parameters=draw(PARAMETERS))
+
+
+def _child(draw, module):
+    return draw(st.integers(0, len(module.children) - 1)) if module.children else None
+
+
+def _renamed(draw, module):
+    at = _child(draw, module)
+    return module if at is None else _with(module, at, [(draw(NAMES), module.children[at][1])])
+
+
+def _removed(draw, module):
+    at = _child(draw, module)
+    return module if at is None else _with(module, at, [])
+
+
+def _inserted(draw, module):
+    at = _child(draw, module)
+    new = (draw(NAMES), Module("New", draw(CONFIGS)))
+    return replace(module, children=(new,)) if at is None else _with(module, at, [new, module.children[at]])
+
+
+def _swapped(draw, module):
+    if len(module.children) < 2:
+        return module
+    children = list(module.children)
+    if draw(st.booleans()):
+        children[0], children[-1] = children[-1], children[0]
+    else:
+        (one, first), (other, last) = children[0], children[-1]
+        children[0], children[-1] = (one, last), (other, first)
+    return replace(module, children=tuple(children))
+
+
+def _wrapped(draw, module):
+    return Module("Wrap", children=((draw(NAMES), module),))
+
+
+def _call(draw, architecture):
+    if architecture.forward is None:
+        return architecture
+    return replace(architecture, forward=_in_body(draw, architecture.forward))
+
+
+def _in_body(draw, body):
+    if not body.calls:
+        return Body((Call("function", "relu", draw(ARGUMENTS), draw(SPECS)),), body.returns)
+    at = draw(st.integers(0, len(body.calls) - 1))
+    call = body.calls[at]
+    new = Call("function", draw(st.sampled_from(["add", "relu", "new"])), draw(ARGUMENTS), draw(SPECS))
+    swapped = [body.calls[at + 1], call] if at + 1 < len(body.calls) else [call]
+    choices = [
+        [replace(call, args=draw(ARGUMENTS))],
+        [replace(call, result=draw(SPECS))],
+        [new, call],
+        [],
+        [*swapped],
+    ]
+    if call.body is not None:
+        choices.append([replace(call, body=_in_body(draw, call.body))])
+    chosen = draw(st.sampled_from(choices))
+    rest = body.calls[at + max(1, len(chosen) if chosen == swapped else 1) :]
+    return Body((*body.calls[:at], *chosen, *rest), body.returns)

@@ -1,0 +1,65 @@
+"""Laws of `diff` over random architectures and random edits of them."""
+
+from collections import Counter
+from dataclasses import replace
+
+from applying import apply
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from made_up import ARCHITECTURES
+from random_edits import edited
+
+from pytest_nnviz import Architecture
+from pytest_nnviz.drift import diff
+
+# A text has inputs only where it has a graph.
+WHOLE = ARCHITECTURES.map(lambda made: made if made.forward is not None else replace(made, inputs=()))
+PAIRS = st.tuples(WHOLE, WHOLE) | WHOLE.flatmap(lambda old: st.tuples(st.just(old), edited(old)))
+TURNED = {"added": "removed", "removed": "added"}
+many = settings(max_examples=150, suppress_health_check=list(HealthCheck), deadline=None)
+
+
+def turned(drift):
+    """What the other direction has to find: what came went, old is new; how pairs were found is the same."""
+    for c in drift.changes:
+        kind, calls = TURNED.get(c.kind, c.kind), (c.new_call, c.old_call)
+        yield c.gate, kind, (c.old is None, c.new is None)[::-1], calls, c.ripple, c.matched
+
+
+def seen(drift):
+    for c in drift.changes:
+        yield c.gate, c.kind, (c.old is None, c.new is None), (c.old_call, c.new_call), c.ripple, c.matched
+
+
+@many
+@given(WHOLE)
+def test_nothing_differs_from_itself(architecture):
+    copy = replace(architecture, root=replace(architecture.root), versions=(("torch", "9"),))
+    assert not diff(architecture, architecture)
+    assert not diff(architecture, copy)
+
+
+@many
+@given(PAIRS)
+def test_the_other_direction_is_the_mirror_image(pair):
+    assert Counter(turned(diff(*pair))) == Counter(seen(diff(*pair[::-1])))
+
+
+@many
+@given(PAIRS)
+def test_what_is_different_is_never_empty(pair):
+    assert bool(diff(*pair)) == (pair[0] != pair[1])
+
+
+@many
+@given(PAIRS)
+def test_no_difference_is_without_a_rule(pair):
+    assert not [change for change in diff(*pair).changes if change.what == "text"]
+
+
+@many
+@given(PAIRS)
+def test_a_drift_holds_all_that_makes_the_new_of_the_old(pair):
+    old, new = pair
+    made: Architecture = apply(diff(old, new))
+    assert made == new

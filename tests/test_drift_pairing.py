@@ -1,0 +1,215 @@
+"""Modules that were renamed, moved, swapped, inserted, removed or wrapped: the words say just that."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import architectures
+import pytest
+import torch
+from torch import nn
+
+from pytest_nnviz import diff, trace, words
+
+X = torch.zeros(2, 8)
+
+
+class Stack(nn.Module):
+    """Layers in a list, one after the other, with a residual in each."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = x + layer(x)
+        return self.head(x)
+
+
+def block(width):
+    return nn.Sequential(nn.Linear(8, width), nn.ReLU(), nn.Linear(width, 8))
+
+
+def said(old, new):
+    """The lines about what changed, with columns closed up."""
+    lines = words(replace(diff(old, new), old=replace(old, versions=()), new=replace(new, versions=())))
+    return [" ".join(line.split()) for line in lines if not line.startswith(("old checkpoints", "rename map"))]
+
+
+def stack(widths):
+    return trace(Stack([block(width) for width in widths]).eval(), X)
+
+
+EQUAL, UNEQUAL = [16] * 32, list(range(16, 48))
+
+
+def without(widths, *places):
+    return [width for at, width in enumerate(widths) if at not in places]
+
+
+def inserted(widths, place, *new):
+    return [*widths[:place], *new, *widths[place:]]
+
+
+@pytest.mark.parametrize("place", [0, 16, 32])
+def test_inserted_among_unequal_ones(place):
+    lines = said(stack(UNEQUAL), stack(inserted(UNEQUAL, place, 99)))
+    assert lines[0] == f"+ layers.{place} Sequential() new parameters +1,691 breaks checkpoints"
+    assert all(line.startswith(("and ", "parameters ")) for line in lines[1:])
+    assert ("renamed modules" in lines[1]) == (place < 32)
+
+
+@pytest.mark.parametrize("place", [0, 16, 32])
+def test_inserted_among_equal_ones_is_one_more_at_the_end(place):
+    lines = said(stack(EQUAL), stack(inserted(EQUAL, place, 16)))
+    assert lines[0] == "+ layers.32 Sequential() new parameters +280 breaks checkpoints"
+
+
+@pytest.mark.parametrize("widths", [EQUAL, UNEQUAL])
+def test_another_one_among_them(widths):
+    lines = said(stack(widths), stack(inserted(widths, 16, 99)))
+    assert lines[0] == "+ layers.16 Sequential() new parameters +1,691 breaks checkpoints"
+
+
+def test_two_inserted_in_different_places():
+    lines = said(stack(UNEQUAL), stack(inserted(inserted(UNEQUAL, 24, 99), 8, 98)))
+    assert lines[0] == "+ layers.{8,25} Sequential() new x2, parameters +3,365 breaks checkpoints"
+
+
+@pytest.mark.parametrize("place", [0, 16, 31])
+def test_removed(place):
+    lines = said(stack(UNEQUAL), stack(without(UNEQUAL, place)))
+    assert lines[0].startswith(f"- layers.{place} Sequential() gone parameters -")
+
+
+def test_swapped():
+    widths = [*UNEQUAL]
+    widths[3], widths[7] = widths[7], widths[3]
+    assert said(stack(UNEQUAL), stack(widths))[0] == "~ layers children reordered: 3, 7 -> 7, 3 breaks checkpoints"
+
+
+def test_moved_among_its_siblings():
+    lines = said(stack(UNEQUAL), stack(inserted(without(UNEQUAL, 3), 20, UNEQUAL[3])))
+    assert lines[0] == "> layers.3 moved to layers.20 breaks checkpoints"
+    assert len([line for line in lines if line[0] in "+-~>"]) == 1
+
+
+class Two(nn.Module):
+    def __init__(self, moved):
+        super().__init__()
+        self.one, self.other = nn.Module(), nn.Module()
+        (self.other if moved else self.one).block = block(16)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.head((self.other if hasattr(self.other, "block") else self.one).block(x))
+
+
+def test_moved_to_another_parent():
+    lines = said(trace(Two(moved=False).eval(), X), trace(Two(moved=True).eval(), X))
+    assert [line for line in lines if "never called" not in line] == [
+        "> one.block moved to other.block breaks checkpoints"
+    ]
+
+
+class Around(nn.Module):
+    """Calls a model as it is."""
+
+    def __init__(self, name, inner):
+        super().__init__()
+        self.add_module(name, inner)
+        self.inner = [inner]
+
+    def forward(self, x):
+        return self.inner[0](x)
+
+
+@pytest.mark.parametrize("names", [["model"], ["backbone", "model"], ["net", "backbone", "model"]])
+def test_wrapped_and_unwrapped(names):
+    bare = full = Stack([block(16), block(17)]).eval()
+    for name in names:
+        full = Around(name, full)
+    path = ".".join(reversed(names))
+    old, new = trace(bare, X), trace(full.eval(), X)
+    assert said(old, new) == [f"> (model) moved to {path} breaks checkpoints"]
+    assert said(new, old) == [f"> {path} moved to (model) breaks checkpoints"]
+
+
+class Headed(nn.Module):
+    def __init__(self, body):
+        super().__init__()
+        self.backbone = body
+        self.classifier = nn.Linear(2, 3)
+
+    def forward(self, x):
+        return self.classifier(self.backbone(x))
+
+
+def test_a_model_with_a_head_on_it():
+    body = Stack([block(16)]).eval()
+    lines = said(trace(body, X), trace(Headed(body).eval(), X))
+    assert "> {head,layers} moved to backbone.{head,layers} x2 breaks checkpoints" in [
+        line.replace("{layers,head}", "{head,layers}") for line in lines
+    ]
+    assert "+ classifier Linear(in_features=2, out_features=3) new parameters +9 breaks checkpoints" in lines
+
+
+def renamed(model, place, name):
+    """A copy in which a module goes by another name and is still to be had by the old one."""
+    model = copy.deepcopy(model)
+    parent, _, old = place.rpartition(".")
+    owner = model.get_submodule(parent)
+    child = owner._modules[old]
+    entries = [(name if key == old else key, value) for key, value in owner._modules.items()]
+    owner._modules.clear()
+    owner._modules.update(entries)
+    if not isinstance(owner, nn.ModuleList):
+        owner.__dict__[old] = child
+    return model
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("bert", "bert.encoder"), ("llama", "model.layers.0.self_attn"), ("vit", "vit.embeddings"), ("t5", "shared")],
+)
+def test_a_module_of_a_real_model_renamed(name, place):
+    model, inputs = architectures.build(name)
+    new = renamed(model, place, "another")
+    drift = diff(trace(model, **inputs), trace(new, **inputs))
+    goes = ".".join([*place.split(".")[:-1], "another"])
+    told = [change for change in drift.changes if not change.ripple]
+    assert [(c.kind, c.old, c.new, c.matched) for c in told] == [("renamed", place, goes, "by structure")]
+    assert drift.renames == ((place, goes),)
+    state = {
+        key.replace(place + ".", goes + ".", 1) if key.startswith(place + ".") else key: value
+        for key, value in model.state_dict().items()
+    }
+    new.load_state_dict(state, strict=True)
+
+
+def test_a_layer_of_a_real_model_swapped_and_inserted():
+    model, inputs = architectures.build("bert")
+    layers = model.bert.encoder.layer
+    layers[0].attention.self.dropout.p = 0.3  # told apart by this
+    old = trace(model, **inputs)
+    extra, swapped = copy.deepcopy(model), copy.deepcopy(model)
+    third = copy.deepcopy(layers[1])
+    third.output.dropout.p = 0.4
+    extra.bert.encoder.layer.insert(1, third)
+    _number(extra.bert.encoder.layer)
+    assert said(old, trace(extra, **inputs))[0].startswith("+ bert.encoder.layer.1 BertLayer")
+    two = swapped.bert.encoder.layer
+    two[0], two[1] = two[1], two[0]
+    _number(two)
+    assert said(old, trace(swapped, **inputs))[0].startswith("~ bert.encoder.layer children reordered: 0, 1 -> 1, 0")
+
+
+def _number(layers):
+    """Layers know their position, by which they find their part of a cache."""
+    for at, layer in enumerate(layers):
+        for module in layer.modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = at
