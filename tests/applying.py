@@ -18,6 +18,7 @@ from pytest_nnviz.architecture import (
     Call,
     Const,
     Module,
+    Parameter,
     Ref,
     Tree,
     Value,
@@ -82,14 +83,11 @@ class _Applying:
         """The module at a new path."""
         structure, parameters = self.named(path, "structure"), self.named(path, "parameters")
         children = tuple((name, self.module(join(path, name), child)) for name, child in new.children)
-        moved = path in self.homes.values()
-        if not moved and any(c.kind == "added" and not c.what for c in structure):
+        if self.came(path):
             return replace(new, children=children)
         origin = self.drift.old_path(path)
         old = self.old_modules.get(origin)
         if old is None:
-            if new.shared is None and any(self.added(up) for up in _upwards(path)):
-                return replace(new, children=children)
             return Module("nowhere")
         if any(c.kind == "changed" and not c.what for c in structure):
             whole = old.shared is not None or new.shared is not None
@@ -106,20 +104,22 @@ class _Applying:
         renamed = {c.new: c.old for c in parameters if c.kind == "renamed" and c.what != "parameters"}
         lost = {c.what for c in self.gone[origin] if c.gate == "parameters"}
         tensors = {**{p.name: p for p in old.parameters}, **{b.name: b for b in old.buffers}}
-        named = {c.what for c in parameters}
+        facts: dict[str, list[Change]] = defaultdict(list)
+        for change in parameters:
+            facts[change.what].append(change)
         kept = []
         for tensor in (*new.parameters, *new.buffers):
             was = tensors.get(renamed.get(tensor.name, tensor.name))
-            if tensor.name in named or (was is not None and self.tied(origin, was, path, tensor)):
+            if was is not None and not any(c.kind == "added" for c in facts[tensor.name]):
+                kept.append(_tensor(was, tensor, facts[tensor.name], same=self.tied(origin, was, path, tensor)))
+            elif facts[tensor.name]:
                 kept.append(tensor)
-            elif was is not None:
-                kept.append(was)
-        kept += [
-            t for n, t in tensors.items() if n not in lost and n not in {k.name for k in kept} | set(renamed.values())
-        ]
-        if not named and not lost:
-            kept.sort(key=lambda t: list(tensors).index(t.name))
-        kinds = {id(t): any(t is p for p in (*new.parameters, *old.parameters)) for t in kept}
+        held = {tensor.name for tensor in kept} | {*renamed.values(), *lost}
+        kept += [tensor for name, tensor in tensors.items() if name not in held]
+        said = lost or any(c.kind != "changed" or c.what == "parameters" for c in parameters)
+        if not said:
+            kept.sort(key=lambda tensor: [*tensors, tensor.name].index(tensor.name))
+        kinds = {id(t): isinstance(t, Parameter) for t in kept}
         return Module(
             old.class_name,
             _config(old.config, new.config, configured, ordered=ordered),
@@ -130,15 +130,20 @@ class _Applying:
             old.shared,
         )
 
-    def added(self, path: str) -> bool:
-        return any((c.gate, c.kind, c.what) == ("structure", "added", "") for c in self.at[path])
+    def came(self, path: str) -> bool:
+        """Whether a change names a module, or the nearest around it that did not stay where it was, as added."""
+        for up in _upwards(path):
+            if up in self.homes.values():
+                return False
+            if any((c.gate, c.kind, c.what) == ("structure", "added", "") for c in self.at[up]):
+                return True
+        return False
 
     def tied(self, origin: str, old: object, path: str, new: object) -> bool:
-        """Whether two tensors are equal but for how the one that they are tied to is called."""
+        """Whether two tensors are tied to the same one."""
         if type(old) is not type(new) or old.tied is None or new.tied is None:
             return False
-        same = self.home(_resolve_in(origin, old.tied)) == _resolve_in(path, new.tied)
-        return same and replace(old, tied=None, name="") == replace(new, tied=None, name="")
+        return self.home(_resolve_in(origin, old.tied)) == _resolve_in(path, new.tied)
 
     def home(self, path: str) -> str | None:
         head, tail = path, ""
@@ -157,7 +162,7 @@ class _Applying:
         says = any(c.kind == "reordered" and c.what == "children" for c in self.at[path])
         others = [entry for p, entry in there.items() if p not in kept]
         if any(p not in there for p in kept):
-            return ()
+            return (*children, ("not told", Module("gone")))
         return children if others or says else tuple(stayed)
 
     # calls
@@ -253,6 +258,23 @@ class _Applying:
                 return None
             new = (*new, there)
         return new
+
+
+def _tensor(old, new, facts: list[Change], *, same: bool):
+    """A tensor with what the facts about it name; the place of what it is tied to is spelled as it is now."""
+    made = replace(old, tied=new.tied) if same else old
+    for change in facts:
+        if change.kind == "renamed":
+            made = replace(made, name=new.name)
+        elif change.kind == "changed" and change.new in ("trainable", "frozen"):
+            made = replace(made, trainable=new.trainable)
+        elif change.kind == "changed" and change.new in ("saved", "not saved"):
+            made = replace(made, persistent=new.persistent)
+        elif change.kind == "changed" and type(old) is not type(new):
+            return new
+        elif change.kind == "changed":
+            made = replace(made, spec=new.spec, tied=new.tied)
+    return made
 
 
 def _config(

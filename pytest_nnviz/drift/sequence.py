@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
 __all__ = ["common", "gaps", "increasing"]
 
 Pairs = list[tuple[int, int]]
 
-_EDITS = 600
-"""Beyond so many edits the exact search costs its square, and what it finds says nothing to a reader any more."""
+_EXACT, _STRETCH = 300, 64
+"""So many edits are searched for exactly, which costs their square; then so many at a time, from the best point."""
 
 
 def common(old: Sequence[Hashable], new: Sequence[Hashable]) -> Pairs:
     """Indexes of a longest common subsequence; of a long one, where the sequences have little in common."""
+    numbers: dict[Hashable, int] = {}
+    a, b = ([numbers.setdefault(item, len(numbers)) for item in side] for side in (old, new))
+    # What is on one side alone is no part of it, and would only be tried in vain.
+    both = set(a) & set(b)
+    left, right = ([at for at, item in enumerate(side) if item in both] for side in (a, b))
+    return [(left[i], right[j]) for i, j in _common([a[i] for i in left], [b[j] for j in right])]
+
+
+def _common(old: Sequence[int], new: Sequence[int]) -> Pairs:
     start = 0
     end = min(len(old), len(new))
     while start < end and old[start] == new[start]:
@@ -24,30 +32,47 @@ def common(old: Sequence[Hashable], new: Sequence[Hashable]) -> Pairs:
     while tail < end - start and old[-1 - tail] == new[-1 - tail]:
         tail += 1
     a, b = old[start : len(old) - tail], new[start : len(new) - tail]
-    middle = _shortest_edit(a, b) if a and b else []
     pairs = [(index, index) for index in range(start)]
-    pairs += [(i + start, j + start) for i, j in (_by_occurrence(a, b) if middle is None else middle)]
+    pairs += [(i + start, j + start) for i, j in _stretches(a, b)]
     pairs += [(len(old) - back, len(new) - back) for back in range(tail, 0, -1)]
     return pairs
 
 
-def _shortest_edit(old: Sequence[Hashable], new: Sequence[Hashable]) -> Pairs | None:
-    """The greedy algorithm of Myers, "An O(ND) difference algorithm" (1986); None beyond `_EDITS` edits."""
+def _stretches(old: Sequence[int], new: Sequence[int]) -> Pairs:
+    pairs: Pairs = []
+    i = j = 0
+    limit = _EXACT
+    while i < len(old) and j < len(new):
+        found, x, y = _shortest_edit(old[i:], new[j:], limit)
+        pairs += [(i + a, j + b) for a, b in found]
+        i, j, limit = i + x, j + y, _STRETCH
+    return pairs
+
+
+def _shortest_edit(old: Sequence[int], new: Sequence[int], limit: int) -> tuple[Pairs, int, int]:
+    """The greedy algorithm of Myers, "An O(ND) difference algorithm" (1986): pairs, and how far they reach.
+
+    That is both ends, or the furthest point that so many edits lead to.
+    """
     furthest = {1: 0}
     history: list[dict[int, int]] = []
-    for edits in range(min(len(old) + len(new), _EDITS) + 1):
+    x = y = 0
+    for edits in range(limit + 1):
         history.append(furthest.copy())
         for diagonal in range(-edits, edits + 1, 2):
-            x = _step(furthest, diagonal, edits)
-            while x < len(old) and 0 <= x - diagonal < len(new) and old[x] == new[x - diagonal]:
-                x += 1
+            x = _entered(furthest, diagonal, edits)
+            y = x - diagonal
+            while x < len(old) and 0 <= y < len(new) and old[x] == new[y]:
+                x, y = x + 1, y + 1
             furthest[diagonal] = x
-            if x >= len(old) and x - diagonal >= len(new):
-                return _walk_back(history, len(old), len(new))
-    return None
+            if x >= len(old) and y >= len(new):
+                return _walk_back(history, len(old), len(new)), len(old), len(new)
+    inside = [(x, x - d) for d, x in furthest.items() if (d - limit) % 2 == 0 and x <= len(old) and x - d <= len(new)]
+    x, y = max(inside, key=sum)
+    return _walk_back(history, x, y), x, y
 
 
-def _step(furthest: dict[int, int], diagonal: int, edits: int) -> int:
+def _entered(furthest: dict[int, int], diagonal: int, edits: int) -> int:
     down = diagonal == -edits or (diagonal != edits and furthest[diagonal - 1] < furthest[diagonal + 1])
     return furthest[diagonal + 1] if down else furthest[diagonal - 1] + 1
 
@@ -56,22 +81,13 @@ def _walk_back(history: list[dict[int, int]], x: int, y: int) -> Pairs:
     pairs: Pairs = []
     for edits in range(len(history) - 1, -1, -1):
         furthest, diagonal = history[edits], x - y
-        entered = _step(furthest, diagonal, edits)
+        entered = _entered(furthest, diagonal, edits)
         while x > entered:
             x, y = x - 1, y - 1
             pairs.append((x, y))
         down = diagonal == -edits or (diagonal != edits and furthest[diagonal - 1] < furthest[diagonal + 1])
         x, y = (x, y - 1) if down else (x - 1, y)
     return pairs[::-1]
-
-
-def _by_occurrence(old: Sequence[Hashable], new: Sequence[Hashable]) -> Pairs:
-    """First with first, second with second of each item, as far as that keeps the order."""
-    places: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for j in range(len(new) - 1, -1, -1):
-        places[new[j]].append(j)
-    pairs = [(i, places[item].pop()) for i, item in enumerate(old) if places[item]]
-    return [pairs[index] for index in increasing([j for _, j in pairs])]
 
 
 def increasing(values: Sequence[int]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import pairwise
 
 from pytest_nnviz.drift.identity import Identities
 from pytest_nnviz.drift.pairs import BY_NAME, BY_POSITION, BY_STRUCTURE, Found, Sibling, alike
@@ -16,8 +17,10 @@ Key = Callable[[Found], Hashable]
 
 
 def is_numbered(children: Children) -> bool:
-    """Whether the names are numbers, and so positions."""
-    return bool(children) and all(name.isdecimal() for name, _ in children)
+    """Whether the names are numbers that rise, and so positions."""
+    if not children or not all(name.isdecimal() for name, _ in children):
+        return False
+    return all(int(a) < int(b) for (a, _), (b, _) in pairwise(children))
 
 
 def match_siblings(old: Children, new: Children, ids: Identities) -> list[Sibling]:

@@ -140,9 +140,10 @@ def _same_tie(pair: Pair, match: Match, old: Tensor, new: Tensor) -> bool:
 def _flags(place: str, old: Tensor, new: Tensor) -> Iterator[Change]:
     """What else is said about a tensor: trainable, saved in the state dict."""
     if isinstance(old, Parameter) and isinstance(new, Parameter):
-        if old.trainable != new.trainable and (old.tied is None or new.tied is None):
+        if old.trainable != new.trainable:
             texts = ("trainable", "frozen") if old.trainable else ("frozen", "trainable")
-            yield Change("parameters", "changed", place, new.name, *texts, TRAINING)
+            tied = old.tied is not None and new.tied is not None
+            yield Change("parameters", "changed", place, new.name, *texts, TRAINING, ripple=tied)
     elif _saved(old) != _saved(new):
         texts = ("saved", "not saved") if _saved(old) else ("not saved", "saved")
         yield Change("parameters", "changed", place, new.name, *texts, BREAKS)
