@@ -291,6 +291,7 @@ def _upwards(path: str) -> Iterable[str]:
     while path:
         yield path
         path = path.rpartition(".")[0]
+    yield ""
 
 
 def _resolve(path: str, shared: str) -> str:

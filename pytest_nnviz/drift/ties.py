@@ -60,7 +60,8 @@ class Ties:
 
     def _turned(self, old: str, new: str) -> bool:
         before, after = self._sides
-        return new in after.tensors and type(before.tensors[old]) is not type(after.tensors[new])
+        both = old in before.tensors and new in after.tensors
+        return both and type(before.tensors[old]) is not type(after.tensors[new])
 
 
 class _Names:
