@@ -742,3 +742,13 @@ def test_places_beyond_the_width_are_generalised(paths, text):
 
 def test_places_beyond_the_width_are_left_out():
     assert short_places(["alpha", "beta.x.y", "gamma.z"], 10) == "alpha, ..."
+
+
+def test_numbers_that_became_others_as_sizes_did_follow():
+    def of(batch, rows):
+        gives = spec(batch, 8)
+        calls = [call("relu", x(), gives=gives), call("view", result("relu"), batch, -1, rows, gives=gives)]
+        return model((), calls, inputs=(("x", gives),))
+
+    assert [fact[3] for fact in facts(of(1, 4), of(2, 4))] == ["input x"]
+    assert [fact[3] for fact in facts(of(1, 4), of(2, 5))] == ["input x", "view"]

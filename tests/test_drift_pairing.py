@@ -35,7 +35,8 @@ def block(width):
 
 def said(old, new):
     """The lines about what changed, with columns closed up."""
-    lines = words(replace(diff(old, new), old=replace(old, versions=()), new=replace(new, versions=())))
+    drift = replace(diff(old, new), old=replace(old, versions=()), new=replace(new, versions=()))
+    lines = words(drift, width=200)
     return [" ".join(line.split()) for line in lines if not line.startswith(("old checkpoints", "rename map"))]
 
 

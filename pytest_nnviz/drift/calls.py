@@ -110,6 +110,7 @@ class CallChanges:
             gate = "shapes" if _same_form(old.value, new.value) else "topology"
             self._add(gate, "changed", "", f"input {name}", (before, after), COSMETIC)
             self._tainted.setdefault((), {})[name] = COSMETIC
+            self.links.sizes.update(dict.fromkeys(_sizes(old.value, new.value), COSMETIC))
 
     def _enter(self, old: Way, new: Way) -> _Scope:
         rows = tuple(align_calls(*self.links.bodies(old, new)))
@@ -351,6 +352,8 @@ class CallChanges:
         causes = self._causes(new, start)
         consequence = worst(causes) if causes else FUNCTION
         self._reshaped[new] = consequence
+        for size in _sizes(a.result, b.result):
+            self.links.sizes.setdefault(size, consequence)
         texts = (format_value(a.result), format_value(b.result))
         place = self.new.place(new[:-1])
         self._add("shapes", "changed", place, _callee(b), texts, consequence, (old, new), ripple=bool(causes))
@@ -404,6 +407,17 @@ def _positional(old: dict[str, Argument], new: dict[str, Argument]) -> tuple[dic
         return dict(zip(names, side.values(), strict=True))
 
     return renamed(old), renamed(new)
+
+
+def _sizes(old: Value, new: Value) -> Iterator[tuple[Literal, Literal]]:
+    """The sizes of dimensions that became others."""
+    if isinstance(old, Tree) and isinstance(new, Tree):
+        for a, b in zip(old.items, new.items, strict=False):
+            yield from _sizes(a, b)
+    elif isinstance(old, TensorSpec) and isinstance(new, TensorSpec) and len(old.shape) == len(new.shape):
+        for before, after in zip(old.shape, new.shape, strict=True):
+            if before != after:
+                yield Literal(str(before)), Literal(str(after))
 
 
 def _same_form(old: Value, new: Value) -> bool:

@@ -28,6 +28,7 @@ class Links:
     """What is known so far about two graphs; grows while they are walked in parallel.
 
     ``tensors`` are renamed parameters and buffers: the new path of the module with the old name -> the new path.
+    ``sizes`` are numbers that became others as the sizes of results did so far, with the consequence of that.
     ``consequence`` tells what it means that a call comes or goes, ``lone`` which attributes did.
     """
 
@@ -44,6 +45,7 @@ class Links:
         self.new = new
         self.match = match
         self._tensors = tensors
+        self.sizes: dict[tuple[Value, Value], str] = {}
         self._aliases = Aliases(match)
         self._consequence = consequence
         self._lone = lone
@@ -136,6 +138,8 @@ class Links:
             return self._bypass_items((a, old[1]), (b, new[1]))
         if isinstance(a, Ref) and isinstance(b, Ref):
             return self._bypass(self.old.source(a, old[1]), self.new.source(b, new[1]))
+        if (a, b) in self.sizes:
+            return self.sizes[a, b]
         if _is_empty(b):
             return self.vanished(0, old)
         return self.vanished(1, new) if _is_empty(a) else None
