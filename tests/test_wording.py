@@ -373,3 +373,11 @@ def test_what_follows_is_told_on_request():
     assert "and 2 shapes downstream" in words(many_edits(2))
     start = lines.index("downstream:")
     assert any("result f32[1, 10] -> f32[1, 11]" in line for line in lines[start:])
+
+
+def test_the_same_number_in_several_calls_of_a_module_is_one_line():
+    def of(heads):
+        calls = [call("view", x(), 1, heads), call("view", x(), 2, heads), call("reshape", x(), 3, heads)]
+        return model((), calls)
+
+    assert say(of(16), of(8))[0] == "~ (model)  view x2, reshape 16 -> 8  changes the function"

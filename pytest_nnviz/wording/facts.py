@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from pytest_nnviz.architecture import Body, Call
 from pytest_nnviz.drift.data import Change, Drift, Way
-from pytest_nnviz.drift.grouping import Group, coarse
+from pytest_nnviz.drift.grouping import Group, coarse, literal_edit
 from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.textformat.write import format_arguments, format_call
 from pytest_nnviz.wording.shortening import narrowed, shorten_call
@@ -21,6 +22,11 @@ def facts_of(drift: Drift, found: Group, width: int) -> str:
         return (
             f"{first.kind} to {short_places([str(facts[0].new) for facts in found.changes], width - 11) or '(model)'}"
         )
+    literal = literal_edit(first)
+    if literal is not None and len(found.facts) > 1:
+        counts = Counter(change.what for change in found.facts)
+        names = [f"{what} x{count}" if count > 1 else what for what, count in counts.items()]
+        return f"{', '.join(names)} {' -> '.join(literal)}"
     same = len({tuple((c.old, c.new) for c in facts) for facts in found.changes}) == 1
     subjects: dict[str, list[str]] = {}
     for change in found.facts:
