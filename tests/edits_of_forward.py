@@ -143,7 +143,7 @@ def softmax_dim(call: Called) -> Edited:
         return None
     dim = call.held("dim", 1)
     new = (dim - 1) % call.args[0].dim()
-    says = ("softmax", f"dim={dim} -> dim={new}")
+    says = ("softmax", f"dim={dim} -> {new}")
     return call.having("dim", 1, new), says, Expected(old=f"dim={dim}", new=f"dim={new}")
 
 
@@ -180,8 +180,8 @@ def attention_scale(call: Called) -> Edited:
     if call.name != "scaled_dot_product_attention":
         return None
     scale = call.held("scale", 6) or call.args[0].shape[-1] ** -0.5
-    text = f"scale={scale * 1.5:.6g}"
-    return call.having("scale", 6, scale * 1.5), (text,), Expected(new=text)
+    text = f"{scale * 1.5:.6g}"
+    return call.having("scale", 6, scale * 1.5), ("scale=", text), Expected(new=f"scale={text}")
 
 
 def drop_mask(call: Called) -> Edited:
@@ -194,7 +194,7 @@ def dropout_probability(call: Called) -> Edited:
     if call.name not in ("dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_dropout"):
         return None
     new = call.held("p", 1, 0.5) / 2 + 0.3
-    return call.having("p", 1, new), ("dropout", f"p={new:.6g}"), Expected(new=f"p={new:.6g}")
+    return call.having("p", 1, new), ("dropout", "p=", f"{new:.6g}"), Expected(new=f"p={new:.6g}")
 
 
 _POOLS = {
@@ -305,7 +305,7 @@ def dim_of_reduction(call: Called) -> Edited:
     if call.name not in [*_REDUCTIONS, "cumsum"] or type(dim) is not int or call.args[0].dim() < 2:
         return None
     new = (dim - 1) % call.args[0].dim()
-    says = (call.name, f"dim={dim} -> dim={new}")
+    says = (call.name, f"dim={dim} -> {new}")
     return call.having("dim", 1, new), says, Expected(old=f"dim={dim}", new=f"dim={new}")
 
 

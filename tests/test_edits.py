@@ -192,7 +192,7 @@ FORWARD_EDITS = {
     "softmax dim": (
         lambda m, x: m.linear(x).softmax(1),
         lambda m, x: m.linear(x).softmax(0),
-        ["softmax dim=1 -> dim=0"],
+        ["softmax dim=1 -> 0"],
     ),
     "is_causal": (
         lambda m, x: F.scaled_dot_product_attention(x, x, x),

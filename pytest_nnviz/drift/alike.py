@@ -13,15 +13,19 @@ __all__ = ["together"]
 
 
 def together(drift: Drift, changes: Iterable[Change]) -> list[Change]:
-    """The changes, with one change of ``parameters`` (``buffers``) where all of a module changed alike."""
+    """The changes, with one change of ``parameters`` (``buffers``) where all of a module changed alike.
+
+    A single one keeps its name, unless those of other modules changed as it did.
+    """
     modules = dict(walk_modules(drift.new.root))
-    found: dict[Hashable, list[Change]] = {}
+    found: dict[tuple[Hashable, ...], list[Change]] = {}
     for index, change in enumerate(changes):
-        found.setdefault(_kind(change, modules) or index, []).append(change)
-    return [one for alike in found.values() for one in _joined(alike, modules)]
+        found.setdefault(_kind(change, modules) or (index,), []).append(change)
+    several = {kind[1:] for kind, alike in found.items() if len(alike) > 1}
+    return [one for kind, alike in found.items() for one in (_joined(alike, modules) if kind[1:] in several else alike)]
 
 
-def _kind(change: Change, modules: Mapping[str, Module]) -> Hashable:
+def _kind(change: Change, modules: Mapping[str, Module]) -> tuple[Hashable, ...] | None:
     """What a change has in common with the same change of the other parameters; None for a change of another kind."""
     if (change.gate, change.kind, change.ripple) != ("parameters", "changed", False) or change.place not in modules:
         return None
