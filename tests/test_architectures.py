@@ -27,10 +27,9 @@ STOPPED_ON_META = {
     "longformer": "contains",
     "bart": "bool",
     "marian": "bool",
-    "mixtral": "grouped_mm",
-    "qwen3moe": "grouped_mm",
     "packed GRU": "pack_padded_sequence",
 }
+BY_RELEASE = {"mixtral": "grouped_mm", "qwen3moe": "grouped_mm"}  # has a meta kernel for float32 in some of torch
 
 
 def _digest(text):
@@ -123,9 +122,10 @@ def test_data_dependent_control_flow_with_fixed_values():
 @pytest.mark.parametrize("name", NAMES)
 def test_meta_gives_the_same_text_or_names_the_call_that_needs_values(name):
     model, inputs = architectures.build(name)
-    on_meta = Options(device="meta")
-    if name in STOPPED_ON_META:
-        with pytest.raises(TraceError, match=rf"on the meta device: {STOPPED_ON_META[name]}\("):
-            on_meta.trace(model, **inputs)
+    try:
+        on_meta = Options(device="meta").trace(model, **inputs)
+    except TraceError as error:
+        assert f"on the meta device: {(STOPPED_ON_META | BY_RELEASE)[name]}(" in str(error)
     else:
-        assert on_meta.trace(model, **inputs) == trace(model, **inputs)
+        assert name not in STOPPED_ON_META
+        assert on_meta == trace(model, **inputs)
