@@ -244,7 +244,8 @@ class Architecture:
     """A model and, unless it was traced with ``forward=False``, its forward pass.
 
     ``inputs`` are the arguments of forward with TensorSpecs for leaves. ``versions`` (name, version) say what it was
-    traced with; they take no part in comparisons, and a check that passes does not ask for them.
+    traced with; they take no part in comparisons, and a check that passes does not ask for them. ``flops`` is how many
+    floating-point operations the forward pass takes, two for a multiply-accumulate, None where they were not counted.
     """
 
     mode: str
@@ -252,6 +253,7 @@ class Architecture:
     inputs: tuple[Argument, ...] = ()
     forward: Body | None = None
     versions: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    flops: int | None = None
 
     def __repr__(self) -> str:
         return f"<Architecture of {self.root.class_name}, {self.mode}, {self.totals.parameters:,} parameters>"

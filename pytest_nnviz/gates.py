@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GATES", "Gates"]
 
-GATES = ("structure", "shapes", "parameters", "topology")
+GATES = ("structure", "shapes", "parameters", "topology", "cost")
 
 _EVERYWHERE = "*"
 

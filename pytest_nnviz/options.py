@@ -22,6 +22,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "device": ("as-is", "meta"),
     "forward": (True, False),
     "grad": (True, False),
+    "flops": (True, False),
     "values": ("checked", "fixed"),
     "images": ("svg", "png", "svg png", "off"),
     "images_check": ("warn", "digest"),
@@ -38,8 +39,9 @@ class Options:
         device: ``as-is`` (default) runs where the model lives, ``meta`` computes shapes alone, on meta tensors.
         forward: False pins modules and parameters alone; no inputs are needed.
         grad: True runs forward with gradients enabled, for models that differentiate inside forward.
-        gate: which changes fail the test, out of ``structure``, ``shapes``, ``parameters``, ``topology``; by pattern
-            (``{"encoder.*": {"shapes"}}``) for parts of the model, see `pytest_nnviz.gates.Gates`.
+        flops: True counts the floating-point operations of the forward pass, see `pytest_nnviz.tracing.cost`.
+        gate: which changes fail the test, out of ``structure``, ``shapes``, ``parameters``, ``topology``, ``cost``; by
+            pattern (``{"encoder.*": {"shapes"}}``) for parts of the model, see `pytest_nnviz.gates.Gates`.
         max_parameters: a budget: more parameters than this fail, also when snapshots are updated; None for any number.
         max_parameter_growth: a budget: growth against the stored snapshot by more than this (``"1%"``) fails likewise.
         opaque: patterns (``timm.layers.*``, ``*.rotary_emb``) of class paths or module paths recorded as one call.
@@ -57,6 +59,7 @@ class Options:
     device: str = "as-is"
     forward: bool = True
     grad: bool = False
+    flops: bool = False
     gate: Gates = field(default_factory=Gates)
     max_parameters: int | None = None
     max_parameter_growth: str | None = None
@@ -214,6 +217,7 @@ def _spaced(value: object) -> object:
 _PARSERS: dict[str, Callable[[object], Any]] = {
     "forward": _bool,
     "grad": _bool,
+    "flops": _bool,
     "picture_depth": _int,
     "max_parameters": _int,
     "gate": _gates,

@@ -75,7 +75,8 @@ class _Applying:
         else:
             self.graphs = (Graph(old.forward), Graph(new.forward))
             forward, inputs = self.body((), ()), self.inputs()
-        return Architecture(mode, root, inputs, forward)
+        flops = new.flops if self.named("", "cost") else old.flops
+        return Architecture(mode, root, inputs, forward, flops=flops)
 
     # modules
 

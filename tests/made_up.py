@@ -131,4 +131,5 @@ ARCHITECTURES = st.builds(
         tuple
     ),
     st.none() | BODIES,
+    flops=st.none() | st.sampled_from([0, 12, 1_234_567]),
 )

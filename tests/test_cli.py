@@ -237,7 +237,7 @@ def test_json_holds_everything(command, write):
         *("schema", "name", "same", "failed", "headline", "words", "old", "new", "changes", "renames", "checkpoint")
     ]
     assert (data["schema"], data["name"], data["same"], data["failed"]) == ("nnviz-drift 1", "new", False, True)
-    counts = {"parameters": 144, "trainable": 144, "buffers": 0, "tied": 0}
+    counts = {"parameters": 144, "trainable": 144, "buffers": 0, "tied": 0, "flops": None}
     assert data["old"] == {"model": "Net", "mode": "eval", **counts, "versions": {}}
     assert len(data["changes"]) == len(drift.changes)
     change = next(change for change in data["changes"] if change["what"] == "out_features")

@@ -15,9 +15,9 @@ from pytest_nnviz.drift import Change, align_calls, diff, group
 from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.drift.sequence import common
 
-GATES = {"structure", "shapes", "parameters", "topology"}
+GATES = {"structure", "shapes", "parameters", "topology", "cost"}
 KINDS = {"added", "removed", "changed", "renamed", "moved", "reordered"}
-CONSEQUENCES = {"breaks checkpoints", "changes the function", "training only", "cosmetic"}
+CONSEQUENCES = {"breaks checkpoints", "changes the function", "training only", "changes the cost", "cosmetic"}
 
 
 def facts(old, new):

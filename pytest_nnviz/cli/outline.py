@@ -41,7 +41,8 @@ def outline(architecture: Architecture, depth: int | None = None) -> list[str]:
 def _summary(architecture: Architecture) -> Iterator[str]:
     totals = architecture.totals
     yield f"{architecture.root.class_name}, {architecture.mode}"
-    yield f"parameters {totals.parameters:,}, trainable {totals.trainable:,}, buffers {totals.buffers:,}"
+    flops = "" if architecture.flops is None else f", flops {architecture.flops:,}"
+    yield f"parameters {totals.parameters:,}, trainable {totals.trainable:,}, buffers {totals.buffers:,}{flops}"
     counts = {name: part.parameters for name, part in parts_of(architecture).items() if part.parameters}
     if len(counts) > 1:
         yield from (f"  {name} {count:,}" for name, count in counts.items())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.drift.calls import CallChanges
-from pytest_nnviz.drift.consequence import COSMETIC, FUNCTION
+from pytest_nnviz.drift.consequence import COSMETIC, COST, FUNCTION
 from pytest_nnviz.drift.data import Change, Drift, Row, Way
 from pytest_nnviz.drift.identity import Identities
 from pytest_nnviz.drift.matching import match_modules
@@ -38,15 +38,26 @@ def diff(old: Architecture, new: Architecture) -> Drift:
         side = 1 if old.forward is None else 0
         kind = ("removed", "added")[side]
         changes.append(Change("topology", kind, "", "forward", *sides("graph", side), COSMETIC))
+    changes += _cost(old, new, ripple=bool(changes))
     return Drift(old, new, tuple(changes or _anything(old, new)), match.renames, rows)
 
 
 def _equal(old: Architecture, new: Architecture, ids: Identities) -> bool:
     return (
-        (old.mode, old.inputs) == (new.mode, new.inputs)
+        (old.mode, old.inputs, old.flops) == (new.mode, new.inputs, new.flops)
         and ids.module(old.root) == ids.module(new.root)
         and ids.body(old.forward) == ids.body(new.forward)
     )
+
+
+def _cost(old: Architecture, new: Architecture, *, ripple: bool) -> Iterator[Change]:
+    """Another number of FLOPs, which follows from any other change; that they are counted, or no longer, does not."""
+    before, after = (None if flops is None else f"{flops:,}" for flops in (old.flops, new.flops))
+    if before != after:
+        kind = "added" if before is None else "removed" if after is None else "changed"
+        both = kind == "changed"
+        matched = "by name" if both else ""
+        yield Change("cost", kind, "", "flops", before, after, COST, ripple=ripple and both, matched=matched)
 
 
 def _opaque(old: Architecture, new: Architecture) -> frozenset[tuple[int, str]] | None:

@@ -9,6 +9,7 @@ from pytest_nnviz.architecture import Call, Module
 __all__ = [
     "BREAKS",
     "COSMETIC",
+    "COST",
     "FUNCTION",
     "TRAINING",
     "of_argument",
@@ -22,9 +23,10 @@ __all__ = [
 BREAKS = "breaks checkpoints"
 FUNCTION = "changes the function"
 TRAINING = "training only"
+COST = "changes the cost"
 COSMETIC = "cosmetic"
 
-_ORDER = (BREAKS, FUNCTION, TRAINING, COSMETIC)
+_ORDER = (BREAKS, FUNCTION, TRAINING, COST, COSMETIC)
 
 _DROPOUT = re.compile(r"(^|_)drop($|_|out|path|rate|prob)|dropout|drop_?path", re.IGNORECASE)
 _TRAINING_ARGUMENTS = frozenset({"training", "momentum", "label_smoothing", "initializer_range", "init_std"})

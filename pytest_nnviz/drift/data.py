@@ -12,7 +12,7 @@ __all__ = ["CONSEQUENCES", "Change", "Drift", "Row", "Way"]
 Way = tuple[int, ...]
 Row = tuple[int | None, int | None]
 
-CONSEQUENCES = ("breaks checkpoints", "changes the function", "training only", "cosmetic")
+CONSEQUENCES = ("breaks checkpoints", "changes the function", "training only", "changes the cost", "cosmetic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,14 @@ class Change:
     """One changed fact.
 
     Attributes:
-        gate: ``structure``, ``shapes``, ``parameters`` or ``topology``.
+        gate: ``structure``, ``shapes``, ``parameters``, ``topology`` or ``cost``.
         kind: ``added``, ``removed``, ``changed``, ``renamed``, ``moved`` or ``reordered``.
         place: path of the module where it changed (the old path for what was removed; ``""`` is the model).
         what: the thing at that place: ``""`` for the module itself, else ``kernel_size``, ``weight``, ``add(%bn2, x)``.
         old: canonical text before, None for what was added and for an argument that had a default that is not known.
         new: canonical text after, None for what was removed and for an argument that has a default that is not known.
-        consequence: ``breaks checkpoints``, ``changes the function``, ``training only`` or ``cosmetic``.
+        consequence: ``breaks checkpoints``, ``changes the function``, ``training only``, ``changes the cost`` or
+            ``cosmetic``.
         old_call: for calls, the way to it in ``Drift.old.forward``: an index at each level of bodies.
         new_call: the same in ``Drift.new.forward``.
         ripple: whether it follows from other changes: a shape whose inputs changed, the call of a module that is gone,

@@ -64,7 +64,7 @@ def _subject(change: Change) -> Hashable:
         return (change.gate, change.place, literal)
     if change.old_call is not None or change.new_call is not None:
         return (change.gate, change.kind in ("added", "removed"), change.old_call, change.new_call)
-    if change.gate in ("shapes", "topology"):
+    if change.gate in ("shapes", "topology", "cost"):
         return (change.gate, change.kind, change.place, change.what)
     whole = change.kind in ("added", "removed", "renamed", "moved") and change.what in ("", "parameters")
     return (change.place, change.kind if whole else "changed")

@@ -78,6 +78,7 @@ def _model(architecture: Architecture) -> dict[str, Any]:
         "model": architecture.root.class_name,
         "mode": architecture.mode,
         **asdict(architecture.totals),
+        "flops": architecture.flops,
         "versions": dict(architecture.versions),
     }
 

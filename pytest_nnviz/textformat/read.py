@@ -93,7 +93,8 @@ class _Reader:
         self.row = 1
         self._expect(NOTICE)
         self._expect("")
-        summary, first = self._summary(), self.row - 5
+        first = self.row + 1
+        summary, flops = self._summary(), self._flops()
         self._expect("")
         self._expect("[modules]")
         start = self.row
@@ -107,7 +108,7 @@ class _Reader:
             check_graph(root, inputs, forward, lambda message, index: TextError(message + _MERGED, numbers(index)))
         self._expect("")
         self._expect("[end]")
-        architecture = Architecture(summary["mode"], root, inputs, forward, self._comments())
+        architecture = Architecture(summary["mode"], root, inputs, forward, self._comments(), flops)
         self._check_totals(architecture, summary, first)
         return architecture
 
@@ -145,6 +146,16 @@ class _Reader:
             found[key] = value
             self.row += 1
         return found
+
+    def _flops(self) -> int | None:
+        """The line that stands there if they were counted."""
+        if not self.line.startswith("flops: "):
+            return None
+        number = self.line.removeprefix("flops: ").replace(",", "")
+        if not number.isascii() or not number.isdecimal() or len(number) > 30:
+            raise self.fail(f"the FLOPs are a number, not {self.line[7:47]!r}")
+        self.row += 1
+        return int(number)
 
     def _check_totals(self, architecture: Architecture, summary: dict[str, str], row: int) -> None:
         totals = architecture.totals

@@ -59,6 +59,7 @@ def _summary(architecture: Architecture) -> list[str]:
         f"parameters: {totals.parameters:,}",
         f"trainable: {totals.trainable:,}",
         f"buffers: {totals.buffers:,}",
+        *([] if architecture.flops is None else [f"flops: {architecture.flops:,}"]),
     ]
 
 

@@ -17,6 +17,8 @@ def is_torchs_own(name: str) -> bool:
     """Whether torch's own code calls, as checkpoints and transforms do around what they are handed."""
     if name == "empty":  # checkpoints of torch 2.6 make tensors that hold nothing
         return sys._getframe(2).f_code.co_filename == _CHECKPOINT
+    if name == "lift_fresh":  # what torch.tensor and torch.from_numpy end with, seen where FLOPs are counted
+        return True
     if name == "requires_grad_":  # transforms of torch.func ask for gradients of what they wrap
         return sys._getframe(2).f_code.co_filename.startswith(_TORCH)
     return name in SWITCHES and _thrown_by_torch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import sys
@@ -10,7 +11,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArc
 from pytest_nnviz.options import Options, ProjectPattern
 from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.calls.binding import entry_point
+from pytest_nnviz.tracing.cost import counting
 from pytest_nnviz.tracing.describing.distributions import versions_of
 from pytest_nnviz.tracing.describing.modules import Held, Places, describe, held_by, unwrap
 from pytest_nnviz.tracing.describing.values import is_uninitialized, walk
@@ -160,7 +161,7 @@ class Session:
             UnstableArchitecture: they never do.
         """
         settled = self._settled(first) if self.options.forward else first
-        return replace(settled, versions=versions_of(self.model))
+        return dataclasses.replace(settled, versions=versions_of(self.model))
 
     def _settled(self, first: Architecture) -> Architecture:
         self.sources = True  # these passes are worded or written: they may say where each call stands
@@ -185,7 +186,7 @@ class Session:
         """
         if not self.options.forward or self.options.values == "fixed":
             return
-        expected = dumps(replace(settled, versions=()))
+        expected = dumps(dataclasses.replace(settled, versions=()))
         if self.draws:
             self._check_draws(expected)
         if self.on_meta:
@@ -254,14 +255,16 @@ class Session:
             )
             put_back = children_in_place(self.model)
             drawn = watch_draws()
+            flops = stack.enter_context(counting()) if self.options.flops else None
             self._forward(recorder, args, kwargs)
+            cost = None if flops is None else flops()
             self.draws = drawn()
             put_back()
             if not recorder.origins.lost:
                 self.reads = recorder.reads
                 self.matched |= recorder.matched
                 self.untracked.update(recorder.untracked)
-                return self._architecture(recorder, before)
+                return dataclasses.replace(self._architecture(recorder, before), flops=cost)
         self.keep_hooks = True  # what a hook computed is used later: it does more than observe
         return self._record(replace, begin)
 
@@ -349,7 +352,7 @@ def _check_arguments(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dic
         signature.bind(*args, **kwargs)
     except TypeError as error:
         name = type(module).__name__
-        meant = [key for key in kwargs if key in {field.name for field in fields(Options)}]
+        meant = [key for key in kwargs if key in {field.name for field in dataclasses.fields(Options)}]
         if meant and meant[0] not in signature.parameters:
             raise TraceError(
                 f"{name}.forward{signature} takes no {meant[0]!r}: if the option is meant, "

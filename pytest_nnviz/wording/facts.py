@@ -47,6 +47,8 @@ def _some(texts: Sequence[str], kept: int) -> str:
 
 def _fact(drift: Drift, change: Change, width: int, *, whole: bool) -> tuple[str, str]:
     """What changed, and how: ``kernel_size``, ``3 -> 5``. ``whole`` if it did so in all places of its group."""
+    if change.gate == "cost" and change.kind != "changed":
+        return "flops", f"{change.new}, not counted before" if change.old is None else f"{change.old}, not counted now"
     if change.kind in ("added", "removed"):
         return "", _lone(change, width)
     if change.kind in ("renamed", "moved"):

@@ -16,14 +16,17 @@ def total_lines(drift: Drift) -> list[str]:
     lines = [*_total(drift, "parameters", old.parameters, new.parameters)]
     if new.trainable - old.trainable != new.parameters - old.parameters:
         lines += _total(drift, "trainable", old.trainable, new.trainable)
-    return [*lines, *_total(drift, "buffers", old.buffers, new.buffers), *_total(drift, "tied", old.tied, new.tied)]
+    lines += [*_total(drift, "buffers", old.buffers, new.buffers), *_total(drift, "tied", old.tied, new.tied)]
+    if drift.old.flops is None or drift.new.flops is None:
+        return lines
+    return [*lines, *_total(drift, "flops", drift.old.flops, drift.new.flops)]
 
 
 def _total(drift: Drift, name: str, old: int, new: int) -> list[str]:
     if old == new:
         return []
     line = f"{name} {old:,} -> {new:,}" + (f" ({_percent(old, new)})" if old else "")
-    parts = moved(drift, name)
+    parts = [] if name == "flops" else moved(drift, name)
     if len(parts) == 1:
         return [f"{line}, in {parts[0].part}"]
     return [line, *(f"  {part}" for part in lines_of(parts))]
