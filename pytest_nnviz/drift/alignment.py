@@ -8,9 +8,9 @@ from functools import partial
 
 from pytest_nnviz.architecture import Body, Call, Ref, Tree, Value
 from pytest_nnviz.drift.data import Row
-from pytest_nnviz.drift.sequence import Pairs, common, gaps
+from pytest_nnviz.drift.sequence import Pairs, common, gaps, increasing
 
-__all__ = ["align_calls"]
+__all__ = ["align_calls", "crossing_calls", "in_order"]
 
 Key = Callable[[Call], Hashable]
 
@@ -18,21 +18,39 @@ _CELLS = 40_000
 """Between larger stretches of changed calls the nearest of several is not searched for."""
 
 
-def align_calls(old: Body, new: Body) -> list[Row]:
+def align_calls(old: Body, new: Body, *, forwards: bool | None = None) -> list[Row]:
     """Pair the calls of two bodies: indexes in ``old.calls`` and ``new.calls``, None where there is no partner.
 
     Every index stands in one row. Rows are in the order of ``new``, a call that is gone stands before what came in its
-    stead. Calls that changed places are paired too, so the indexes of ``old`` need not increase.
+    stead. Calls that changed places are paired too, so the indexes of ``old`` need not increase. Of several alignments
+    of equal length the search takes one, from old to new if ``forwards``; `in_order` tells, so that the other direction
+    gives the mirrored rows.
     """
-    first = _first_difference(old, new)
-    if first is None:
+    if _first_difference(old, new) is None:
         return [(index, index) for index in range(len(new.calls))]
-    # Of several alignments of equal length the search takes one; taking it in one direction mirrors the rows.
-    if first[0] <= first[1]:
+    if in_order(old, new) if forwards is None else forwards:
         chain, crossing = _pair(old.calls, new.calls)
     else:
         chain, crossing = ([(i, j) for j, i in pairs] for pairs in _pair(new.calls, old.calls))
     return _rows(chain, {j: i for i, j in crossing}, len(old.calls), len(new.calls))
+
+
+def in_order(old: Body, new: Body) -> bool:
+    """Which of two different bodies comes first, by what stands in them; False for one of the two directions."""
+    first = _first_difference(old, new)
+    return first is None or first[0] <= first[1]
+
+
+def crossing_calls(rows: Sequence[Row], *, forwards: bool) -> dict[int, int]:
+    """Of calls that changed places the fewest that went past the others: indexes in ``new`` and in ``old``."""
+    pairs = [(i, j) for i, j in rows if i is not None and j is not None]
+    if forwards:
+        stays = increasing([i for i, _ in pairs])
+    else:
+        pairs.sort()
+        stays = increasing([j for _, j in pairs])
+    kept = {pairs[at] for at in stays}
+    return {j: i for i, j in pairs if (i, j) not in kept}
 
 
 def _first_difference(old: Body, new: Body) -> tuple[str, str] | None:

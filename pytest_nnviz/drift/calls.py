@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_nnviz.architecture import Architecture, Argument, Call, Literal, TensorSpec, Tree, Value
-from pytest_nnviz.drift.alignment import align_calls
+from pytest_nnviz.drift.alignment import align_calls, crossing_calls, in_order
 from pytest_nnviz.drift.consequence import COSMETIC, FUNCTION, TRAINING, of_call, of_config, worst
 from pytest_nnviz.drift.data import Change, Row, Way
 from pytest_nnviz.drift.effects import ModuleEffects
@@ -14,9 +14,8 @@ from pytest_nnviz.drift.identity import Identities
 from pytest_nnviz.drift.links import Links, Use
 from pytest_nnviz.drift.modules import label_arguments
 from pytest_nnviz.drift.order import Order, permutations
-from pytest_nnviz.drift.pairs import Match, join
+from pytest_nnviz.drift.pairs import BY_NAME, BY_POSITION, BY_STRUCTURE, Match, join
 from pytest_nnviz.drift.references import Graph, Source, refs
-from pytest_nnviz.drift.sequence import increasing
 from pytest_nnviz.drift.spelling import tell_apart
 from pytest_nnviz.textformat.write import format_arguments, format_call, format_value
 
@@ -55,6 +54,7 @@ class CallChanges:
         self._ids = ids
         self._found: list[Change] = []
         self._reshaped: dict[Way, str] = {}
+        self._crossed: set[Way] = set()
         self._followers: tuple[set[Way], set[Way]] = (set(), set())
         self._tainted: dict[Way, dict[str, str]] = {}
 
@@ -85,7 +85,19 @@ class CallChanges:
         *,
         ripple: bool = False,
     ) -> None:
-        self._found.append(Change(gate, kind, place, what, *texts, consequence, *ways, ripple))
+        matched = "" if kind in ("added", "removed") else self._matched(kind, *ways)
+        self._found.append(Change(gate, kind, place, what, *texts, consequence, *ways, ripple, matched))
+
+    def _matched(self, kind: str, old: Way | None, new: Way | None) -> str:
+        """How the pair was found that a change is about: two calls, or two inputs or results."""
+        if old is None or new is None or kind == "renamed":
+            return BY_STRUCTURE if kind == "renamed" else BY_NAME
+        a, b = self.old.call(old), self.new.call(new)
+        if new in self._crossed:
+            return BY_STRUCTURE
+        if (a.kind, a.target) == (b.kind, b.target) or (a.kind == b.kind == "module"):
+            return BY_NAME
+        return BY_STRUCTURE if a.args == b.args else BY_POSITION
 
     def _compare_inputs(self) -> None:
         old, new = (label_arguments(side) for side in self._inputs)
@@ -113,12 +125,12 @@ class CallChanges:
             self.links.sizes.update(dict.fromkeys(_sizes(old.value, new.value), COSMETIC))
 
     def _enter(self, old: Way, new: Way) -> _Scope:
-        rows = tuple(align_calls(*self.links.bodies(old, new)))
+        forwards = in_order(self.old.body(old), self.new.body(new))
+        rows = tuple(align_calls(*self.links.bodies(old, new), forwards=forwards))
         self.rows[old, new] = rows
         self.links.enter(old, new, rows)
-        pairs = [(i, j) for i, j in rows if i is not None and j is not None]
-        stays = set(increasing([i for i, _ in pairs]))
-        crossing = {j: i for at, (i, j) in enumerate(pairs) if at not in stays}
+        crossing = crossing_calls(rows, forwards=forwards)
+        self._crossed |= {(*new, j) for j in crossing}
         orders = tuple(permutations(self.links, old, new, rows)) if crossing else ()
         ordered = {pair for order in orders for pair in order.calls}
         for order in orders:

@@ -9,7 +9,7 @@ from pytest_nnviz.architecture import Architecture, Argument, Module, TensorSpec
 from pytest_nnviz.drift.consequence import BREAKS, COSMETIC, FUNCTION, TRAINING, of_config, of_mark, of_module, worst
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.defaults import defaults_of
-from pytest_nnviz.drift.pairs import Match, Pair, join
+from pytest_nnviz.drift.pairs import BY_NAME, Match, Pair, join
 from pytest_nnviz.drift.siblings import is_numbered, trades
 from pytest_nnviz.drift.tensors import compare_tensors, fits, reordered, sides, went_to
 from pytest_nnviz.drift.ties import Ties, resolve, tensors_of
@@ -46,7 +46,7 @@ class ModuleChanges:
 
     def __iter__(self) -> Iterator[Change]:
         if self._modes[0] != self._modes[1]:
-            yield Change("structure", "changed", "", "mode", *self._modes, TRAINING)
+            yield Change("structure", "changed", "", "mode", *self._modes, TRAINING, matched=BY_NAME)
         for pair in self._match.pairs:
             for change in self._of(pair):
                 lone = change.kind in ("added", "removed")
@@ -72,7 +72,7 @@ class ModuleChanges:
     def _went(self, pair: Pair) -> Iterator[Change]:
         """A module that has another name or parent now, and the keys of its parameters with it."""
         paths = (pair.old_path, pair.new_path)
-        keys = self._state(pair.old_path, pair.old, 0)
+        keys = self._state(pair.old_path, pair.old, 0) or self._state(pair.new_path, pair.new, 1)
         breaks = bool(keys) or (pair.kind == "moved" and not pair.follows and self._renumbers(pair.new_path, 1))
         consequence = BREAKS if breaks else COSMETIC
         yield Change("structure", pair.kind, pair.new_path, "", *paths, consequence, ripple=pair.follows)
