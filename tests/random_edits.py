@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from made_up import ARGUMENTS, CONFIGS, NAMES, PARAMETERS, SPECS
 
-from pytest_nnviz.architecture import Body, Call, Module
+from pytest_nnviz.architecture import Argument, Body, Call, Module, Ref, Step
 
-__all__ = ["edited"]
+__all__ = ["chains", "edited", "rewired"]
 
 
 @st.composite
@@ -102,6 +102,8 @@ def _in_body(draw, body):
     at = draw(st.integers(0, len(body.calls) - 1))
     call = body.calls[at]
     new = Call("function", draw(st.sampled_from(["add", "relu", "new"])), draw(ARGUMENTS), draw(SPECS))
+    if draw(st.integers(0, 3)) == 0:
+        return rewired(body, draw(st.permutations(range(len(body.calls)))))
     swapped = [body.calls[at + 1], call] if at + 1 < len(body.calls) else [call]
     choices = [
         [replace(call, args=draw(ARGUMENTS))],
@@ -115,3 +117,35 @@ def _in_body(draw, body):
     chosen = draw(st.sampled_from(choices))
     rest = body.calls[at + max(1, len(chosen) if chosen == swapped else 1) :]
     return Body((*body.calls[:at], *chosen, *rest), body.returns)
+
+
+def rewired(body, order):
+    """The calls in another order, each on what the one that stood in its place took."""
+    calls = [body.calls[at] for at in order]
+    names = {was.name: now.name for was, now in zip(body.calls, calls, strict=True)}
+    taken = [_taking(call.args, names) for call in body.calls]
+    returns = _taking([Argument(None, body.returns)], names)[0].value
+    return Body(tuple(replace(call, args=args) for call, args in zip(calls, taken, strict=True)), returns)
+
+
+def _taking(arguments, names):
+    return tuple(replace(a, value=_respelled(a.value, names)) for a in arguments)
+
+
+def _respelled(value, names):
+    if not isinstance(value, Ref) or value.kind != "result" or value.up or value.steps[0].name not in names:
+        return value
+    return replace(value, steps=(replace(value.steps[0], name=names[value.steps[0].name]), *value.steps[1:]))
+
+
+@st.composite
+def chains(draw, targets):
+    """A body of calls of which each takes the result of the one before, and the same in another order."""
+    made = [
+        Call(draw(st.sampled_from(["function", "module"])), target, (), draw(SPECS))
+        for target in draw(st.lists(targets, min_size=2, max_size=5, unique=True))
+    ]
+    taken = [Ref("input", (Step("x"),)), *(Ref("result", (Step(call.name),)) for call in made)]
+    calls = [replace(call, args=(Argument(None, value),)) for call, value in zip(made, taken, strict=False)]
+    body = Body(tuple(calls), taken[-1])
+    return body, rewired(body, draw(st.permutations(range(len(calls)))))

@@ -6,15 +6,20 @@ from dataclasses import replace
 from applying import apply
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_up import ARCHITECTURES
-from random_edits import edited
+from made_up import ARCHITECTURES, NAMES, WIDE
+from random_edits import chains, edited
 
 from pytest_nnviz import Architecture
+from pytest_nnviz.architecture import Argument
 from pytest_nnviz.drift import diff
 
+INPUTS = (Argument("x", WIDE),)
 # A text has inputs only where it has a graph.
 WHOLE = ARCHITECTURES.map(lambda made: made if made.forward is not None else replace(made, inputs=()))
-PAIRS = st.tuples(WHOLE, WHOLE) | WHOLE.flatmap(lambda old: st.tuples(st.just(old), edited(old)))
+REORDERED = st.tuples(WHOLE, chains(NAMES | st.sampled_from(["add", "relu", "sigmoid"]))).map(
+    lambda made: tuple(replace(made[0], inputs=INPUTS, forward=body) for body in made[1])
+)
+PAIRS = st.tuples(WHOLE, WHOLE) | WHOLE.flatmap(lambda old: st.tuples(st.just(old), edited(old))) | REORDERED
 TURNED = {"added": "removed", "removed": "added"}
 # Always the same ones: one in a thousand refers to what is not there in a way that no text can, and that has no mirror.
 many = settings(max_examples=250, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
