@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 
 import pytest
 import torch
+from catalogue import Forward
 from torch import nn
 
 from pytest_nnviz import Options
@@ -131,6 +133,8 @@ def empty():
     CACHE.clear()
     NESTED["tables"].clear()
     SEEN.clear()
+    LOG.clear()
+    LOG.append("before")
     LAST = Keeps.table = HOLDER.table = None
     closed_over.__closure__[1].cell_contents.clear()
     in_default.__defaults__[0].clear()
@@ -170,3 +174,64 @@ def test_nothing_of_a_pass_that_fails_stays():
     with pytest.raises(Exception, match="meta"):
         Options(device="meta").trace(Fails("in_dictionary"), X)
     assert not CACHE
+
+
+ACTS = {"calls": 0, "out": None, "kept": {"holder": None}}
+LOG = deque(["before"])
+
+
+class Slotted:
+    __slots__ = ("last",)
+
+
+class Proxy:
+    """Stands for what it does not yet hold, as lazy objects of libraries do."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("not loaded")
+
+
+PROXY = Proxy()
+
+
+def _observe(module, args, output):
+    global LAST
+    LAST = ACTS["out"] = PROBE.last = output
+    ACTS["calls"] += 1
+    SEEN[:] = [output, 1]
+    LOG.append(output)
+    LOG.append("after")
+
+
+PROBE = Slotted()
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_what_hooks_keep_elsewhere_has_its_old_place_and_nothing_else_goes(device):
+    before = torch.zeros(1)
+    ACTS.update(out=before, calls=0, kept={"holder": PROBE})
+    SEEN.append("first")
+    PROBE.last = None
+    model = nn.Sequential(nn.Linear(4, 4))
+    model.register_forward_hook(_observe)
+    with open_session(Options(device="meta" if device == "meta" else "as-is"), model, (X,)) as session:
+        session.check_values(session.settle(session.run()))
+    held = [LAST, ACTS["out"], PROBE.last, *SEEN, *LOG]
+    tensors = [thing for thing in held if isinstance(thing, torch.Tensor)]
+    assert not any(tensor.is_meta for tensor in tensors)
+    assert all(torch.equal(tensor, model(X)) for tensor in tensors if tensor is not before)
+    assert ACTS["calls"] > 0
+    assert ACTS["kept"] == {"holder": PROBE}
+    assert "before" in LOG
+    assert "after" in LOG
+    if device == "meta":
+        assert (LAST, PROBE.last, SEEN[0]) == (None, None, "first")
+        assert ACTS["out"] is before
+
+
+def test_a_variable_that_answers_with_an_error_is_let_be():
+    def forward(model, x):
+        return x + (0 if type(PROXY) is Proxy else 1)
+
+    Options(device="meta").trace(Forward(forward), X)

@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import gc
-import inspect
 import sys
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
-from types import CellType, FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import torch
 
-from pytest_nnviz.tracing.describing.values import SHARED
+from pytest_nnviz.tracing.describing.values import SHARED, walk
 
 __all__ = ["Leftovers", "classes_of"]
 
 _MAX_DEPTH = 6
-_MAX_LEVELS = 4
-_EMPTY = object()
+_PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, CodeType})
+_CONTAINERS = frozenset({list, tuple, set, frozenset, deque})
+_OTHERS = frozenset({"torch", "numpy", "builtins", *sys.stdlib_module_names})
+_MISSING = object()
 
 
 class Leftovers:
-    """What the modules in which a model is written hold, and the tensors that must not stay there.
+    """What the code of a model leads to outside of it, and the tensors that must not stay there.
 
     A function that keeps a table in a dictionary, a class attribute or a global variable would hand it to the next
-    real call: a tensor without values, or one made of perturbed weights. `clear` puts back what was there before. What
-    lies in modules that the model only imports loses the entry, as a cache does.
+    real call: a tensor without values, or one made of perturbed weights. `clear` puts back what was in its place.
+    Followed are the methods of the model's classes, its hooks, and whatever functions and variables those name, in
+    modules that are not torch's, numpy's or of the standard library; nothing else is touched.
     """
 
     def __init__(self, model: torch.nn.Module) -> None:
-        names = {cls.__module__ for module in model.modules() for cls in type(module).__mro__}
-        self._authors = {name for name in names if name.partition(".")[0] not in ("torch", "builtins")}
-        self._before: dict[int, tuple[Any, Any]] = {}
+        self._before: dict[int, tuple[Any, dict[Any, Any]]] = {}
+        self._seen: set[int] = set()
         self._made: list[weakref.ref[torch.Tensor]] = []
-        self._keep([vars(sys.modules[name]) for name in sorted(self._authors) if name in sys.modules])
+        self._follow([thing for module in model.modules() for thing in (vars(module), *type(module).__mro__)])
 
     def watch(self, tensors: Iterable[torch.Tensor]) -> None:
         """Tensors that have to be gone when all is over."""
@@ -43,105 +44,139 @@ class Leftovers:
 
     def clear(self) -> None:
         """Take those that are still there from where they are held."""
-        if not _alive(self._made):
-            return
-        gc.collect()  # what only holds itself is no leftover
-        found: list[Any] = _alive(self._made)
-        ours: list[Any] = [found]
-        while found and len(ours) <= _MAX_LEVELS:
-            wanted = {id(thing) for thing in found}
-            holders = [thing for thing in gc.get_referrers(*found) if not any(thing is other for other in ours)]
-            found = [holder for holder in holders if not self._restore(holder, wanted) and _hands_on(holder)]
-            ours += [holders, found]
+        if any(reference() is not None for reference in self._made):
+            gc.collect()  # what only holds itself is no leftover
+            alive = {id(tensor) for reference in self._made if (tensor := reference()) is not None}
+            for holder, before in list(self._before.values()) if alive else ():
+                _restore(holder, before, alive)
         self._before.clear()
 
-    def _keep(self, things: list[Any]) -> None:
-        """Note what every container holds that the author's functions, classes and variables lead to."""
+    def _follow(self, things: list[Any]) -> None:
         stack = [(thing, 0) for thing in things]
         while stack:
-            top, depth = stack.pop()
-            if id(top) in self._before or depth > _MAX_DEPTH:
+            thing, depth = stack.pop()
+            if type(thing) in _PLAIN or id(thing) in self._seen or depth > _MAX_DEPTH:
                 continue
-            inside = self._contents(top)
-            if inside is not None:
-                self._before[id(top)] = (top, inside)
-                values = inside.values() if isinstance(inside, dict) else inside
-                stack += [(value, depth + 1) for value in values if not isinstance(value, _PLAIN)]
+            self._seen.add(id(thing))
+            stack += [(inside, depth + 1) for inside in self._inside(thing)]
 
-    def _contents(self, thing: Any) -> Any:
-        """A shallow copy of what a thing holds; None for what is not the author's, and for what holds nothing."""
-        if isinstance(thing, CellType):
-            return [_content(thing)]
-        if isinstance(thing, dict):
-            return dict(dict.items(thing))  # subclasses may make what they are asked for
-        if type(thing) in (list, tuple, set, deque):
-            return list(thing)
-        if isinstance(thing, FunctionType):
-            held = (thing.__closure__, thing.__defaults__, thing.__kwdefaults__, thing.__dict__)
-            return [part for part in held if part] if thing.__module__ in self._authors else None
-        if isinstance(thing, type):
-            return dict(vars(thing)) if thing.__module__ in self._authors else None
-        if isinstance(thing, (*SHARED, torch.Tensor, ModuleType)) or inspect.isroutine(thing):
-            return None
-        attributes = getattr(thing, "__dict__", None)
-        return [attributes] if attributes and type(attributes) is dict else None
+    def _inside(self, thing: Any) -> Iterable[Any]:
+        """What a thing leads to; what of it can change is kept."""
+        cls = type(thing)  # not isinstance: that asks the object, which may answer with code
+        if issubclass(cls, (*SHARED, torch.Tensor, ModuleType)):
+            return ()
+        if cls is FunctionType:
+            return self._of_function(thing) if _is_authors(thing) else ()
+        if cls is MethodType:
+            return (thing.__func__, thing.__self__)
+        if issubclass(cls, type) and not _is_authors(thing):
+            return ()
+        entries = _entries(thing)
+        if cls not in (tuple, frozenset):
+            self._before[id(thing)] = (thing, entries)
+        return [*entries.values()]
 
-    def _restore(self, holder: Any, wanted: set[int]) -> bool:
-        """Put a container back as it was; an entry that nobody knows of goes. False for what cannot be changed."""
-        was = self._before.get(id(holder), (None, None))[1]
-        if isinstance(holder, dict):
-            self._restore_entries(holder, wanted)
-        elif was is None:
-            return isinstance(holder, list | set | deque)
-        elif isinstance(holder, CellType):
-            _fill(holder, was[0])
-        elif isinstance(holder, list):
-            holder[:] = was
-        elif isinstance(holder, set | deque):
-            holder.clear()
-            holder.update(was) if isinstance(holder, set) else holder.extend(was)
-        else:
-            return False
+    def _of_function(self, function: FunctionType) -> Iterator[Any]:
+        yield from function.__closure__ or ()
+        yield from function.__defaults__ or ()
+        yield from (function.__kwdefaults__, function.__dict__)
+        names = _names(function.__code__)
+        yield from self._named(function.__globals__, names)
+
+    def _named(self, namespace: dict[str, Any], names: frozenset[str]) -> Iterator[Any]:
+        """The variables of a module that code names, and those of the modules that it names."""
+        self._before.setdefault(id(namespace), (namespace, dict(namespace)))
+        for name in names & namespace.keys():
+            value = namespace[name]
+            if type(value) is ModuleType and value.__name__.partition(".")[0] not in _OTHERS:
+                inner = vars(value)
+                self._before.setdefault(id(inner), (inner, dict(inner)))
+                yield from (inner[name] for name in names & inner.keys())
+            else:
+                yield value
+
+
+def _is_authors(thing: Any) -> bool:
+    return str(thing.__module__).partition(".")[0] not in _OTHERS
+
+
+def _names(code: CodeType) -> frozenset[str]:
+    inner = (const for const in code.co_consts if type(const) is CodeType)
+    return frozenset(code.co_names).union(*map(_names, inner))
+
+
+def _entries(thing: Any) -> dict[Any, Any]:
+    """What a container, a cell, a class or an object holds, by key, index or name."""
+    cls = type(thing)
+    if issubclass(cls, dict):
+        return dict(dict.items(thing))  # subclasses may make what they are asked for
+    if cls in _CONTAINERS:
+        return dict(enumerate(thing))
+    if cls is CellType:
+        return {} if _is_empty(thing) else {0: thing.cell_contents}
+    if issubclass(cls, type):
+        return dict(vars(thing))
+    return {name: value for name in _attributes(thing) if (value := _attribute(thing, name)) is not _MISSING}
+
+
+def _is_empty(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is _MISSING
+    except ValueError:  # nothing was put in yet
         return True
 
-    def _restore_entries(self, holder: dict[Any, Any], wanted: set[int]) -> None:
-        cls = next(classes_of(holder), None)
-        before = self._before.get(id(holder if cls is None else cls), (None, {}))[1]
-        for key in [key for key, value in dict.items(holder) if id(value) in wanted]:
-            if cls is None and key in before:
-                dict.__setitem__(holder, key, before[key])
-            elif cls is None:
-                dict.__delitem__(holder, key)
-            elif key in before:
-                setattr(cls, key, before[key])
-            else:
-                delattr(cls, key)
 
-
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
-
-
-def _alive(references: list[weakref.ref[torch.Tensor]]) -> list[torch.Tensor]:
-    return [tensor for reference in references if (tensor := reference()) is not None]
-
-
-def _content(cell: CellType) -> Any:
+def _attributes(thing: Any) -> list[str]:
     try:
-        return cell.cell_contents
-    except ValueError:  # nothing was put in yet
-        return _EMPTY
+        own = object.__getattribute__(thing, "__dict__")
+    except (AttributeError, TypeError):
+        own = ()
+    slots = (vars(cls).get("__slots__", ()) for cls in type(thing).__mro__)
+    return [*own, *(name for found in slots for name in ((found,) if isinstance(found, str) else found))]
 
 
-def _fill(cell: CellType, content: Any) -> None:
-    if content is _EMPTY:
-        del cell.cell_contents
+def _attribute(thing: Any, name: str) -> Any:
+    try:
+        return object.__getattribute__(thing, name)
+    except Exception:  # a slot that is empty, a property that raises
+        return _MISSING
+
+
+def _restore(holder: Any, before: dict[Any, Any], alive: set[int]) -> None:
+    """Put back each entry that became another and leads to a tensor that has to go."""
+    now = _entries(holder)
+    changed = [key for key, value in now.items() if before.get(key, _MISSING) is not value and _leads(value, alive)]
+    for key in reversed(changed):
+        _put(holder, key, before.get(key, _MISSING))
+
+
+def _leads(value: Any, alive: set[int]) -> bool:
+    try:
+        return any(id(leaf) in alive for _, leaf in walk(value))
+    except Exception:  # an object that does not let itself be looked into
+        return False
+
+
+def _put(holder: Any, key: Any, value: Any) -> None:
+    cls = type(holder)
+    if issubclass(cls, dict):
+        dict.pop(holder, key) if value is _MISSING else dict.__setitem__(holder, key, value)
+    elif cls is set:
+        holder.discard(list(holder)[key])
+    elif cls in (list, deque):
+        if value is _MISSING:
+            del holder[key]
+        else:
+            holder[key] = value
+    elif cls is CellType:
+        if value is _MISSING:
+            del holder.cell_contents
+        else:
+            holder.cell_contents = value
+    elif value is _MISSING:
+        delattr(holder, key)
     else:
-        cell.cell_contents = content
-
-
-def _hands_on(holder: Any) -> bool:
-    """Whether a thing stands for the tensor that it holds: a tuple of them, an object that keeps them."""
-    return not isinstance(holder, (*SHARED, ModuleType, type)) and not inspect.isframe(holder)
+        setattr(holder, key, value)
 
 
 def classes_of(namespace: dict[str, Any]) -> Iterator[type]:
