@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -59,8 +59,10 @@ class Recap:
         for kind in ("accepted", "not gated"):
             for notes in _alike(self._of(kind)):
                 yield from _told(kind, notes)
-        for causes, notes in _shared(self._of("failed"))[:_CAUSES]:
-            yield from _once(causes, notes)
+        shared = _shared(self._of("failed"))[:_CAUSES]
+        told = {cause for causes, _ in shared for cause in causes}
+        for causes, notes in shared:
+            yield from _once(causes, notes, [note for note in notes if not told.issuperset(note.causes)])
 
     def warnings(self) -> Iterator[str]:
         """What is worth one warning a run."""
@@ -102,17 +104,27 @@ def _shared(notes: list[Note]) -> list[tuple[list[str], list[Note]]]:
     for cause, having in by_cause.items():
         if len(having) > 1:
             found.setdefault(tuple(having), []).append(cause)
-    pairs = [(causes, list(having)) for having, causes in found.items()]
+    pairs = [(causes, list(having)) for having, causes in found.items() if _matters(causes, having)]
     return sorted(pairs, key=lambda pair: -len(pair[1]))
 
 
-def _once(causes: list[str], notes: list[Note]) -> Iterator[str]:
-    """What made several snapshots fail, and how to accept it in all of them."""
-    yield f"{len(notes)} snapshots failed for one cause: {causes[0]}"
+def _matters(causes: list[str], notes: Iterable[Note]) -> bool:
+    """Whether the shared causes are worth a line: not those that change nothing, beside others that do."""
+    whole = all(set(note.causes) <= set(causes) for note in notes)
+    return whole or any(not cause.endswith(", cosmetic") for cause in causes)
+
+
+def _once(causes: list[str], notes: list[Note], mixed: list[Note]) -> Iterator[str]:
+    """What made several snapshots fail, and how to accept it but where other changes (``mixed``) did too."""
+    alone = sorted({note.nodeid for note in notes} - {note.nodeid for note in mixed})
+    yield f"{len(notes)} snapshots {'share a change' if mixed else 'failed for one cause'}: {causes[0]}"
     yield from (f"  {cause}" for cause in _first(causes[1:]))
-    nodeids = sorted({note.nodeid for note in notes})
-    yield f"  in {', '.join(_first(nodeids))}"
-    yield f"  if intended: {_updating(set(nodeids))}"
+    if alone:
+        yield f"  in {', '.join(_first(alone))}"
+    if mixed:
+        yield f"  beside other changes in {', '.join(_first(sorted({note.nodeid for note in mixed})))}"
+    if alone:
+        yield f"  if intended: {_updating(set(alone))}"
 
 
 def _updating(nodeids: set[str]) -> str:

@@ -51,14 +51,22 @@ def failed(name: str, *causes: str) -> Note:
 
 def test_causes_are_told_with_all_that_they_made_fail() -> None:
     assert said(failed("a", "one", "two"), failed("b", "two", "one"), failed("c", "two", "three")) == [
-        "3 snapshots failed for one cause: two",
-        "  in test_m.py::a, test_m.py::b, test_m.py::c",
-        "  if intended: pytest --snapshot-update test_m.py::a test_m.py::b test_m.py::c",
+        "3 snapshots share a change: two",
+        "  in test_m.py::a, test_m.py::b",
+        "  beside other changes in test_m.py::c",
+        "  if intended: pytest --snapshot-update test_m.py::a test_m.py::b",
         "2 snapshots failed for one cause: one",
         "  in test_m.py::a, test_m.py::b",
         "  if intended: pytest --snapshot-update test_m.py::a test_m.py::b",
     ]
     assert said(failed("a", "one"), failed("b", "two"), failed("c")) == []
+
+
+def test_what_changes_nothing_is_no_cause_beside_what_does() -> None:
+    assert said(failed("a", "graver a", "order, cosmetic"), failed("b", "graver b", "order, cosmetic")) == []
+    assert said(failed("a", "order, cosmetic"), failed("b", "order, cosmetic"))[0] == (
+        "2 snapshots failed for one cause: order, cosmetic"
+    )
 
 
 def test_what_many_have_in_common_stays_short() -> None:
