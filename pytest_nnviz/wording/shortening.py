@@ -59,28 +59,47 @@ def _arguments(text: str) -> list[str]:
 def narrowed(old: str | None, new: str | None, width: int) -> tuple[str, str]:
     """Both texts, cut down to where they differ if they are too long; the new one without the name that both have.
 
+    Texts that differ stay different, however little room there is.
+
     >>> narrowed("dtype=torch.float32", "dtype=torch.float16", 80)
     ('dtype=torch.float32', 'torch.float16')
+    >>> narrowed("view(self.query(x), 1, 16, 4, 8)", "view(self.key(x), 1, 16, 4, 8)", 44)
+    ('...(self.query(x), ...', '...(self.key(x), ...')
     """
     a, b = _named_once("(default)" if old is None else old, "(default)" if new is None else new)
-    if len(a) + len(b) <= width:
-        return a, b
-    a, b = a.replace("torch.", ""), b.replace("torch.", "")
+    if len(a) + len(b) > width and a.replace("torch.", "") != b.replace("torch.", ""):
+        a, b = a.replace("torch.", ""), b.replace("torch.", "")
     if len(a) + len(b) <= width:
         return a, b
     start = _common(a, b)
     end = _common(a[start:][::-1], b[start:][::-1])
-    head, tail = max(0, start - _CONTEXT), max(0, end - _CONTEXT)
-    if head + tail > 2 * _CONTEXT:
-        a, b = (("..." if head else "") + text[head : len(text) - tail] + ("..." if tail else "") for text in (a, b))
-    longest = max(width // 2, width - min(len(a), len(b)))
-    return shorten(a, longest), shorten(b, longest)
+    for context in range(_CONTEXT, -1, -1):
+        found = _window(a, start, end, context), _window(b, start, end, context)
+        if sum(map(len, found)) <= width:
+            return found
+    return _beginning(a, start, width // 2), _beginning(b, start, width // 2)
+
+
+def _window(text: str, start: int, end: int, context: int) -> str:
+    """What lies between ``start`` and ``end`` (from behind), with a little of what is around it."""
+    head, tail = max(0, start - context), max(0, end - context)
+    before = "..." if head > len("...") else text[:head]
+    after = "..." if tail > len("...") else text[len(text) - tail :]
+    return before + text[head : len(text) - tail] + after
+
+
+def _beginning(text: str, start: int, width: int) -> str:
+    """The beginning of what differs."""
+    before = "..." if start > len("...") else text[:start]
+    rest = text[start:]
+    room = max(4, width - len(before))
+    return before + (rest if len(rest) <= room else rest[: room - 3] + "...")
 
 
 def _named_once(old: str, new: str) -> tuple[str, str]:
     names = _NAMED.fullmatch(old), _NAMED.fullmatch(new)
     same = names[0] and names[1] and names[0]["name"] == names[1]["name"]
-    return (old, names[1]["value"]) if names[1] and same else (old, new)
+    return (old, names[1]["value"]) if names[1] and same and names[1]["value"] != old else (old, new)
 
 
 def _common(a: str, b: str) -> int:
