@@ -538,11 +538,20 @@ class TestGit:
 
     def test_textconv_reads_well_in_diffs(self, write):
         write(".gitattributes", b"*.nnviz diff=nnviz\n")
-        git("config", "diff.nnviz.textconv", f'"{sys.executable}" -m pytest_nnviz show'.replace("\\", "/"))
+        git("config", "diff.nnviz.textconv", f'"{sys.executable}" -m pytest_nnviz show --textconv'.replace("\\", "/"))
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         out = git("diff", "--textconv", "main...feature", "--", self.A, env=environment)
         assert "+    weight f32[9, 8]\n" in out
         assert "-parameters 144, trainable 144, buffers 0\n" in out
+
+    def test_textconv_of_a_conflict_stops_no_diff(self, write):
+        write(".gitattributes", b"*.nnviz diff=nnviz\n")
+        tool = f'"{sys.executable}" -m pytest_nnviz show --textconv'
+        git("config", "diff.nnviz.textconv", tool.replace("\\", "/"))
+        write(self.A, b"nnviz 1\n<<<<<<< HEAD\n=======\n>>>>>>> other\n")
+        out = git("diff", "--textconv", "--", self.A, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+        assert "line 2: holds a conflict marker" in out
+        assert "+<<<<<<< HEAD\n" in out
 
 
 def test_no_repository(command):

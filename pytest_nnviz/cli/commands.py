@@ -21,7 +21,13 @@ def show(options: Namespace, out: Terminal) -> int:
     """Print a snapshot to read."""
     from pytest_nnviz.cli.outline import outline
 
-    source = read_source(options.file)
+    try:
+        source = read_source(options.file)
+    except SourceError as error:
+        if not options.textconv or not Path(options.file).is_file():
+            raise
+        out.text(f"{error}\n\n{Path(options.file).read_bytes().decode('utf-8', 'replace')}")
+        return 0
     if source.architecture is not None:  # a textconv is never asked for what is not there, but may be
         out.text("\n".join(outline(source.architecture, options.depth)) + "\n")
     return 0

@@ -68,6 +68,11 @@ def _show(parser: argparse.ArgumentParser) -> None:
     parser.description = "Totals, modules and calls of a snapshot, with runs of equal siblings folded."
     parser.add_argument("file", metavar="FILE", help=_SOURCE)
     parser.add_argument("--depth", type=_depth, metavar="N", help="leave out what is more than N modules deep")
+    parser.add_argument(
+        "--textconv",
+        action="store_true",
+        help="print a file that is no snapshot as it is, with the reason: git goes on",
+    )
     parser.set_defaults(run=commands.show)
 
 
