@@ -68,6 +68,8 @@ class Held:
             yield "only tied names are missing, which from_pretrained and safetensors.torch.load_model fill in"
         if self.without_prefix is not None:
             yield self._hint(self.without_prefix)
+            if not counts(self.without_prefix):
+                return
         yield from _listed("- missing", (f"{key} {self._expected(key)}" for key in self._lacking))
         yield from _listed("- missing", (f"{key}, tied to {other}, which is there" for key, other in self.ties.items()))
         yield from _listed("+ unexpected", (f"{key} {format_spec(self.saved[key])}" for key in loading.unexpected))
