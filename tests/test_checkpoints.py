@@ -262,6 +262,20 @@ def test_hooks_are_named():
     ]
 
 
+@pytest.mark.parametrize(
+    ("marks", "size", "rest"),
+    [
+        (([], ["load hook"]), 8, "not verified (load hook of b)"),
+        ((["load hook"], ["load hook"]), 9, "leaves 1 key reshaped, not verified (load hook of b)"),
+        ((["load hook"], ["load hook"]), 8, "then they load strictly"),
+    ],
+)
+def test_what_a_map_leaves_to_a_hook_is_not_promised(marks, size, rest):
+    sides = [hooked(*marks[side], size=(8, size)[side]).root.children for side in (0, 1)]
+    old, new = model([*sides[0], ("c", linear())]), model([*sides[1], ("d", linear())])
+    assert said(old, new)[1] == f"rename map: c -> d (2 keys), {rest}"
+
+
 def test_a_key_outside_of_what_a_hook_sees_is_certain():
     old, new = hooked("load hook"), hooked("load hook")
     assert checkpoint(diff(old, model([*new.root.children, ("z", linear())]))).strict == "no"

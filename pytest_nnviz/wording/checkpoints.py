@@ -16,14 +16,23 @@ def checkpoint_lines(loading: Loading) -> list[str]:
     """What is said of checkpoints in a drift: nothing where they load strictly, else a line, and one of renames."""
     if loading.strict == "yes":
         return []
-    hooks = f", not verified ({', '.join(keys_listed(loading.hooks))})"
-    head = "old checkpoints do not load strictly" if loading.strict == "no" else f"old checkpoints{hooks}"
+    head = "old checkpoints do not load strictly" if loading.strict == "no" else f"old checkpoints, {_unsure(loading)}"
     lines = [": ".join(filter(None, [head, counts(loading)]))]
     if loading.renamed is None:
         return lines
-    after = counts(loading.renamed)
-    rest = f", leaves {after}" if after else ", then they load strictly"
-    return [*lines, f"rename map: {rename_map(loading.renames)}{rest}"]
+    return [*lines, f"rename map: {rename_map(loading.renames)}, {_after(loading.renamed)}"]
+
+
+def _after(renamed: Loading) -> str:
+    """What is said of a checkpoint once its keys are renamed."""
+    if renamed.strict == "yes":
+        return "then they load strictly"
+    left = [f"leaves {counts(renamed)}"] if counts(renamed) else []
+    return ", ".join([*left, *([_unsure(renamed)] if renamed.strict == "not verified" else [])])
+
+
+def _unsure(loading: Loading) -> str:
+    return f"not verified ({', '.join(keys_listed(loading.hooks))})"
 
 
 def counts(loading: Loading) -> str:
