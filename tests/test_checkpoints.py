@@ -17,8 +17,9 @@ from pytest_nnviz import Options, diff
 from pytest_nnviz.architecture import Buffer, Module, Parameter
 from pytest_nnviz.cli.weights import hold
 from pytest_nnviz.drift import apply_renames, checkpoint
-from pytest_nnviz.drift.consequence import BREAKS
+from pytest_nnviz.drift.consequence import BREAKS, FUNCTION
 from pytest_nnviz.drift.statedict import state_dict
+from pytest_nnviz.wording import headline
 from pytest_nnviz.wording.checkpoints import checkpoint_lines
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -233,6 +234,34 @@ def test_a_swap_is_two_renames():
     assert loading.renamed.strict == "yes"
 
 
+def block(size=8):
+    return Module("Block", children=(("fc", linear(size)),))
+
+
+def shared(*, by, head=8):
+    """Three blocks, of which one is the first under a second name."""
+    names = {"a": block(), "b": block(), "c": block(), by: Module("", shared="a")}
+    return model([*names.items(), ("head", linear(8, head))])
+
+
+def test_no_map_is_offered_that_breaks_what_loads():
+    """The second name went from one place to another, and every key is where it was."""
+    drift = diff(shared(by="b"), shared(by="c"))
+    assert (checkpoint(drift).strict, checkpoint(drift).renames) == ("yes", {})
+    assert {change.consequence for change in drift.changes} == {FUNCTION}
+    assert headline(drift, "t").startswith("changes the function: ")
+    wider = diff(shared(by="b"), shared(by="c", head=9))
+    assert checkpoint(wider).renames == {}
+    assert len(checkpoint(wider).reshaped) == 2
+
+
+def test_layers_that_traded_names_load_into_each_other():
+    old, new = (model([(name, linear(8)), ("act", norm()), (other, linear(8))]) for name, other in ("ab", "ba"))
+    drift = diff(old, new)
+    assert checkpoint(drift).strict == "yes"
+    assert all(change.consequence != BREAKS for change in drift.changes)
+
+
 def hooked(*marks, size=8):
     return model([("b", Module("Block", children=(("a", linear(size)),), marks=marks))])
 
@@ -335,6 +364,10 @@ def test_what_one_way_misses_the_other_way_does_not_expect(a, b):
     there, back = checkpoint(diff(a, b)), checkpoint(diff(b, a))
     assert set(there.missing) == set(back.unexpected)
     assert checkpoint(diff(a, a)).strict == "yes"
+    if there.strict == "yes":
+        assert all(change.consequence != BREAKS for change in diff(a, b).changes)
+    assert there.renamed is None or there.renamed.in_the_way <= there.in_the_way
+    assert there.renamed is None or there.strict != "yes" or there.renamed.strict == "yes"
     assert set(there.renames) <= set(state_dict(a.root))
     assert set(there.renames.values()) <= set(state_dict(b.root))
     assert len(set(there.renames.values())) == len(there.renames)

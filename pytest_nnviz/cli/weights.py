@@ -117,8 +117,8 @@ def _mended(saved: Mapping[str, TensorSpec], model: State, loading: Loading) -> 
     for prefix in _prefixes(model.entries):
         tries.append((f"+{prefix}", {prefix + key: spec for key, spec in saved.items()}))
     found = [(prefix, _load(renamed, model)) for prefix, renamed in tries]
-    best = min(found, key=lambda each: _in_the_way(each[1]), default=None)
-    if best is None or 2 * _in_the_way(best[1]) >= _in_the_way(loading):
+    best = min(found, key=lambda each: each[1].in_the_way, default=None)
+    if best is None or 2 * best[1].in_the_way >= loading.in_the_way:
         return "", None
     return best
 
@@ -131,10 +131,6 @@ def _prefixes(keys: Iterable[str]) -> Iterator[str]:
         common = parts if common is None else [a for a, b in zip(common, parts, strict=False) if a == b]
     for count in range(1, len(common or []) + 1):
         yield ".".join((common or [])[:count]) + "."
-
-
-def _in_the_way(loading: Loading) -> int:
-    return len(loading.missing) + len(loading.unexpected) + len(loading.reshaped)
 
 
 def _respec(respec: Respec) -> str:

@@ -42,7 +42,8 @@ class Loading:
         retyped: keys of another dtype alone; loading casts them.
         hooks: what of the author's own decides about keys, and is not known: ``load hook of encoder``.
         certain: whether keys differ that no hook decides about.
-        renames: old key -> new key of what was renamed or moved; see `apply_renames`.
+        renames: old key -> new key of what was renamed or moved, unless that leaves more keys in the way than before;
+            see `apply_renames`.
         renamed: what is said once the renames are applied; None where there are none.
     """
 
@@ -61,6 +62,11 @@ class Loading:
         if self.certain:
             return "no"
         return "not verified" if self.hooks else "yes"
+
+    @property
+    def in_the_way(self) -> int:
+        """How many keys keep it from loading strictly."""
+        return len(self.missing) + len(self.unexpected) + len(self.reshaped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,9 @@ def checkpoint(drift: Drift) -> Loading:
         return found
     hooks = frozenset((homes.module(path), mark) for path, mark in old.hooks)
     moved = State(apply_renames(old.entries, renames), hooks=hooks)
-    return replace(found, renames=renames, renamed=load(moved, new))
+    renamed = load(moved, new)
+    worse = renamed.in_the_way > found.in_the_way or (found.strict == "yes" and renamed.strict != "yes")
+    return found if worse else replace(found, renames=renames, renamed=renamed)
 
 
 def _renames(drift: Drift, homes: _Homes, old: State, new: State) -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.drift.calls import CallChanges
-from pytest_nnviz.drift.consequence import COSMETIC, COST, FUNCTION
+from pytest_nnviz.drift.checkpoints import State, load
+from pytest_nnviz.drift.consequence import BREAKS, COSMETIC, COST, FUNCTION
 from pytest_nnviz.drift.data import Change, Drift, Row, Way
 from pytest_nnviz.drift.identity import Identities
 from pytest_nnviz.drift.matching import match_modules
@@ -26,7 +28,7 @@ def diff(old: Architecture, new: Architecture) -> Drift:
         return Drift(old, new, ())
     wrapping = find_wrapping(old, new, ids)
     if wrapping is not None:
-        return Drift(old, new, tuple(wrapping.changes()), wrapping.renames, wrapping.rows)
+        return Drift(old, new, _weighed(old, new, wrapping.changes()), wrapping.renames, wrapping.rows)
     match = match_modules(old.root, new.root, ids)
     changes = list(ModuleChanges(old, new, match, _opaque(old, new)))
     rows: dict[tuple[Way, Way], tuple[Row, ...]] = {}
@@ -39,7 +41,16 @@ def diff(old: Architecture, new: Architecture) -> Drift:
         kind = ("removed", "added")[side]
         changes.append(Change("topology", kind, "", "forward", *sides("graph", side), COSMETIC))
     changes += _cost(old, new, ripple=bool(changes))
-    return Drift(old, new, tuple(changes or _anything(old, new)), match.renames, rows)
+    return Drift(old, new, _weighed(old, new, changes or _anything(old, new)), match.renames, rows)
+
+
+def _weighed(old: Architecture, new: Architecture, changes: Iterable[Change]) -> tuple[Change, ...]:
+    """No change breaks checkpoints that load strictly as a whole: what they hold then goes to other modules."""
+    found = tuple(changes)
+    breaking = any(change.consequence == BREAKS for change in found)
+    if not breaking or load(State.of(old.root), State.of(new.root)).strict != "yes":
+        return found
+    return tuple(replace(c, consequence=FUNCTION) if c.consequence == BREAKS else c for c in found)
 
 
 def _equal(old: Architecture, new: Architecture, ids: Identities) -> bool:
