@@ -1,8 +1,8 @@
-"""How long a drift takes: graphs of 1,000 and of 10,000 calls against edited copies of themselves.
+"""How long a drift takes, its words, its verdict on checkpoints: graphs of 1,000 and of 10,000 calls and edited copies.
 
     python benchmarks/diff.py
 
-Prints seconds of one core for both sizes and their ratio, which is 10 where the time is linear in the size. Runs from a
+Prints seconds of one core for both sizes, for each of the three, and their ratio, which is 10 where the time is linear in the size. Runs from a
 checkout; needs no torch.
 """
 
@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from made_up import call, config, linear, model, norm, result, run, x
 
 from pytest_nnviz.architecture import Architecture, Body, Module
-from pytest_nnviz.drift import diff
+from pytest_nnviz.drift import checkpoint, diff
+from pytest_nnviz.wording import words
 
 __all__ = ["CASES", "seconds"]
 
@@ -80,19 +81,27 @@ CASES: dict[str, Callable[[int], Pair]] = {
 }
 
 
-def seconds(case: str, size: int) -> float:
-    """The least time of three runs of `diff`, without making the two sides."""
-    return min(_times(*CASES[case](size)))
+def seconds(case: str, size: int) -> dict[str, float]:
+    """The least times of three runs of `diff`, of `words` and of `checkpoint`, without making the two sides."""
+    old, new = CASES[case](size)
+    drift = diff(old, new)
+    works: dict[str, Callable[[], object]] = {
+        "diff": lambda: diff(old, new),
+        "words": lambda: words(drift),
+        "checkpoint": lambda: checkpoint(drift),
+    }
+    return {name: min(_times(work)) for name, work in works.items()}
 
 
-def _times(old: Architecture, new: Architecture) -> Iterator[float]:
+def _times(work: Callable[[], object]) -> Iterator[float]:
     for _ in range(3):
         started = process_time()
-        diff(old, new)
+        work()
         yield process_time() - started
 
 
 if __name__ == "__main__":
     for case in CASES:
         small, large = seconds(case, 1_000), seconds(case, 10_000)
-        print(f"{case:44} {small:6.3f} s {large:7.3f} s   ratio {large / small:5.1f}")
+        for name, time in small.items():
+            print(f"{case:44} {name:10} {time:6.3f} s {large[name]:7.3f} s   ratio {large[name] / time:5.1f}")

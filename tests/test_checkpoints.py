@@ -365,7 +365,7 @@ def test_what_one_way_misses_the_other_way_does_not_expect(a, b):
     assert set(there.missing) == set(back.unexpected)
     assert checkpoint(diff(a, a)).strict == "yes"
     if there.strict == "yes":
-        assert all(change.consequence != BREAKS for change in diff(a, b).changes)
+        assert all(c.consequence != BREAKS for c in diff(a, b).changes if c.what != "load hook")
     assert there.renamed is None or there.renamed.in_the_way <= there.in_the_way
     assert there.renamed is None or there.strict != "yes" or there.renamed.strict == "yes"
     assert set(there.renames) <= set(state_dict(a.root))

@@ -1,4 +1,4 @@
-"""The work of `diff` grows with the size and not with its square: calls of functions are counted, no clock decides."""
+"""The work of `diff`, and of wording what it finds, grows with the size and not with its square: calls of functions are counted, no clock decides."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_nnviz.drift import diff
+from pytest_nnviz.drift import checkpoint, diff
+from pytest_nnviz.wording import words
 
 CASES = runpy.run_path(str(Path(__file__).parent.parent / "benchmarks" / "diff.py"))["CASES"]
 SMALL, TIMES = 200, 8
 
 
-def steps(old, new):
+def steps(work, *of):
     """How many functions are called."""
     count = 0
 
@@ -24,7 +25,7 @@ def steps(old, new):
 
     sys.setprofile(counted)
     try:
-        diff(old, new)
+        work(*of)
     finally:
         sys.setprofile(None)
     return count
@@ -32,5 +33,12 @@ def steps(old, new):
 
 @pytest.mark.parametrize("case", CASES)
 def test_work_is_linear(case):
-    small, large = (steps(*CASES[case](SMALL * times)) for times in (1, TIMES))
+    small, large = (steps(diff, *CASES[case](SMALL * times)) for times in (1, TIMES))
+    assert large / small < 2 * TIMES
+
+
+@pytest.mark.parametrize("work", [words, checkpoint])
+@pytest.mark.parametrize("case", CASES)
+def test_work_on_a_drift_is_linear(case, work):
+    small, large = (steps(work, diff(*CASES[case](SMALL * times))) for times in (1, TIMES))
     assert large / small < 2 * TIMES

@@ -108,22 +108,26 @@ def checkpoint(drift: Drift) -> Loading:
     """
     old, new = State.of(drift.old.root), State.of(drift.new.root)
     found = load(old, new)
-    homes = _Homes(drift)
-    renames = _renames(drift, homes, old, new)
+    renames = _renames(drift, old, new)
     if not renames:
         return found
-    hooks = frozenset((homes.module(path), mark) for path, mark in old.hooks)
+    hooks = frozenset((drift.new_path(path), mark) for path, mark in old.hooks)
     moved = State(apply_renames(old.entries, renames), hooks=hooks)
     renamed = load(moved, new)
     worse = renamed.in_the_way > found.in_the_way or (found.strict == "yes" and renamed.strict != "yes")
     return found if worse else replace(found, renames=renames, renamed=renamed)
 
 
-def _renames(drift: Drift, homes: _Homes, old: State, new: State) -> dict[str, str]:
+def _renames(drift: Drift, old: State, new: State) -> dict[str, str]:
     """Old key -> new key of what went with its module, and then of what is one level deeper or higher."""
+    names = {
+        (change.place, str(change.old)): str(change.new)
+        for change in drift.changes
+        if (change.gate, change.kind, change.ripple) == ("parameters", "renamed", False)
+    }
     went = {
-        join(module.path, name): join(module.goes, homes.tensor(module.goes, name))
-        for module in registered(drift.old.root, homes.module)
+        join(module.path, name): join(module.goes, names.get((module.goes, name), name))
+        for module in registered(drift.old.root, drift.new_path)
         for name in tensors_saved(module)
     }
     went = {key: place for key, place in went.items() if place in new.entries}
@@ -195,27 +199,3 @@ class _Hooks:
 
 def _named(path: str, mark: str) -> str:
     return f"{mark} of {path or 'the model'}"
-
-
-class _Homes:
-    """Where modules and tensors went, by the renames of a drift."""
-
-    def __init__(self, drift: Drift) -> None:
-        self._modules = dict(drift.renames)
-        self._tensors = {
-            (change.place, str(change.old)): str(change.new)
-            for change in drift.changes
-            if (change.gate, change.kind, change.ripple) == ("parameters", "renamed", False)
-        }
-
-    def module(self, path: str) -> str:
-        """The new path of what was at a path."""
-        head, tail = path, ""
-        while head not in self._modules and head:
-            head, _, name = head.rpartition(".")
-            tail = join(name, tail)
-        return join(self._modules.get(head, head), tail)
-
-    def tensor(self, path: str, name: str) -> str:
-        """The new name of a tensor of the module that is at ``path`` now."""
-        return self._tensors.get((path, name), name)

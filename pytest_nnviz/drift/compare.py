@@ -45,12 +45,18 @@ def diff(old: Architecture, new: Architecture) -> Drift:
 
 
 def _weighed(old: Architecture, new: Architecture, changes: Iterable[Change]) -> tuple[Change, ...]:
-    """No change breaks checkpoints that load strictly as a whole: what they hold then goes to other modules."""
+    """No change breaks checkpoints that load strictly as a whole: what they hold then goes to other modules.
+
+    Only a load hook that is gone may: older ones were translated by it.
+    """
     found = tuple(changes)
-    breaking = any(change.consequence == BREAKS for change in found)
-    if not breaking or load(State.of(old.root), State.of(new.root)).strict != "yes":
+    if not any(map(_breaks_keys, found)) or load(State.of(old.root), State.of(new.root)).strict != "yes":
         return found
-    return tuple(replace(c, consequence=FUNCTION) if c.consequence == BREAKS else c for c in found)
+    return tuple(replace(change, consequence=FUNCTION) if _breaks_keys(change) else change for change in found)
+
+
+def _breaks_keys(change: Change) -> bool:
+    return change.consequence == BREAKS and change.what != "load hook"
 
 
 def _equal(old: Architecture, new: Architecture, ids: Identities) -> bool:

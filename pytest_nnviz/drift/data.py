@@ -67,9 +67,11 @@ class Drift:
     renames: tuple[tuple[str, str], ...] = ()
     rows: Mapping[tuple[Way, Way], tuple[Row, ...]] = field(default_factory=dict, compare=False, repr=False)
     _origins: Mapping[str, str] = field(init=False, compare=False, repr=False)
+    _homes: Mapping[str, str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_origins", {new: old for old, new in self.renames})
+        object.__setattr__(self, "_homes", dict(self.renames))
 
     def __bool__(self) -> bool:
         return bool(self.changes)
@@ -91,19 +93,21 @@ class Drift:
 
     def old_path(self, path: str) -> str:
         """The old path of the module that is at ``path`` now, renames undone."""
-        head, tail = path, ""
-        while head and head not in self._origins:
-            head, _, name = head.rpartition(".")
-            tail = f"{name}.{tail}" if tail else name
-        origin = self._origins.get(head, head)
-        return f"{origin}.{tail}" if origin and tail else origin or tail
+        return _followed(path, self._origins)
 
     def new_path(self, path: str) -> str:
         """The path that the module at ``path`` before has now, by the renames; of one that is gone, as it was."""
-        for old, new in sorted(self.renames, key=lambda rename: -len(rename[0])):
-            if path == old or path.startswith(old + "."):
-                return new + path[len(old) :]
-        return path
+        return _followed(path, self._homes)
+
+
+def _followed(path: str, renames: Mapping[str, str]) -> str:
+    """Where a path leads by the rename of its module, or of the nearest module around it that has one."""
+    head, tail = path, ""
+    while head and head not in renames:
+        head, _, name = head.rpartition(".")
+        tail = f"{name}.{tail}" if tail else name
+    place = renames.get(head, head)
+    return f"{place}.{tail}" if place and tail else place or tail
 
 
 def _inside(body: Body | None, way: Way) -> Body | None:
