@@ -2,8 +2,8 @@
 
     python benchmarks/diff.py
 
-Prints seconds of one core for both sizes, for each of the three, and their ratio, which is 10 where the time is linear in the size. Runs from a
-checkout; needs no torch.
+Prints seconds of one core for both sizes, for each of the three, and their ratio, which is 10 where the time is linear
+in the size. Runs from a checkout; needs no torch.
 """
 
 from __future__ import annotations
