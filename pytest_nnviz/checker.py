@@ -67,9 +67,9 @@ class Verdict:
         return bool(self.excess) and self.status in (Status.RECORDED, Status.ACCEPTED)
 
     @property
-    def kept(self) -> str | None:
-        """The text that the storage should hold after this call, if it may write; None for none."""
-        return self.stored if self.refused or self.status is Status.PASSED else self.text
+    def kept(self) -> str:
+        """The text that the storage should hold after this call, if it may write."""
+        return self.stored if self.stored is not None and self.status is Status.PASSED else self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ The only module that imports syrupy.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -162,8 +162,8 @@ class Storage:
         except OSError as error:
             raise SnapshotError(_trouble("read", place.path, error)) from None
 
-    def keep(self, place: Place, text: str | None) -> None:
-        """Compare, count and, where this run updates, write: all by syrupy. None keeps the place as it is.
+    def keep(self, place: Place, text: str, *, refused: bool = False) -> None:
+        """Compare, count and, where this run updates, write: all by syrupy. What is refused is not written, and fails.
 
         Raises:
             SnapshotError: another call has the same file, or it cannot be written.
@@ -172,19 +172,21 @@ class Storage:
         other = self._record.claim(place.path, owner)
         if other is not None:
             raise SnapshotError(f"{owner} and {other} share the snapshot {place.path}; give each its own name=")
-        if text is None:
-            return
-        result = self._compare(place, text)
+        result = self._compare(self._reading() if refused else self._assertion, place, text)
         if result.exception is not None:  # syrupy keeps it to itself
             raise SnapshotError(_trouble("store", place.path, result.exception)) from None
 
-    def _compare(self, place: Place, text: str) -> AssertionResult:
-        assertion = self._assertion(name=place.name)  # syrupy's own index leaves out the calls that raised
+    def _reading(self) -> SnapshotAssertion:
+        """The assertion as it is in a run that does not update."""
+        return replace(self._assertion, update_snapshots=False, update_new_snapshots_only=False)
+
+    def _compare(self, assertion: SnapshotAssertion, place: Place, text: str) -> AssertionResult:
+        assertion = assertion(name=place.name)  # syrupy's own index leaves out the calls that raised
         with warnings.catch_warnings():
             # syrupy doubts names that it did not make, which under -W error keeps it from writing.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"syrupy\.")
             _ = assertion == text
-        return self._assertion.executions[self._assertion.num_executions - 1]
+        return assertion.executions[assertion.num_executions - 1]
 
 
 @cache

@@ -109,7 +109,7 @@ class NNVizSnapshot:
         if model is _NO_MODEL:
             raise TraceError("nnviz_snapshot() needs a model: call it as you would call it, nnviz_snapshot(model, x)")
         verdict = check(self._options, model, args, kwargs, stored=storage.read(place), updates=storage.updates)
-        storage.keep(place, verdict.kept)
+        storage.keep(place, verdict.kept, refused=verdict.refused)
         if verdict.failed:
             self._fail(place, verdict)
         self._passed(place, verdict)
@@ -162,8 +162,7 @@ class NNVizSnapshot:
         """Draw what is missing or stale where this run may write, else say that it is."""
         __tracebackhide__ = True
         images, updates = self._options.images, self._test.storage.updates
-        kept = verdict.kept or ""
-        stale = stale_companions(place.path, kept, images, self._options.picture_depth)
+        stale = stale_companions(place.path, verdict.kept, images, self._options.picture_depth)
         if updates == "all" or verdict.status is Status.RECORDED:
             self._draw(stale, place, verdict)
             remove_other_companions(place.path, images)
@@ -178,7 +177,7 @@ class NNVizSnapshot:
 
     def _draw(self, stale: list[Path], place: Place, verdict: Verdict) -> None:
         try:
-            draw_companions(stale, verdict.architecture, verdict.kept or "", self._options.picture_depth)
+            draw_companions(stale, verdict.architecture, verdict.kept, self._options.picture_depth)
         except Exception as error:  # the text is stored, and it decides: no picture may fail a test
             self._note("undrawn", place.path, [_said(error)])
 

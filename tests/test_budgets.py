@@ -106,12 +106,15 @@ def test_nothing_is_written_over_a_budget(update: tuple[str, ...], project: Proj
         "if intended: raise max_parameters, then pytest --snapshot-update test_m.py::test_all"
     )
     assert ("not written: a budget holds when updating too" in first.out) is bool(update)
+    assert ("1 snapshot failed. 1 snapshot generated." if update else "2 snapshots failed.") in first.out
     assert all("test_growth" in name for name in project.files())
 
     assert project.pytest("--snapshot-update", WIDTH="4").ret == 0
     stored = project.files()
     second = project.pytest(*update, WIDTH="5")
     assert "2 failed" in second.out
+    assert "2 snapshots failed." in second.out
+    assert "snapshots passed" not in second.out
     assert second.line("FAILED test_m.py::test_growth - over budget: parameters")
     assert second.line("pytest_nnviz.errors.ArchitectureDrift: over budget: parameters 16 ->").endswith(
         'parameters 16 -> 20 (+25.00 %), max_parameter_growth="10%" in test_growth'

@@ -1,4 +1,4 @@
-"""The work of a drift and of its words grows with the size and not with its square: calls are counted, no clock decides."""
+"""The work of a drift and its words grows with the size, not with its square: calls are counted, no clock decides."""
 
 from __future__ import annotations
 
