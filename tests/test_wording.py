@@ -354,6 +354,19 @@ def test_no_line_is_longer_than_the_terminal(width):
     assert sum(line.startswith("~ a_module") for line in lines) == 60
 
 
+@pytest.mark.parametrize("width", [70, 80, 110])
+def test_a_long_rename_map_goes_on_below(width):
+    old, new = (
+        model([(f"the_{which}_long_name_of_a_module_{end}", linear(8 + i)) for i, end in enumerate("pqrst")])
+        for which in ("first", "second")
+    )
+    lines = words(diff(old, new), width=width)
+    assert max(map(len, lines)) <= width
+    start = next(index for index, line in enumerate(lines) if line.startswith("rename map: "))
+    assert lines[start + 1].startswith("    ")
+    assert "2 more (10 keys), then they load strictly" in " ".join(line.strip() for line in lines[start:])
+
+
 @pytest.mark.parametrize("room", [10, 20, 40, 60])
 @pytest.mark.parametrize("gate", [ALL, {"parameters"}, {"shapes"}])
 @pytest.mark.parametrize("ripples", [True, False])
