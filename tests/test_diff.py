@@ -577,6 +577,16 @@ class TestOrder:
         ]
         assert {c.what for c in ripples(old, new)} == {"self.l.0", "self.l.1", "self.l.2", "self.l.3", "self.head"}
 
+    @pytest.mark.parametrize(("taken", "consequence"), [(("a", "b"), "cosmetic"), (("b", "a"), "changes the function")])
+    def test_of_two_that_take_the_same_is_as_bad_as_what_takes_theirs(self, taken, consequence):
+        def of(first, other, *operands):
+            return model(
+                [("a", linear()), ("b", linear())],
+                [run(first, x()), run(other, x()), call("sub", *map(result, operands))],
+            )
+
+        assert [fact[-1] for fact in facts(of("a", "b", "a", "b"), of("b", "a", *taken))] == [consequence]
+
     def test_with_another_edit_is_told_call_by_call(self):
         old, new = self.of(0, 1, 2, 3), self.of(3, 2, 1, 0, last=1)
         assert "self.head" in {fact[3] for fact in facts(old, new)}

@@ -40,6 +40,10 @@ def said(old, new):
     return [" ".join(line.split()) for line in lines if not line.startswith(("old checkpoints", "rename map"))]
 
 
+def edits(lines):
+    return [line for line in lines if line[0] in "+-~>"]
+
+
 def stack(widths):
     return trace(Stack([block(width) for width in widths]).eval(), X)
 
@@ -89,13 +93,53 @@ def test_removed(place):
 def test_swapped():
     widths = [*UNEQUAL]
     widths[3], widths[7] = widths[7], widths[3]
-    assert said(stack(UNEQUAL), stack(widths))[0] == "~ layers children reordered: 3, 7 -> 7, 3 breaks checkpoints"
+    assert said(stack(UNEQUAL), stack(widths))[0] == "~ layers children 3 and 7 swapped breaks checkpoints"
+
+
+def sequential(order):
+    layers = [nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8, bias=False), nn.LayerNorm(8)]
+    return trace(nn.Sequential(*[layers[at] for at in order]).eval(), X)
+
+
+@pytest.mark.parametrize(("one", "other"), [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)])
+def test_two_layers_swapped_name_no_bystander(one, other):
+    order = [0, 1, 2, 3]
+    order[one], order[other] = other, one
+    old, new = sequential(range(4)), sequential(order)
+    for lines in (said(old, new), said(new, old)):
+        assert edits(lines) == [f"~ (model) children {one} and {other} swapped breaks checkpoints"]
+
+
+class InOrder(nn.Module):
+    """Equal layers that run in the order of their names in ``order``, with something in between."""
+
+    def __init__(self, order, between):
+        super().__init__()
+        self.a, self.b, self.c, self.norm = *(nn.Linear(8, 8) for _ in range(3)), nn.LayerNorm(8)
+        self.run = [getattr(self, name) for name in order.split()]
+        self.between = between
+
+    def forward(self, x):
+        for layer in self.run:
+            x = self.between(layer(x))
+        return x
+
+
+@pytest.mark.parametrize("between", [torch.relu, lambda x: x, lambda x: x + torch.sigmoid(x)])
+@pytest.mark.parametrize("order", ["b a c norm", "c b a norm", "norm b c a"])
+def test_calls_of_two_layers_swapped(order, between):
+    names = ["a", "b", "c", "norm"]
+    one, other = (a for a, b in zip(names, order.split(), strict=True) if a != b)
+    old, new = (trace(InOrder(text, between).eval(), X) for text in (" ".join(names), order))
+    swapped = "run each in the other's place changes the function"
+    assert edits(said(old, new)) == [f"~ (model) self.{{{one},{other}}} {swapped}"]
+    assert edits(said(new, old)) == [f"~ (model) self.{{{other},{one}}} {swapped}"]
 
 
 def test_moved_among_its_siblings():
     lines = said(stack(UNEQUAL), stack(inserted(without(UNEQUAL, 3), 20, UNEQUAL[3])))
     assert lines[0] == "> layers.3 moved to layers.20 breaks checkpoints"
-    assert len([line for line in lines if line[0] in "+-~>"]) == 1
+    assert len(edits(lines)) == 1
 
 
 class Two(nn.Module):
@@ -205,7 +249,7 @@ def test_a_layer_of_a_real_model_swapped_and_inserted():
     two = swapped.bert.encoder.layer
     two[0], two[1] = two[1], two[0]
     _number(two)
-    assert said(old, trace(swapped, **inputs))[0].startswith("~ bert.encoder.layer children reordered: 0, 1 -> 1, 0")
+    assert said(old, trace(swapped, **inputs))[0].startswith("~ bert.encoder.layer children 0 and 1 swapped")
 
 
 def _number(layers):

@@ -28,6 +28,9 @@ def align_calls(old: Body, new: Body, *, forwards: bool | None = None) -> list[R
     """
     if _first_difference(old, new) is None:
         return [(index, index) for index in range(len(new.calls))]
+    swapped = _swapped([_name(call) for call in old.calls], [_name(call) for call in new.calls])
+    if swapped is not None:
+        return [(swapped.get(index, index), index) for index in range(len(new.calls))]
     if in_order(old, new) if forwards is None else forwards:
         chain, crossing = _pair(old.calls, new.calls)
     else:
@@ -42,8 +45,13 @@ def in_order(old: Body, new: Body) -> bool:
 
 
 def crossing_calls(rows: Sequence[Row], *, forwards: bool) -> dict[int, int]:
-    """Of calls that changed places the fewest that went past the others: indexes in ``new`` and in ``old``."""
+    """Of calls that changed places the fewest that went past the others, or two that stand in the place of each other:
+    indexes in ``new`` and in ``old``.
+    """
     pairs = [(i, j) for i, j in rows if i is not None and j is not None]
+    out = [at for at, (pair, other) in enumerate(zip(pairs, sorted(pairs), strict=True)) if pair != other]
+    if len(out) == 2 and out[1] - out[0] > 1:
+        return {j: i for i, j in (pairs[at] for at in out)}
     if forwards:
         stays = increasing([i for i, _ in pairs])
     else:
@@ -51,6 +59,16 @@ def crossing_calls(rows: Sequence[Row], *, forwards: bool) -> dict[int, int]:
         stays = increasing([j for _, j in pairs])
     kept = {pairs[at] for at in stays}
     return {j: i for i, j in pairs if (i, j) not in kept}
+
+
+def _swapped(old: Sequence[Hashable], new: Sequence[Hashable]) -> dict[int, int] | None:
+    """Two calls of which each stands in the place of the other, if their names are all that differs in order."""
+    if len(old) != len(new):
+        return None
+    apart = [at for at, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
+    if len(apart) != 2 or [old[at] for at in apart] != [new[at] for at in reversed(apart)]:
+        return None
+    return {apart[0]: apart[1], apart[1]: apart[0]}
 
 
 def _first_difference(old: Body, new: Body) -> tuple[str, str] | None:

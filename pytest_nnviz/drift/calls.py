@@ -17,6 +17,7 @@ from pytest_nnviz.drift.order import Order, permutations
 from pytest_nnviz.drift.pairs import BY_NAME, BY_POSITION, BY_STRUCTURE, Match, join
 from pytest_nnviz.drift.references import Graph, Source, refs
 from pytest_nnviz.drift.spelling import tell_apart
+from pytest_nnviz.drift.tensors import out_of_place
 from pytest_nnviz.textformat.write import format_arguments, format_call, format_value
 
 __all__ = ["CallChanges"]
@@ -111,7 +112,7 @@ class CallChanges:
         order = [renamed.get(name, name) for name in old if renamed.get(name, name) in new]
         by_new = [name for name in new if name in order]
         if order != by_new:
-            self._add("topology", "reordered", "", "inputs", (", ".join(order), ", ".join(by_new)), FUNCTION)
+            self._add("topology", "reordered", "", "inputs", out_of_place(order, by_new), FUNCTION)
 
     def _compare_input(self, name: str, old: Argument | None, new: Argument | None) -> None:
         before, after = (None if a is None else format_value(a.value) for a in (old, new))
@@ -147,9 +148,9 @@ class CallChanges:
         return any(not self.links.same((a, old), (b, new)) for a, b in pairs)
 
     def _leave(self, scope: _Scope) -> None:
+        self._compare_returns(scope)
         for order in scope.orders:
             self._tell_order(order, scope)
-        self._compare_returns(scope)
         if scope.new:
             self._compare_result(scope.old, scope.new, scope.start)
 
@@ -242,13 +243,13 @@ class CallChanges:
 
     def _tell_order(self, order: Order, scope: _Scope) -> None:
         """One change for the modules of a container that run in another order, instead of one for each of them."""
-        consequence = COSMETIC
+        consequence = FUNCTION if self.links.taken_instead & order.places.keys() else COSMETIC
         for at in range(scope.start, len(self._found)):
             change = self._found[at]
             if change.gate == "topology" and (change.old_call, change.new_call) in order.calls:
                 consequence = worst([consequence, change.consequence])
                 self._found[at] = replace(change, ripple=True)
-        texts = (", ".join(order.old), ", ".join(order.new))
+        texts = out_of_place(order.old, order.new)
         told = order.renamed and any(self.new.target(way) in self._modules.went for way in order.places.values())
         self._add("topology", "reordered", self.new.place(scope.new), order.container, texts, consequence, ripple=told)
 

@@ -28,6 +28,7 @@ class Links:
     """What is known so far about two graphs; grows while they are walked in parallel.
 
     ``tensors`` are renamed parameters and buffers: the new path of the module with the old name -> the new path.
+    ``taken_instead`` are calls of the old graph that traded places and whose result is not taken where it was.
     ``sizes`` are numbers that became others as the sizes of results did so far, with the consequence of that.
     ``consequence`` tells what it means that a call comes or goes, ``lone`` which attributes did.
     """
@@ -56,6 +57,7 @@ class Links:
         self._left: set[Way] = set()
         self._joined: set[Way] = set()
         self._traded: dict[Way, Way] = {}
+        self.taken_instead: set[Way] = set()
 
     def enter(self, old: Way, new: Way, rows: Sequence[Row]) -> None:
         """The calls inside two paired calls are paired like this."""
@@ -188,6 +190,7 @@ class Links:
 
     def _bypass(self, old: Source, new: Source) -> str | None:
         if old.way in self._traded and self.translate(old, self._traded) == new:
+            self.taken_instead.add(old.way)
             return FUNCTION
         if self._same_thing(old, new):
             return FUNCTION

@@ -10,6 +10,8 @@ from pytest_nnviz.drift.links import Links
 
 __all__ = ["Order", "permutations"]
 
+_Pair = tuple[Way, Way]
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -19,7 +21,7 @@ class Order:
         container: how the calls name it: ``self.layers``.
         old: the names that the modules have now in the order in which they ran.
         new: the same in the order in which they run.
-        places: the way to the call that stood in a place -> the way to the one that stands there now.
+        places: the way to a call -> the way to the one that stands in its place now, where that is another.
         calls: the ways to each of these calls, before and after.
         renamed: whether the modules, not the calls, changed places: the order of the names is what it was.
     """
@@ -33,21 +35,24 @@ class Order:
 
 
 def permutations(links: Links, old: Way, new: Way, rows: Sequence[Row]) -> Iterator[Order]:
-    """The containers inside two paired calls whose numbered modules run in another order, and nothing else changed."""
-    members: dict[str, list[tuple[Way, Way]]] = {}
+    """The containers inside two paired calls whose numbered modules run in another order, and nothing else changed; or
+    two modules of any names of which each runs in the place of the other.
+    """
+    members: dict[str, list[_Pair]] = {}
     for i, j in rows:
-        if i is not None and j is not None:
+        if i is not None and j is not None and links.new.target((*new, j)) is not None:
             container, _, name = links.new.call((*new, j)).target.rpartition(".")
-            if name.isdecimal() and links.new.target((*new, j)) is not None:
-                members.setdefault(container, []).append(((*old, i), (*new, j)))
+            members.setdefault(container if name.isdecimal() else "", []).append(((*old, i), (*new, j)))
     for container, pairs in members.items():
         before, after = sorted(a for a, _ in pairs), [b for _, b in pairs]
-        places = dict(zip(before, after, strict=True))
-        if before != [a for a, _ in pairs] and _trade_places(links, places):
-            names = {b: links.new.call(b).target.rpartition(".")[2] for b in after}
-            by_old, by_new = tuple(names[b] for _, b in sorted(pairs)), tuple(names[b] for b in after)
+        homes = dict(pairs)
+        places = {a: b for a, b in zip(before, after, strict=True) if homes[a] != b}
+        if places and (container or len(places) == 2) and _trade_places(links, places):
+            names = {b: links.new.call(b).target.removeprefix(f"{container}.") for b in after}
+            by_old, by_new = tuple(names[homes[a]] for a in before), tuple(names[b] for b in after)
             renamed = [links.old.target(a) for a in before] == [links.new.target(b) for b in after]
-            yield Order(f"self.{container}", by_old, by_new, places, frozenset(pairs), renamed)
+            calls = frozenset((a, homes[a]) for a in places)
+            yield Order(f"self.{container}".rstrip("."), by_old, by_new, places, calls, renamed)
 
 
 def _trade_places(links: Links, places: Mapping[Way, Way]) -> bool:

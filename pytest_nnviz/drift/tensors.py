@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_nnviz.architecture import Buffer, Parameter, TensorSpec
 from pytest_nnviz.drift.consequence import BREAKS, FUNCTION, TRAINING
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.pairs import BY_STRUCTURE, Match, Pair, join
-from pytest_nnviz.drift.sequence import increasing
 from pytest_nnviz.drift.ties import Tensor, Ties, resolve, tensors_of
 from pytest_nnviz.textformat.write import format_spec
 
-__all__ = ["compare_tensors", "fits", "reordered", "sides", "went_to"]
+__all__ = ["compare_tensors", "fits", "out_of_place", "reordered", "sides", "went_to"]
 
 
 def sides(text: str, side: int) -> tuple[str | None, str | None]:
@@ -20,16 +19,18 @@ def sides(text: str, side: int) -> tuple[str | None, str | None]:
     return (None, text) if side else (text, None)
 
 
-def reordered(gate: str, place: str, what: str, old: list[str], new: list[str], consequence: str) -> Iterator[Change]:
-    """At most one change, with the names that left their place."""
-    if old == new:
-        return
-    spots = {name: index for index, name in enumerate(new)}
-    stays = {old[index] for index in increasing([spots[name] for name in old])}
-    texts = [", ".join(name for name in names if name not in stays) for names in (old, new)]
-    if texts[0] == texts[1]:
-        texts = [", ".join(old), ", ".join(new)]
-    yield Change(gate, "reordered", place, what, texts[0], texts[1], consequence)
+def reordered(
+    gate: str, place: str, what: str, old: Sequence[str], new: Sequence[str], consequence: str
+) -> Iterator[Change]:
+    """At most one change, with the names that stand in the place of others."""
+    if old != new:
+        yield Change(gate, "reordered", place, what, *out_of_place(old, new), consequence)
+
+
+def out_of_place(old: Sequence[str], new: Sequence[str]) -> tuple[str, str]:
+    """The same names in two orders, without those that stand where they stood."""
+    pairs = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
+    return ", ".join(a for a, _ in pairs), ", ".join(b for _, b in pairs)
 
 
 def compare_tensors(pair: Pair, match: Match, ties: Ties, *, ripple: bool) -> Iterator[Change]:

@@ -66,7 +66,11 @@ def _fact(drift: Drift, change: Change, width: int, *, whole: bool) -> tuple[str
 def _reordered(change: Change, old: str, new: str) -> str:
     if change.new_call is not None:
         return f"runs {new}, was {old}"
-    return f"run in the order {new}, was {old}" if _is_run_order(change) else f"reordered: {old} -> {new}"
+    names = str(change.old).split(", ")
+    swapped = len(names) == 2 and names[::-1] == str(change.new).split(", ")
+    if _is_run_order(change):
+        return "run each in the other's place" if swapped else f"run in the order {new}, was {old}"
+    return f"{' and '.join(names)} swapped" if swapped else f"reordered: {old} -> {new}"
 
 
 def _inline(drift: Drift, change: Change, width: int) -> str:
