@@ -577,15 +577,15 @@ class TestOrder:
         ]
         assert {c.what for c in ripples(old, new)} == {"self.l.0", "self.l.1", "self.l.2", "self.l.3", "self.head"}
 
-    @pytest.mark.parametrize(("taken", "consequence"), [(("a", "b"), "cosmetic"), (("b", "a"), "changes the function")])
+    @pytest.mark.parametrize(("taken", "consequence"), [("01", "cosmetic"), ("10", "changes the function")])
     def test_of_two_that_take_the_same_is_as_bad_as_what_takes_theirs(self, taken, consequence):
-        def of(first, other, *operands):
-            return model(
-                [("a", linear()), ("b", linear())],
-                [run(first, x()), run(other, x()), call("sub", *map(result, operands))],
-            )
+        layers = Module("ModuleList", children=(("0", linear()), ("1", linear())))
 
-        assert [fact[-1] for fact in facts(of("a", "b", "a", "b"), of("b", "a", *taken))] == [consequence]
+        def of(order, operands):
+            calls = [run(f"l.{name}", x()) for name in order]
+            return model([("l", layers)], [*calls, call("sub", *(result(f"l.{name}") for name in operands))])
+
+        assert [fact[-1] for fact in facts(of("01", "01"), of("10", taken))] == [consequence]
 
     def test_with_another_edit_is_told_call_by_call(self):
         old, new = self.of(0, 1, 2, 3), self.of(3, 2, 1, 0, last=1)

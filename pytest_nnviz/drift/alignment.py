@@ -28,7 +28,7 @@ def align_calls(old: Body, new: Body, *, forwards: bool | None = None) -> list[R
     """
     if _first_difference(old, new) is None:
         return [(index, index) for index in range(len(new.calls))]
-    swapped = _swapped([_name(call) for call in old.calls], [_name(call) for call in new.calls])
+    swapped = _swapped(old.calls, new.calls)
     if swapped is not None:
         return [(swapped.get(index, index), index) for index in range(len(new.calls))]
     if in_order(old, new) if forwards is None else forwards:
@@ -61,14 +61,15 @@ def crossing_calls(rows: Sequence[Row], *, forwards: bool) -> dict[int, int]:
     return {j: i for i, j in pairs if (i, j) not in kept}
 
 
-def _swapped(old: Sequence[Hashable], new: Sequence[Hashable]) -> dict[int, int] | None:
-    """Two calls of which each stands in the place of the other, if their names are all that differs in order."""
-    if len(old) != len(new):
+def _swapped(old: Sequence[Call], new: Sequence[Call]) -> dict[int, int] | None:
+    """Two calls of which each takes the place of the other, if their names are all that differs in order."""
+    apart = [at for at, (a, b) in enumerate(zip(old, new, strict=False)) if _name(a) != _name(b)]
+    if len(old) != len(new) or len(apart) != 2:
         return None
-    apart = [at for at, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
-    if len(apart) != 2 or [old[at] for at in apart] != [new[at] for at in reversed(apart)]:
+    crossed = {apart[0]: apart[1], apart[1]: apart[0]}
+    if any(_name(old[i]) != _name(new[j]) for j, i in crossed.items()):
         return None
-    return {apart[0]: apart[1], apart[1]: apart[0]}
+    return crossed if any(_text(old[i]) != _text(new[j]) for j, i in crossed.items()) else None
 
 
 def _first_difference(old: Body, new: Body) -> tuple[str, str] | None:

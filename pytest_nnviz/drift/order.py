@@ -36,7 +36,7 @@ class Order:
 
 def permutations(links: Links, old: Way, new: Way, rows: Sequence[Row]) -> Iterator[Order]:
     """The containers inside two paired calls whose numbered modules run in another order, and nothing else changed; or
-    two modules of any names of which each runs in the place of the other.
+    two modules of any names of which each runs in the place of the other, on what that took.
     """
     members: dict[str, list[_Pair]] = {}
     for i, j in rows:
@@ -47,7 +47,10 @@ def permutations(links: Links, old: Way, new: Way, rows: Sequence[Row]) -> Itera
         before, after = sorted(a for a, _ in pairs), [b for _, b in pairs]
         homes = dict(pairs)
         places = {a: b for a, b in zip(before, after, strict=True) if homes[a] != b}
-        if places and (container or len(places) == 2) and _trade_places(links, places):
+        told = (
+            bool(places) if container else len(places) == 2 and not _trade_places(links, {a: homes[a] for a in places})
+        )
+        if told and _trade_places(links, places):
             names = {b: links.new.call(b).target.removeprefix(f"{container}.") for b in after}
             by_old, by_new = tuple(names[homes[a]] for a in before), tuple(names[b] for b in after)
             renamed = [links.old.target(a) for a in before] == [links.new.target(b) for b in after]
