@@ -59,12 +59,12 @@ def _arguments(text: str) -> list[str]:
 def narrowed(old: str | None, new: str | None, width: int) -> tuple[str, str]:
     """Both texts, cut down to where they differ if they are too long; the new one without the name that both have.
 
-    Texts that differ stay different, however little room there is.
+    Texts that differ stay different, however little room there is; calls of one function keep its name.
 
     >>> narrowed("dtype=torch.float32", "dtype=torch.float16", 80)
     ('dtype=torch.float32', 'torch.float16')
     >>> narrowed("view(self.query(x), 1, 16, 4, 8)", "view(self.key(x), 1, 16, 4, 8)", 44)
-    ('...(self.query(x), ...', '...(self.key(x), ...')
+    ('view(self.query(x), ...', 'view(self.key(x), ...')
     """
     a, b = _named_once("(default)" if old is None else old, "(default)" if new is None else new)
     if len(a) + len(b) > width and a.replace("torch.", "") != b.replace("torch.", ""):
@@ -73,24 +73,28 @@ def narrowed(old: str | None, new: str | None, width: int) -> tuple[str, str]:
         return a, b
     start = _common(a, b)
     end = _common(a[start:][::-1], b[start:][::-1])
+    name = a[: a.find("(") + 1]
+    kept = len(name) if len(name) <= min(start, width // 4) else 0
     for context in range(_CONTEXT, -1, -1):
-        found = _window(a, start, end, context), _window(b, start, end, context)
+        found = _window(a, kept, start - context, end - context), _window(b, kept, start - context, end - context)
         if sum(map(len, found)) <= width:
             return found
-    return _beginning(a, start, width // 2), _beginning(b, start, width // 2)
+    return _beginning(a, kept, start, width // 2), _beginning(b, kept, start, width // 2)
 
 
-def _window(text: str, start: int, end: int, context: int) -> str:
-    """What lies between ``start`` and ``end`` (from behind), with a little of what is around it."""
-    head, tail = max(0, start - context), max(0, end - context)
-    before = "..." if head > len("...") else text[:head]
-    after = "..." if tail > len("...") else text[len(text) - tail :]
-    return before + text[head : len(text) - tail] + after
+def _window(text: str, kept: int, start: int, end: int) -> str:
+    """What lies between ``start`` and ``end`` (from behind), behind what is kept of the beginning."""
+    start, end = max(kept, start), max(0, end)
+    return _before(text, kept, start) + text[start : len(text) - end] + ("..." if end > 3 else text[len(text) - end :])
 
 
-def _beginning(text: str, start: int, width: int) -> str:
+def _before(text: str, kept: int, start: int) -> str:
+    return text[:kept] + ("..." if start - kept > len("...") else text[kept:start])
+
+
+def _beginning(text: str, kept: int, start: int, width: int) -> str:
     """The beginning of what differs."""
-    before = "..." if start > len("...") else text[:start]
+    before = _before(text, kept, start)
     rest = text[start:]
     room = max(4, width - len(before))
     return before + (rest if len(rest) <= room else rest[: room - 3] + "...")
