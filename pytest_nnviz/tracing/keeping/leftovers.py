@@ -44,11 +44,9 @@ class Leftovers:
 
     def clear(self) -> None:
         """Take those that are still there from where they are held."""
-        if any(reference() is not None for reference in self._made):
-            gc.collect()  # what only holds itself is no leftover
-            alive = {id(tensor) for reference in self._made if (tensor := reference()) is not None}
-            for holder, before in list(self._before.values()) if alive else ():
-                _restore(holder, before, alive)
+        alive = {id(tensor) for reference in self._made if (tensor := reference()) is not None}
+        for holder, before in list(self._before.values()) if alive else ():
+            _restore(holder, before, alive)
         self._before.clear()
 
     def _follow(self, things: list[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import weakref
 from contextlib import ExitStack
 from types import CellType, TracebackType
 from typing import Any, Literal, Self
@@ -54,8 +55,17 @@ class Tables:
         return False
 
 
+# What was found in a cache, as long as nobody used it since: most are of libraries, and rest.
+_FOUND: weakref.WeakKeyDictionary[Any, tuple[object, bool]] = weakref.WeakKeyDictionary()
+
+
 def _holds_tensors(cache: Any) -> bool:
-    return any(isinstance(leaf, torch.Tensor) for _, leaf in walk(gc.get_referents(cache)))
+    state = cache.cache_info()
+    known = _FOUND.get(cache)
+    if known is None or known[0] != state:
+        found = any(isinstance(leaf, torch.Tensor) for _, leaf in walk(gc.get_referents(cache)))
+        known = _FOUND[cache] = (state, found)
+    return known[1]
 
 
 def _replace(holder: Any, old: Any, new: Any, stack: ExitStack) -> None:
