@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
+import pickle
+import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import architectures
@@ -172,7 +176,20 @@ def _apart(place: str, others: Iterable[str]) -> bool:
 
 @functools.cache
 def tally_of(name: str) -> Tally:
-    """All that is tried on a model, once in a run."""
+    """All that is tried on a model, once in a run: what one worker of xdist has done the others read."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    path = Path(tempfile.gettempdir(), f"nnviz-generated-{run}", f"{name}.pickle")
+    if run and path.exists():
+        return pickle.loads(path.read_bytes())
+    tally = _tried(name)
+    if run:
+        path.parent.mkdir(exist_ok=True)
+        path.with_suffix(f".{os.getpid()}").write_bytes(pickle.dumps(tally))
+        path.with_suffix(f".{os.getpid()}").replace(path)
+    return tally
+
+
+def _tried(name: str) -> Tally:
     model, inputs = build(name)
     with torch.no_grad():
         model(**copy.deepcopy(inputs))
