@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -12,12 +11,9 @@ import torch
 from test_tracing import graph
 from torch import nn
 from torch.utils import _pytree as pytree
+from torch_testing import module_db
 
 from pytest_nnviz import Options, dumps, loads
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from torch.testing._internal.common_modules import module_db
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
