@@ -136,6 +136,52 @@ def test_calls_of_two_layers_swapped(order, between):
     assert edits(said(new, old)) == [f"~ (model) self.{{{other},{one}}} {swapped}"]
 
 
+class Named(nn.Module):
+    """Layers one after the other, by name."""
+
+    def __init__(self, **layers):
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+    def forward(self, x):
+        for layer in self.children():
+            x = layer(x)
+        return x
+
+
+def named(**layers):
+    return trace(Named(**layers).eval(), X)
+
+
+@pytest.mark.parametrize("between", [{}, {"act": nn.ReLU()}])
+def test_siblings_renamed_and_edited(between):
+    def of(names, **config):
+        first, *rest = (nn.Linear(8, 8, **config) for _ in names)
+        return named(**{names[0]: first}, **between, **dict(zip(names[1:], rest, strict=True)))
+
+    old, new = of("abc"), of("pqr", bias=False)
+    drift = diff(old, new)
+    assert drift.renames == (("a", "p"), ("b", "q"), ("c", "r"))
+    assert {(c.kind, c.what) for c in drift.changes if c.gate == "structure"} == {("renamed", ""), ("changed", "bias")}
+
+
+@pytest.mark.parametrize("order", ["bac", "cba", "bca"])
+def test_names_traded_by_layers_of_other_shapes(order):
+    layers = [nn.Linear(8, 16), nn.Linear(16, 24), nn.Linear(24, 4)]
+    drift = diff(named(**dict(zip("abc", layers, strict=True))), named(**dict(zip(order, layers, strict=True))))
+    traded = {(a, b) for a, b in zip("abc", order, strict=True) if a != b}
+    assert {(c.kind, c.old, c.new) for c in drift.changes if not c.ripple} == {("renamed", *pair) for pair in traded}
+    assert set(drift.renames) == traded
+
+
+def test_layers_that_became_as_wide_as_the_next_keep_their_names():
+    def of(a, b, c):
+        return named(a=nn.Linear(8, a), down=nn.Linear(a, 8), b=nn.Linear(8, b), up=nn.Linear(b, 8), c=nn.Linear(8, c))
+
+    assert not diff(of(8, 16, 24), of(16, 24, 32)).renames
+
+
 def test_moved_among_its_siblings():
     lines = said(stack(UNEQUAL), stack(inserted(without(UNEQUAL, 3), 20, UNEQUAL[3])))
     assert lines[0] == "> layers.3 moved to layers.20 breaks checkpoints"

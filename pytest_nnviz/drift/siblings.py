@@ -31,6 +31,7 @@ def match_siblings(old: Children, new: Children, ids: Identities) -> list[Siblin
         equal = _same_key(_Left(old, new, ()), lambda child: ids.module(child[1]))
         if len(equal) > sum(ids.module(old[i][1]) == ids.module(new[j][1]) for i, j in named):
             return _told(old, new, equal, _between(old, new, equal))
+    named = _uncrossed(old, new, named, ids)
     alike_ones = _renamed(old, new, named, ids)
     return _told(old, new, [*named, *alike_ones], _same_neighbours(old, new, [*named, *alike_ones]))
 
@@ -70,6 +71,17 @@ def _told(old: Children, new: Children, found: Pairs, placed: Pairs) -> list[Sib
 def _by_name(old: Children, new: Children) -> Pairs:
     places = {name: j for j, (name, _) in enumerate(new)}
     return [(i, places[name]) for i, (name, _) in enumerate(old) if name in places]
+
+
+def _uncrossed(old: Children, new: Children, named: Pairs, ids: Identities) -> Pairs:
+    """Pairs of a name, without those of which each is on the other side what another of them was: they traded names."""
+    differ = [(i, j) for i, j in named if ids.module(old[i][1]) != ids.module(new[j][1]) and old[i][1].parameters]
+    now = {ids.module(new[j][1]): new[j][0] for _, j in differ}
+    goes = {old[i][0]: now.get(ids.module(old[i][1])) for i, _ in differ}
+    traded: set[str | None] = set(goes)
+    while traded and traded != (closed := {goes[name] for name in traded if name} & traded):
+        traded = {name for name in closed if name and goes[name] in closed}
+    return [(i, j) for i, j in named if old[i][0] not in traded]
 
 
 class _Left:
@@ -123,14 +135,12 @@ def _kind(child: Found) -> Hashable:
 
 
 def _same_neighbours(old: Children, new: Children, pairs: Pairs) -> Pairs:
-    """A single sibling that went and a single one of its class that came, between the same two."""
+    """Siblings that went and as many that came between the same two, each of the class of the one in its place."""
     partner = {-1: -1, len(old): len(new)} | dict(pairs)
-    gone, came = set(partner), {j for _, j in pairs}
-    return [
-        (i, j)
-        for i in range(len(old))
-        if i not in gone and i - 1 in partner and i + 1 in partner
-        for j in (partner[i - 1] + 1,)
-        if partner[i + 1] == j + 1 and j not in came
-        if _kind(old[i]) == _kind(new[j]) and old[i][1].shared is None
-    ]
+    came = {j for _, j in pairs}
+    found: Pairs = []
+    for before, after in pairwise(sorted(partner)):
+        start, stop = partner[before] + 1, partner[after]
+        if stop - start == after - before - 1 and came.isdisjoint(range(start, stop)):
+            found += zip(range(before + 1, after), range(start, stop), strict=True)
+    return [(i, j) for i, j in found if _kind(old[i]) == _kind(new[j]) and old[i][1].shared is None]
