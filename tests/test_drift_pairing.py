@@ -229,6 +229,19 @@ def test_wrapped_and_unwrapped(names):
     assert said(new, old) == [f"> {path} moved to (model) breaks checkpoints"]
 
 
+def test_wrapped_with_an_edit_of_another_part():
+    def of(width):
+        return nn.ModuleDict({"a": nn.Linear(8, 8), "b": nn.Linear(8, width)})
+
+    bare, other = Named(**of(4)).eval(), Around("module", Named(**of(5))).eval()
+    old, new = trace(bare, X), trace(other, X)
+    drifts = diff(old, new), diff(new, old)
+    assert drifts[0].renames == (("a", "module.a"), ("b", "module.b"))
+    assert drifts[1].renames == (("module.a", "a"), ("module.b", "b"))
+    for drift in drifts:
+        assert [c.place[-1:] for c in drift.changes if c.what == "out_features"] == ["b"]
+
+
 class Headed(nn.Module):
     def __init__(self, body):
         super().__init__()

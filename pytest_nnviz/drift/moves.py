@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 
 from pytest_nnviz.architecture import Module, walk_modules
 from pytest_nnviz.drift.identity import Identities
-from pytest_nnviz.drift.pairs import BY_STRUCTURE, Found, Pair, alike, join
+from pytest_nnviz.drift.pairs import BY_POSITION, BY_STRUCTURE, Found, Pair, alike, join
 
 __all__ = ["Moves"]
 
@@ -25,6 +25,7 @@ class Moves:
         old = _nodes(pair.removed for pair in self.pairs)
         new = _nodes(pair.added for pair in self.pairs)
         moves = self._outermost([*self._equal(old, new), *self._similar(old, new)]) if old and new else []
+        moves += self._companions(moves, old, new)
         gone, came = ({move.old_path for move in moves}, {move.new_path for move in moves})
         order = {path: index for index, (path, _) in enumerate(old)}
         moves.sort(key=lambda move: order[move.old_path])
@@ -57,6 +58,24 @@ class Moves:
             if len(found) == len(sides[1].get(key, ())) == 1:
                 moves += self._pair(found, sides[1][key])
         return moves
+
+    def _companions(self, moves: list[Pair], old: list[Found], new: list[Found]) -> list[Pair]:
+        """Modules of the class and name that they had, whose siblings moved from the one parent to the other."""
+        went = [(move.old_path.rpartition("."), move.new_path.rpartition(".")) for move in moves]
+        parents = {before[0]: after[0] for before, after in went if before[2] == after[2]}
+        places = dict(new)
+        found: list[Pair] = []
+        for path, module in old if parents else ():
+            parent, _, name = path.rpartition(".")
+            there = join(parents[parent], name) if parent in parents else ""
+            other = places.get(there)
+            if other is None or other.class_name != module.class_name:
+                continue
+            if not _covered(path, self.taken[0]) and not _covered(there, self.taken[1]):
+                self.taken[0].add(path)
+                self.taken[1].add(there)
+                found.append(Pair(path, there, module, other, "moved", BY_POSITION))
+        return found
 
     def _outermost(self, moves: list[Pair]) -> list[Pair]:
         def inside(path: str, taken: set[str]) -> bool:

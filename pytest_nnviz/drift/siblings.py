@@ -135,12 +135,13 @@ def _kind(child: Found) -> Hashable:
 
 
 def _same_neighbours(old: Children, new: Children, pairs: Pairs) -> Pairs:
-    """Siblings that went and as many that came between the same two, each of the class of the one in its place."""
+    """Siblings that went and as many that came between the same two, of the same classes in order."""
     partner = {-1: -1, len(old): len(new)} | dict(pairs)
     came = {j for _, j in pairs}
     found: Pairs = []
     for before, after in pairwise(sorted(partner)):
-        start, stop = partner[before] + 1, partner[after]
-        if stop - start == after - before - 1 and came.isdisjoint(range(start, stop)):
-            found += zip(range(before + 1, after), range(start, stop), strict=True)
-    return [(i, j) for i, j in found if _kind(old[i]) == _kind(new[j]) and old[i][1].shared is None]
+        here, there = range(before + 1, after), range(partner[before] + 1, partner[after])
+        kinds = ([_kind(old[i]) for i in here], [_kind(new[j]) for j in there])
+        if kinds[0] == kinds[1] and came.isdisjoint(there):
+            found += [(i, j) for i, j in zip(here, there, strict=True) if old[i][1].shared is None]
+    return found
