@@ -78,10 +78,24 @@ def _uncrossed(old: Children, new: Children, named: Pairs, ids: Identities) -> P
     differ = [(i, j) for i, j in named if ids.module(old[i][1]) != ids.module(new[j][1]) and old[i][1].parameters]
     now = {ids.module(new[j][1]): new[j][0] for _, j in differ}
     goes = {old[i][0]: now.get(ids.module(old[i][1])) for i, _ in differ}
-    traded: set[str | None] = set(goes)
-    while traded and traded != (closed := {goes[name] for name in traded if name} & traded):
-        traded = {name for name in closed if name and goes[name] in closed}
+    traded = _rings(goes)
     return [(i, j) for i, j in named if old[i][0] not in traded]
+
+
+def _rings(goes: dict[str, str | None]) -> set[str | None]:
+    """The names to which one comes back by going from each to where it goes."""
+    started: dict[str | None, str] = {}
+    found: set[str | None] = set()
+    for start in goes:
+        path: list[str | None] = []
+        name: str | None = start
+        while name in goes and name not in started:
+            started[name] = start
+            path.append(name)
+            name = goes[name]
+        if started.get(name) == start:
+            found.update(path[path.index(name) :])
+    return found
 
 
 class _Left:
