@@ -9,7 +9,7 @@ import edits_of_modules
 import pytest
 import torch
 from hypothesis import given
-from made_up import ARCHITECTURES, linear, model, norm, spec
+from made_up import ARCHITECTURES, config, linear, model, norm, spec
 from safetensors.torch import load_file, save_file, save_model
 from torch import nn
 
@@ -262,6 +262,19 @@ def test_layers_that_traded_names_load_into_each_other():
     assert all(change.consequence != BREAKS for change in drift.changes)
 
 
+def pooled(*kernels, head=9):
+    """Blocks that differ by what no key holds."""
+    children = [(str(at), Module("Block", config(k=k), children=(("fc", linear(8)),))) for at, k in enumerate(kernels)]
+    return model([("layers", Module("ModuleList", children=tuple(children))), ("head", linear(8, head))])
+
+
+@pytest.mark.parametrize("moved", [(shared(by="b"), shared(by="c", head=9)), (pooled(3, 5, head=4), pooled(5, 3))])
+def test_what_trades_places_breaks_no_more_beside_an_edit_that_does(moved):
+    drift = diff(*moved)
+    assert {change.place for change in drift.changes if change.consequence == BREAKS} == {"head"}
+    assert headline(drift, "t").startswith("breaks checkpoints: head out_features ")
+
+
 def hooked(*marks, size=8):
     return model([("b", Module("Block", children=(("a", linear(size)),), marks=marks))])
 
@@ -303,6 +316,60 @@ def test_what_a_map_leaves_to_a_hook_is_not_promised(marks, size, rest):
     sides = [hooked(*marks[side], size=(8, size)[side]).root.children for side in (0, 1)]
     old, new = model([*sides[0], ("c", linear())]), model([*sides[1], ("d", linear())])
     assert said(old, new)[1] == f"rename map: c -> d (2 keys), {rest}"
+
+
+class Translated(nn.Linear):
+    def load_state_dict(self, state_dict, strict=True, assign=False):
+        return super().load_state_dict(state_dict, strict=False, assign=assign)
+
+
+def behind(layer):
+    layer.register_load_state_dict_post_hook(lambda module, keys: keys.missing_keys.clear())
+    return layer
+
+
+def before(layer):
+    layer.register_load_state_dict_pre_hook(lambda *rest: None)
+    return layer
+
+
+def instead(layer):
+    layer._load_from_state_dict = lambda *rest: None
+    return layer
+
+
+@pytest.mark.parametrize("made", [lambda layer: Translated(layer.in_features, 8), behind, before, instead])
+def test_what_loads_in_its_own_way_is_not_verified(made):
+    old, new = made(nn.Linear(4, 8)), made(nn.Linear(5, 8))
+    loading = checkpoint(diff(traced(old), traced(new)))
+    assert (loading.strict, loading.hooks) == ("not verified", ("load hook of the model",))
+
+
+def test_only_the_model_itself_is_asked_to_load():
+    """Torch does not call the ``load_state_dict`` of what is inside."""
+    old, new = nn.Sequential(Translated(4, 8)), nn.Sequential(Translated(5, 8))
+    assert checkpoint(diff(traced(old), traced(new))).strict == "no"
+
+
+def test_a_load_hook_that_goes_breaks_nothing_that_loads():
+    drift = diff(hooked("load hook"), hooked())
+    assert (checkpoint(drift).strict, said(hooked("load hook"), hooked())) == ("yes", [])
+    assert headline(drift, "t") == "changes the function: b load hook gone in t"
+
+
+class Optional(nn.Module):
+    def __init__(self, head):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.head = head
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+def test_a_child_that_is_none_is_a_module_that_is_gone(turned):
+    drift = diff(*[traced(Optional(head)) for head in (nn.Linear(4, 4), None)][::turned])
+    loading = checkpoint(drift)
+    assert [*loading.missing, *loading.unexpected] == ["head.weight", "head.bias"]
+    assert [(c.kind, c.place) for c in drift.changes if not c.ripple] == [(("added", "removed")[turned > 0], "head")]
 
 
 def test_a_key_outside_of_what_a_hook_sees_is_certain():
@@ -365,7 +432,7 @@ def test_what_one_way_misses_the_other_way_does_not_expect(a, b):
     assert set(there.missing) == set(back.unexpected)
     assert checkpoint(diff(a, a)).strict == "yes"
     if there.strict == "yes":
-        assert all(c.consequence != BREAKS for c in diff(a, b).changes if c.what != "load hook")
+        assert all(c.consequence != BREAKS for c in diff(a, b).changes)
     assert there.renamed is None or there.renamed.in_the_way <= there.in_the_way
     assert there.renamed is None or there.strict != "yes" or there.renamed.strict == "yes"
     assert set(there.renames) <= set(state_dict(a.root))

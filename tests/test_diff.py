@@ -177,8 +177,8 @@ class TestModules:
         [
             (((), ("never called",)), "added", "training only"),
             (((), ("train",)), "added", "changes the function"),
-            (((), ("load hook",)), "added", "cosmetic"),
-            ((("load hook",), ()), "removed", "breaks checkpoints"),
+            (((), ("load hook",)), "added", "changes the function"),
+            ((("load hook",), ()), "removed", "changes the function"),
             (((), ("extra state",)), "added", "breaks checkpoints"),
             ((("save hook",), ()), "removed", "breaks checkpoints"),
             (((), ("gradient hook",)), "added", "training only"),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 
 from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.drift.calls import CallChanges
-from pytest_nnviz.drift.checkpoints import State, load
-from pytest_nnviz.drift.consequence import BREAKS, COSMETIC, COST, FUNCTION
+from pytest_nnviz.drift.consequence import COSMETIC, COST, FUNCTION
 from pytest_nnviz.drift.data import Change, Drift, Row, Way
 from pytest_nnviz.drift.identity import Identities
 from pytest_nnviz.drift.matching import match_modules
 from pytest_nnviz.drift.modules import ModuleChanges
 from pytest_nnviz.drift.references import Graph
 from pytest_nnviz.drift.tensors import sides
+from pytest_nnviz.drift.weighing import weighed
 from pytest_nnviz.drift.wrapping import find_wrapping
 from pytest_nnviz.textformat import dumps
 
@@ -28,7 +27,7 @@ def diff(old: Architecture, new: Architecture) -> Drift:
         return Drift(old, new, ())
     wrapping = find_wrapping(old, new, ids)
     if wrapping is not None:
-        return Drift(old, new, _weighed(old, new, wrapping.changes()), wrapping.renames, wrapping.rows)
+        return weighed(Drift(old, new, tuple(wrapping.changes()), wrapping.renames, wrapping.rows))
     match = match_modules(old.root, new.root, ids)
     changes = list(ModuleChanges(old, new, match, _opaque(old, new)))
     rows: dict[tuple[Way, Way], tuple[Row, ...]] = {}
@@ -41,22 +40,7 @@ def diff(old: Architecture, new: Architecture) -> Drift:
         kind = ("removed", "added")[side]
         changes.append(Change("topology", kind, "", "forward", *sides("graph", side), COSMETIC))
     changes += _cost(old, new, ripple=bool(changes))
-    return Drift(old, new, _weighed(old, new, changes or _anything(old, new)), match.renames, rows)
-
-
-def _weighed(old: Architecture, new: Architecture, changes: Iterable[Change]) -> tuple[Change, ...]:
-    """No change breaks checkpoints that load strictly as a whole: what they hold then goes to other modules.
-
-    Only a load hook that is gone may: older ones were translated by it.
-    """
-    found = tuple(changes)
-    if not any(map(_breaks_keys, found)) or load(State.of(old.root), State.of(new.root)).strict != "yes":
-        return found
-    return tuple(replace(change, consequence=FUNCTION) if _breaks_keys(change) else change for change in found)
-
-
-def _breaks_keys(change: Change) -> bool:
-    return change.consequence == BREAKS and change.what != "load hook"
+    return weighed(Drift(old, new, tuple(changes or _anything(old, new)), match.renames, rows))
 
 
 def _equal(old: Architecture, new: Architecture, ids: Identities) -> bool:

@@ -72,7 +72,7 @@ def of_call(call: Call, module: Module | None) -> str:
     return COSMETIC if name in _COSMETIC_CALLS else FUNCTION
 
 
-def of_mark(mark: str, mode: str, *, gone: bool) -> str:
+def of_mark(mark: str, mode: str) -> str:
     """Of a remark that a module has gained or lost in a model that was traced in ``mode``."""
     if mark in ("eval", "train"):
         return TRAINING if mode == "train" else FUNCTION
@@ -80,4 +80,4 @@ def of_mark(mark: str, mode: str, *, gone: bool) -> str:
         return TRAINING
     if mark in ("extra state", "save hook"):  # a key that a strict load misses, or does not expect
         return BREAKS
-    return BREAKS if mark == "load hook" and gone else COSMETIC
+    return FUNCTION  # a load hook: what a checkpoint becomes

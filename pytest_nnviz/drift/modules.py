@@ -155,7 +155,7 @@ class ModuleChanges:
         for side, kind in enumerate(("removed", "added")):
             for mark in marks[side]:
                 if mark not in marks[1 - side]:
-                    consequence = of_mark(mark, self._modes[side], gone=not side)
+                    consequence = of_mark(mark, self._modes[side])
                     place = (pair.old_path, pair.new_path)[side]
                     yield Change("structure", kind, place, mark, *sides(mark, side), consequence)
 
@@ -192,11 +192,12 @@ def _config(pair: Pair) -> Iterator[Change]:
         {name: format_value(a.value) for name, a in label_arguments(m.config).items()} for m in (pair.old, pair.new)
     )
     defaults = defaults_of(pair.old) and defaults_of(pair.new)
+    parts = {path.rpartition(".")[2] for path, _ in (*pair.removed, *pair.added)}  # in the place of None, or with it
     for name in {**old, **new}:
         if old.get(name) != new.get(name):
             texts = (old.get(name, defaults.get(name)), new.get(name, defaults.get(name)))
             consequence = of_config(pair.new.class_name, name)
-            follows = _same_number((texts[0], pair.old_path), (texts[1], pair.new_path))
+            follows = name in parts or _same_number((texts[0], pair.old_path), (texts[1], pair.new_path))
             yield Change("structure", "changed", pair.new_path, name, *texts, consequence, ripple=follows)
     if old == new:
         yield from reordered("structure", pair.new_path, "arguments", list(old), list(new), COSMETIC)

@@ -14,6 +14,8 @@ from pytest_nnviz.wording.shortening import narrowed, shorten_call
 
 __all__ = ["call_at", "facts_of"]
 
+_HAD = ("load hook", "save hook", "gradient hook", "extra state")  # marks of what a module has, others of what it is
+
 
 def facts_of(drift: Drift, found: Group, width: int) -> str:
     """The facts of a group, those with equal values together, as many as fit."""
@@ -94,7 +96,7 @@ def _inline(drift: Drift, change: Change, width: int) -> str:
 
 def _lone(change: Change, width: int) -> str:
     text = str(change.new if change.kind == "added" else change.old)
-    if text == change.what and change.new_call is None and change.old_call is None:
+    if text == change.what and change.new_call is None and change.old_call is None and text not in _HAD:
         return f"now {text}" if change.kind == "added" else f"no longer {text}"
     if change.gate == "parameters" and change.what != "parameters":
         kind, _, rest = text.partition(" ")

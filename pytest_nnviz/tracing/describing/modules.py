@@ -182,7 +182,7 @@ class _Describer:
 
     def module(self, module: torch.nn.Module, path: str, *, inside_unused: bool = False) -> Module:
         unused = self.reached is not None and path not in self.reached
-        marks = self._marks(module)
+        marks = self._marks(module, path)
         if unused and not inside_unused:
             marks.insert(0, "never called")
         return Module(
@@ -202,11 +202,11 @@ class _Describer:
         steady = {argument.name for argument in now if argument in before}
         return tuple(argument for argument in configuration(module, path) if argument.name in steady)
 
-    def _marks(self, module: torch.nn.Module) -> list[str]:
+    def _marks(self, module: torch.nn.Module, path: str) -> list[str]:
         marks = []
         if module.training is not self.training:
             marks.append("train" if module.training else "eval")
-        if _has_load_hook(module):
+        if _has_load_hook(module) or (not path and not _is_torchs_own(module.load_state_dict)):
             marks.append("load hook")
         if type(module).get_extra_state is not torch.nn.Module.get_extra_state:
             marks.append("extra state")
@@ -284,18 +284,19 @@ def _saved_besides(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]
 
 
 def _has_load_hook(module: torch.nn.Module) -> bool:
-    cls = type(module)
-    own = cls._load_from_state_dict is not torch.nn.Module._load_from_state_dict
-    return bool(module._load_state_dict_pre_hooks) or (
-        own and not cls._load_from_state_dict.__module__.startswith("torch.")
-    )
+    """Whether more than torch's own loading decides what becomes of keys at this module or below it."""
+    hooks = (module._load_state_dict_pre_hooks, module._load_state_dict_post_hooks)
+    return any(hooks) or not _is_torchs_own(module._load_from_state_dict)
 
 
 def _has_save_hook(module: torch.nn.Module) -> bool:
     """Whether a function that is not torch's decides what a state dict holds."""
     hooks = (*module._state_dict_pre_hooks.values(), *module._state_dict_hooks.values())
-    deciding = (module.state_dict, module._save_to_state_dict, *hooks)
-    return any(not str(function.__module__).startswith("torch.") for function in deciding)
+    return not all(map(_is_torchs_own, (module.state_dict, module._save_to_state_dict, *hooks)))
+
+
+def _is_torchs_own(function: Any) -> bool:
+    return str(function.__module__).startswith("torch.")
 
 
 def configuration(module: torch.nn.Module, path: str = "") -> tuple[Argument, ...]:
