@@ -645,6 +645,62 @@ def test_a_missing_prefix_is_told(held, write):
     assert out.splitlines()[1:] == ["  with 'model.' put before every key it loads strictly"]
 
 
+def layered(*names):
+    """Layers of a linear part each, of which the names are given."""
+    layers = [(str(n), Module("Block", children=tuple((name, linear()) for name in names))) for n in range(12)]
+    return model([("encoder", Module("Encoder", children=(("layer", Module("ModuleList", children=tuple(layers))),)))])
+
+
+def layers_of(*names, prefix="", count=12):
+    keys = [f"{prefix}encoder.layer.{n}.{name}" for n in range(count) for name in names]
+    return {f"{key}.{what}": ("F32", shape) for key in keys for what, shape in (("weight", (8, 8)), ("bias", (8,)))}
+
+
+def test_inner_names_that_were_replaced_are_a_rename_map(held, write):
+    snapshot = write("layered.nnviz", layered("attention"))
+    code, out, _ = held(layers_of("attn"), against=snapshot)
+    assert code == 1
+    assert out.splitlines()[1:] == [
+        "  rename map: encoder.layer.{0..11}.attn -> encoder.layer.{0..11}.attention (24 keys), then it loads strictly"
+    ]
+    data = json.loads(held(layers_of("attn"), "--json", against=snapshot)[1])
+    assert data["rename_map"]["encoder.layer.3.attn.bias"] == "encoder.layer.3.attention.bias"
+    assert data["renamed"]["strict"] == "yes"
+
+
+def test_names_are_replaced_behind_a_prefix_and_around_each_other(held, write):
+    snapshot = write("layered.nnviz", layered("attention", "norm"))
+    renamed = {key.replace("encoder", "body"): facts for key, facts in layers_of("attn", "norm").items()}
+    lines = held({f"module.{key}": facts for key, facts in renamed.items()}, against=snapshot)[1].splitlines()
+    assert lines[1:] == [
+        "  with 'module.' taken from every key only 48 keys missing, 48 unexpected",
+        "  rename map: body.layer.{0..11}.attn -> encoder.layer.{0..11}.attention, body -> encoder (48 keys), "
+        "then it loads strictly",
+    ]
+    assert held({key: facts for key, facts in renamed.items() if "norm" in key}, against=snapshot)[1].splitlines()[
+        1
+    ] == ("  rename map: body -> encoder (24 keys), leaves 24 keys missing")
+
+
+@pytest.mark.parametrize(
+    ("names", "file"),
+    [
+        (("query", "key"), layers_of("q", "k")),  # which is which
+        (("attention",), {key: ("F32", (8, 9)[: len(shape)]) for key, (_, shape) in layers_of("attn").items()}),
+        (("attention",), {key: ("BF16", shape) for key, (_, shape) in layers_of("attn").items()}),
+        (("fc",), {key.replace("layer.", "layer.1"): facts for key, facts in layers_of("fc", count=2).items()}),
+    ],
+)
+def test_what_was_renamed_is_not_guessed(held, write, names, file):
+    assert "rename map" not in held(file, against=write("layered.nnviz", layered(*names)))[1]
+
+
+def test_unexpected_keys_are_in_the_order_of_their_numbers(held, write):
+    lines = held(layers_of("fc"), against=write("net.nnviz", net()))[1].splitlines()
+    unexpected = [line.split()[2] for line in lines if "unexpected encoder" in line]
+    assert unexpected[:6:2] == [f"encoder.layer.{n}.fc.bias" for n in range(3)]
+
+
 def tied(write):
     head = Module("Linear", parameters=(replace(linear().parameters[0], tied="^embed.weight"),))
     embed = Module("Embedding", parameters=linear().parameters[:1])
