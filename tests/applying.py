@@ -61,6 +61,10 @@ class _Applying:
             if lost and change.old_call is not None:
                 self.left.add(change.old_call)
         self.homes = dict(drift.renames)
+        self.insides: dict[Way, Way] = {}
+        for ways in drift.rows:
+            if len(ways[1]) >= len(self.insides.get(ways[0], ())):
+                self.insides[ways[0]] = ways[1]
 
     def named(self, place: str, gate: str) -> list[Change]:
         return [c for c in (*self.at[place], *self.gone[place]) if c.gate == gate and not (c.old_call or c.new_call)]
@@ -185,17 +189,22 @@ class _Applying:
         calls: list[Call] = []
         for i, j in rows:
             if j is None:
+                if ((*old, i), new) in self.drift.rows:  # all of the inside is what the other one does
+                    return self.body((*old, i), new)
                 if (*old, i) not in self.left:
                     calls.append(bodies[0].calls[i])
             elif i is None:
                 if any(c.kind == "added" for c in self.calls[(*new, j)]):
-                    calls.append(bodies[1].calls[j])
+                    inner = bodies[1].calls[j]
+                    held = (old, (*new, j)) in self.drift.rows
+                    calls.append(replace(inner, body=self.body(old, (*new, j))) if held else inner)
             else:
                 calls.append(self.call((*old, i), (*new, j)))
         ends = ((*old, len(bodies[0].calls)), (*new, len(bodies[1].calls)))
         place = self.graphs[1].place(new)
         says = any(c.what.startswith("return") for c in (*self.at[place], *self.gone[place]))
         same = self.same(bodies[0].returns, ends[0], bodies[1].returns, ends[1])
+        says = says or (rows == ((None, 0),) and bool(calls))  # a call of what stood in the place of the body
         return Body(tuple(calls), bodies[1].returns if says or same else bodies[0].returns)
 
     def call(self, old: Way, new: Way) -> Call:
@@ -204,7 +213,7 @@ class _Applying:
         changed = any(c.gate == "topology" and c.kind in ("changed", "renamed") for c in changes)
         reshaped = any(c.gate == "shapes" for c in changes)
         target = self.graphs[0].target(old)
-        same = target is not None and self.home(target) == self.graphs[1].target(new)
+        same = target is not None and self.calls_in(target, self.graphs[1].target(new))
         same = same or (a.kind, a.target, a.up, a.config) == (b.kind, b.target, b.up, b.config)
         same = (
             same
@@ -214,10 +223,16 @@ class _Applying:
             )
         )
         base = b if changed or same else a
-        inside = a.body if a.body is None or b.body is None else self.body(old, new)
+        alone = a.body is None or b.body is None
+        inside = (b if (old, new) in self.drift.rows else a).body if alone else self.body(old, new)
         if any({c.old, c.new} == {"one call", "its calls"} for c in changes):
             inside = b.body
         return replace(base, result=b.result if reshaped else a.result, body=inside)
+
+    def calls_in(self, old: str, new: str | None) -> bool:
+        """Whether calls of two paths reach the same module: one of them may be around it."""
+        home = self.home(old)
+        return new is not None and (home == new or f"{home}.".startswith(f"{new}."))
 
     def same(self, old: Value, old_way: Way, new: Value, new_way: Way) -> bool:
         """Whether two values mean the same by the pairs of the drift."""
@@ -233,7 +248,7 @@ class _Applying:
         return old == new
 
     def translated(self, source: Source) -> Source | None:
-        way = self.way(source.way)
+        way = self.scope(source.way) if source.kind == "input" else self.way(source.way)
         after = None if source.after is None else self.translated(source.after)
         if way is None or (after is None) != (source.after is None):
             return None
@@ -248,17 +263,20 @@ class _Applying:
             renamed = {c.old: c.new for c in self.at[place] if (c.kind, c.what) == ("renamed", "input")}
             name = renamed.get(name, name)
         elif isinstance(name, tuple):
-            name = (self.way(name[0]), name[1])
+            name = (self.scope(name[0]), name[1])
         return Source(source.kind, way, name, source.path, after)
 
     def way(self, old: Way) -> Way | None:
-        new: Way = ()
+        new: Way | None = ()
         for level, index in enumerate(old):
-            there = dict(self.drift.pairs(old[:level], new)).get(index)
-            if there is None:
-                return None
-            new = (*new, there)
+            new = self.insides.get(old[:level], new)
+            there = None if new is None else dict(self.drift.pairs(old[:level], new)).get(index)
+            new = None if there is None else (*new, there)
         return new
+
+    def scope(self, old: Way) -> Way | None:
+        """The way to what has the inside of an old call: its partner, or one around or inside of that."""
+        return self.insides.get(old) if old in self.insides else self.way(old)
 
 
 def _tensor(old, new, facts: list[Change], *, same: bool):

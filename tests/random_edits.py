@@ -14,7 +14,7 @@ __all__ = ["chains", "edited", "rewired"]
 def edited(draw, architecture):
     """The architecture with one to three edits."""
     for _ in range(draw(st.integers(1, 3))):
-        edit = draw(st.sampled_from([_module, _module, _call, _call, _mode]))
+        edit = draw(st.sampled_from([_module, _module, _call, _call, _mode, _handed_on]))
         architecture = edit(draw, architecture)
     return architecture
 
@@ -88,6 +88,29 @@ def _swapped(draw, module):
 
 def _wrapped(draw, module):
     return Module("Wrap", children=((draw(NAMES), module),))
+
+
+def _handed_on(draw, architecture):
+    """A child of the model, and each of its calls, is put as it is into a module that only hands on to it."""
+    at = _child(draw, architecture.root)
+    if at is None or architecture.forward is None or architecture.root.children[at][1].shared is not None:
+        return architecture
+    name, child = architecture.root.children[at]
+    inner = draw(NAMES)
+    calls = [
+        _through(call, inner) if (call.kind, call.target, call.up) == ("module", name, 0) else call
+        for call in architecture.forward.calls
+    ]
+    root = _with(architecture.root, at, [(name, Module("Wrap", children=((inner, child),)))])
+    return replace(architecture, root=root, forward=Body(tuple(calls), architecture.forward.returns))
+
+
+def _through(call, inner):
+    names = [argument.name or f"#{at}" for at, argument in enumerate(call.args)]
+    handed = [replace(a, value=Ref("input", (Step(name),))) for a, name in zip(call.args, names, strict=True)]
+    body = Body((replace(call, target=inner, args=tuple(handed)),), Ref("result", (Step(inner),)))
+    given = [replace(argument, name=name) for argument, name in zip(call.args, names, strict=True)]
+    return replace(call, args=tuple(given), body=body)
 
 
 def _call(draw, architecture):

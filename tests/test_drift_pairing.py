@@ -1,16 +1,16 @@
-"""Modules that were renamed, moved, swapped, inserted, removed or wrapped: the words say just that."""
+"""Modules that were renamed, moved, swapped, inserted or removed: the words say just that."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 
 import architectures
 import pytest
 import torch
+from said import edits, said
 from torch import nn
 
-from pytest_nnviz import diff, trace, words
+from pytest_nnviz import diff, trace
 
 X = torch.zeros(2, 8)
 
@@ -31,17 +31,6 @@ class Stack(nn.Module):
 
 def block(width):
     return nn.Sequential(nn.Linear(8, width), nn.ReLU(), nn.Linear(width, 8))
-
-
-def said(old, new):
-    """The lines about what changed, with columns closed up."""
-    drift = replace(diff(old, new), old=replace(old, versions=()), new=replace(new, versions=()))
-    lines = words(drift, width=200)
-    return [" ".join(line.split()) for line in lines if not line.startswith(("old checkpoints", "rename map"))]
-
-
-def edits(lines):
-    return [line for line in lines if line[0] in "+-~>"]
 
 
 def stack(widths):
@@ -204,42 +193,6 @@ def test_moved_to_another_parent():
     assert [line for line in lines if "never called" not in line] == [
         "> one.block moved to other.block breaks checkpoints"
     ]
-
-
-class Around(nn.Module):
-    """Calls a model as it is."""
-
-    def __init__(self, name, inner):
-        super().__init__()
-        self.add_module(name, inner)
-        self.inner = [inner]
-
-    def forward(self, x):
-        return self.inner[0](x)
-
-
-@pytest.mark.parametrize("names", [["model"], ["backbone", "model"], ["net", "backbone", "model"]])
-def test_wrapped_and_unwrapped(names):
-    bare = full = Stack([block(16), block(17)]).eval()
-    for name in names:
-        full = Around(name, full)
-    path = ".".join(reversed(names))
-    old, new = trace(bare, X), trace(full.eval(), X)
-    assert said(old, new) == [f"> (model) moved to {path} breaks checkpoints"]
-    assert said(new, old) == [f"> {path} moved to (model) breaks checkpoints"]
-
-
-def test_wrapped_with_an_edit_of_another_part():
-    def of(width):
-        return nn.ModuleDict({"a": nn.Linear(8, 8), "b": nn.Linear(8, width)})
-
-    bare, other = Named(**of(4)).eval(), Around("module", Named(**of(5))).eval()
-    old, new = trace(bare, X), trace(other, X)
-    drifts = diff(old, new), diff(new, old)
-    assert drifts[0].renames == (("a", "module.a"), ("b", "module.b"))
-    assert drifts[1].renames == (("module.a", "a"), ("module.b", "b"))
-    for drift in drifts:
-        assert [c.place[-1:] for c in drift.changes if c.what == "out_features"] == ["b"]
 
 
 class Headed(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from pytest_nnviz.architecture import Architecture, Argument, Call, Literal, TensorSpec, Tree, Value
 from pytest_nnviz.drift.alignment import align_calls, crossing_calls, in_order
@@ -17,20 +18,26 @@ from pytest_nnviz.drift.order import Order, permutations
 from pytest_nnviz.drift.pairs import BY_NAME, BY_POSITION, BY_STRUCTURE, Match, join
 from pytest_nnviz.drift.references import Graph, Source, refs
 from pytest_nnviz.drift.spelling import tell_apart
-from pytest_nnviz.drift.tensors import out_of_place
+from pytest_nnviz.drift.tensors import out_of_place, sides
+from pytest_nnviz.drift.wrapping import handed_on
 from pytest_nnviz.textformat.write import format_arguments, format_call, format_value
 
 __all__ = ["CallChanges"]
 
 Difference = tuple[str, Argument | None, Argument | None]
+_Calls = tuple[Way, Way]
 
 
 @dataclass(slots=True)
 class _Scope:
-    """Two paired bodies on the walk; ``start`` is the number of changes found before them."""
+    """Two paired bodies on the walk, those of two paired ``calls`` or inside of these.
+
+    ``start`` is the number of changes found before them.
+    """
 
     old: Way
     new: Way
+    calls: _Calls
     rows: Iterator[Row]
     crossing: frozenset[int]
     orders: tuple[Order, ...]
@@ -61,8 +68,10 @@ class CallChanges:
 
     def changes(self) -> list[Change]:
         """All changes in the order of execution."""
-        self._compare_inputs()
-        stack = [self._enter((), ())]
+        steps = self.links.steps((), ())
+        self._compare_inputs(wrapped=len(steps) > 1, follows=len(steps) > 1 and self._same_handed(steps))
+        self._hand_on(steps)
+        stack = [self._enter(*steps[-1], ((), ()))]
         while stack:
             scope = stack[-1]
             row = next(scope.rows, None)
@@ -100,32 +109,52 @@ class CallChanges:
             return BY_NAME
         return BY_STRUCTURE if a.args == b.args else BY_POSITION
 
-    def _compare_inputs(self) -> None:
+    def _same_handed(self, steps: Sequence[_Calls]) -> bool:
+        """Whether modules around one of the models hand on what the other one takes."""
+        given = [Call("module", "", inputs, Tree("tuple", ())) for inputs in self._inputs]
+        sides = zip(given, (self.old, self.new), zip(*steps, strict=True), strict=True)
+        before, after = ([a.value for a in _handed(call, graph, ways).args] for call, graph, ways in sides)
+        return before == after
+
+    def _compare_inputs(self, *, wrapped: bool, follows: bool) -> None:
         old, new = (label_arguments(side) for side in self._inputs)
         renamed = _renamed_arguments(old, new, lambda a, b: a.value == b.value)
-        self.links.rename_inputs((), renamed)
+        if not wrapped:
+            self.links.rename_inputs((), renamed)
         for before, after in renamed.items():
-            self._add("topology", "renamed", "", "input", (before, after), FUNCTION)
+            self._add("topology", "renamed", "", "input", (before, after), FUNCTION, ripple=follows)
         for name in {**old, **new}:
             if name not in renamed and name not in renamed.values():
-                self._compare_input(name, old.get(name), new.get(name))
+                self._compare_input(name, old.get(name), new.get(name), follows=follows)
         order = [renamed.get(name, name) for name in old if renamed.get(name, name) in new]
         by_new = [name for name in new if name in order]
         if order != by_new:
-            self._add("topology", "reordered", "", "inputs", out_of_place(order, by_new), FUNCTION)
+            self._add("topology", "reordered", "", "inputs", out_of_place(order, by_new), FUNCTION, ripple=follows)
 
-    def _compare_input(self, name: str, old: Argument | None, new: Argument | None) -> None:
+    def _compare_input(self, name: str, old: Argument | None, new: Argument | None, *, follows: bool) -> None:
         before, after = (None if a is None else format_value(a.value) for a in (old, new))
         if old is None or new is None:
             kind = "added" if old is None else "removed"
-            self._add("topology", kind, "", f"input {name}", (before, after), FUNCTION)
+            self._add("topology", kind, "", f"input {name}", (before, after), FUNCTION, ripple=follows)
         elif old.value != new.value:
             gate = "shapes" if _same_form(old.value, new.value) else "topology"
-            self._add(gate, "changed", "", f"input {name}", (before, after), COSMETIC)
+            self._add(gate, "changed", "", f"input {name}", (before, after), COSMETIC, ripple=follows)
             self._tainted.setdefault((), {})[name] = COSMETIC
             self.links.sizes.update(dict.fromkeys(_sizes(old.value, new.value), COSMETIC))
 
-    def _enter(self, old: Way, new: Way) -> _Scope:
+    def _hand_on(self, steps: Sequence[_Calls]) -> None:
+        """The calls inside of modules that only hand on what they take, on the way to those that are compared."""
+        for outer, inner in pairwise(steps):
+            side = int(outer[0] == inner[0])
+            graph, way = (self.old, self.new)[side], inner[side]
+            kind, row, ways = ("added", (None, 0), (None, way)) if side else ("removed", (0, None), (way, None))
+            text = format_call(graph.call(way))
+            self.rows[outer] = (row,)
+            self._add("topology", kind, graph.place(way[:-1]), text, sides(text, side), COSMETIC, ways, ripple=True)
+            self._taint_inputs(outer[1])
+        self._taint_inputs(steps[-1][1])
+
+    def _enter(self, old: Way, new: Way, calls: _Calls) -> _Scope:
         forwards = in_order(self.old.body(old), self.new.body(new))
         rows = tuple(align_calls(*self.links.bodies(old, new), forwards=forwards))
         self.rows[old, new] = rows
@@ -139,7 +168,7 @@ class CallChanges:
         for pair in (((*old, i), (*new, j)) for j, i in crossing.items()):
             if pair not in ordered and self._takes_others(*pair):
                 self.links.move(*pair)
-        return _Scope(old, new, iter(rows), frozenset(crossing), orders, len(self._found))
+        return _Scope(old, new, calls, iter(rows), frozenset(crossing), orders, len(self._found))
 
     def _takes_others(self, old: Way, new: Way) -> bool:
         """Whether a pair of calls takes its operands from elsewhere."""
@@ -151,8 +180,8 @@ class CallChanges:
         self._compare_returns(scope)
         for order in scope.orders:
             self._tell_order(order, scope)
-        if scope.new:
-            self._compare_result(scope.old, scope.new, scope.start)
+        if scope.calls[1]:
+            self._compare_result(*scope.calls, scope.start)
 
     def _compare_returns(self, scope: _Scope) -> None:
         bodies = (self.old.body(scope.old), self.new.body(scope.new))
@@ -188,11 +217,13 @@ class CallChanges:
         start = len(self._found)
         crosses = j in scope.crossing
         carried = crosses and self._carried(new)
-        self._compare_call(old, new, crosses=crosses, carried=carried)
+        steps = self.links.steps(old, new)
+        self._compare_call(steps, crosses=crosses, carried=carried)
         if crosses:
             self._reordered(old, new, ripple=carried)
-        if self._has_inside(old, new):
-            inside = self._enter(old, new)
+        self._hand_on(steps)
+        if self._has_inside(*steps[-1]):
+            inside = self._enter(*steps[-1], (old, new))
             inside.start = start
             return inside
         self._compare_result(old, new, start)
@@ -210,14 +241,22 @@ class CallChanges:
         call = graph.call(way)
         side = 0 if kind == "removed" else 1
         text = format_call(call)
-        sides: tuple[str | None, str | None] = (None, text) if side else (text, None)
         target = graph.target(way)
         lone = target is not None and self._modules.lone(target, side)
         ripple = lone or (call.kind == "function" and self._takes_from_followers(side, way))
         if ripple:
             self._followers[side].add(way)
         ways = (None, way) if side else (way, None)
-        self._add("topology", kind, graph.place(way[:-1]), text, sides, self._of_lone(side, way), ways, ripple=ripple)
+        self._add(
+            "topology",
+            kind,
+            graph.place(way[:-1]),
+            text,
+            sides(text, side),
+            self._of_lone(side, way),
+            ways,
+            ripple=ripple,
+        )
 
     def _takes_from_followers(self, side: int, way: Way) -> bool:
         """Whether a call takes a result of one that follows from a module that came, went or moved."""
@@ -253,10 +292,12 @@ class CallChanges:
         told = order.renamed and any(self.new.target(way) in self._modules.went for way in order.places.values())
         self._add("topology", "reordered", self.new.place(scope.new), order.container, texts, consequence, ripple=told)
 
-    def _compare_call(self, old: Way, new: Way, *, crosses: bool, carried: bool) -> None:
+    def _compare_call(self, steps: Sequence[_Calls], *, crosses: bool, carried: bool) -> None:
         """Target, arguments and configuration of two paired calls; what one that ``crosses`` others takes is told."""
-        a, b = self.old.call(old), self.new.call(new)
-        differences = self._differences(old, new)
+        old, new = steps[0]
+        sides = zip((self.old, self.new), zip(*steps, strict=True), strict=True)
+        a, b = (_handed(graph.call(ways[0]), graph, ways) for graph, ways in sides)
+        differences = self._differences(a, b, steps)
         if a.kind != b.kind or (a.target != b.target and a.kind != "module") or a.config != b.config:
             self._other_call(a, b, old, new)
         elif differences:
@@ -266,9 +307,18 @@ class CallChanges:
             if real:
                 consequence = worst([self._of_difference(a, d) for d in real])
                 consequence = COSMETIC if self._commutes(a, b, old, new) else consequence
-            self._changed(real or differences, old, new, consequence, ripple=carried or not real)
+            self._changed(real or differences, (a, b), (old, new), consequence, ripple=carried or not real)
         elif a.kind == "module" and self.links.renamed(old, new):
-            self._changed([("#", None, None)], old, new, FUNCTION, ripple=True)
+            self._changed([("#", None, None)], (a, b), (old, new), FUNCTION, ripple=True)
+        elif len(steps) > 1:
+            self._handed_otherwise(old, new)
+
+    def _handed_otherwise(self, old: Way, new: Way) -> None:
+        """The same arguments by the names that a module around the one has for them."""
+        texts = (format_call(self.old.call(old)), format_call(self.new.call(new)))
+        if texts[0] != texts[1]:
+            callee = _callee(self.new.call(new))
+            self._add("topology", "changed", self.new.place(new[:-1]), callee, texts, COSMETIC, (old, new), ripple=True)
 
     def _other_call(self, a: Call, b: Call, old: Way, new: Way) -> None:
         in_place = a.target.rstrip("_") == b.target.rstrip("_") and a.kind == b.kind and a.config == b.config
@@ -277,8 +327,10 @@ class CallChanges:
         texts = (format_call(a), format_call(b))
         self._add("topology", "changed", place, _callee(b), texts, consequence, (old, new))
 
-    def _changed(self, changed: list[Difference], old: Way, new: Way, consequence: str, *, ripple: bool) -> None:
-        a, b = self.old.call(old), self.new.call(new)
+    def _changed(
+        self, changed: list[Difference], calls: tuple[Call, Call], ways: _Calls, consequence: str, *, ripple: bool
+    ) -> None:
+        (a, b), (old, new) = calls, ways
         texts: tuple[str | None, str | None]
         if any(label.startswith("#") for label, _, _ in changed):
             spelled = tell_apart(self.links, (a.args, old), (b.args, new))
@@ -290,14 +342,15 @@ class CallChanges:
         place = self.new.place(new[:-1])
         self._add("topology", "changed", place, _callee(b), texts, consequence, (old, new), ripple=ripple)
 
-    def _differences(self, old: Way, new: Way) -> list[Difference]:
-        a, b = (label_arguments(graph.call(way).args) for graph, way in ((self.old, old), (self.new, new)))
+    def _differences(self, old_call: Call, new_call: Call, steps: Sequence[_Calls]) -> list[Difference]:
+        a, b = label_arguments(old_call.args), label_arguments(new_call.args)
+        old, new = steps[0]
         renamed: dict[str, str] = {}
-        if self.old.call(old).body is None or self.new.call(new).body is None:
+        if old_call.body is None or new_call.body is None:
             a, b = _positional(a, b)
         elif a.keys() != b.keys():
             renamed = _renamed_arguments(a, b, lambda x, y: self.links.same((x.value, old), (y.value, new)))
-            self._rename_inputs(renamed, old, new)
+            self._rename_inputs(renamed, *steps[-1])
         found: list[Difference] = []
         for label in {**a, **b}:
             x, y = a.get(label), b.get(label)
@@ -347,12 +400,13 @@ class CallChanges:
                 ripple = target in self._modules.touched
                 self._add("topology", "changed", place, callee, texts, consequence, (old, new), ripple=ripple)
             return False
-        self._taint_inputs(new)
         if self._ids.body(a) != self._ids.body(b) or self.new.reach(b) > 0:
             return True
         return self._modules.disturbed(self.old.place(old))
 
     def _taint_inputs(self, new: Way) -> None:
+        if not new or self.new.call(new).body is None:
+            return
         for label, argument in label_arguments(self.new.call(new).args).items():
             cause = self._cause_of(argument.value, new)
             if cause:
@@ -390,6 +444,15 @@ class CallChanges:
         if source.kind == "input":
             return self._tainted.get(source.way, {}).get(str(source.name))
         return FUNCTION if source.name in self._modules.tensors else None
+
+
+def _handed(call: Call, graph: Graph, ways: Sequence[Way]) -> Call:
+    """A call with what reaches the innermost of those that it only hands on to, and the inside of that."""
+    for outer, way in pairwise(ways):
+        if outer != way:
+            inner = graph.call(way)
+            call = replace(call, args=handed_on(call, inner), body=inner.body)
+    return call
 
 
 def _literal(argument: Argument | None) -> str | None:

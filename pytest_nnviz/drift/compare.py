@@ -14,7 +14,6 @@ from pytest_nnviz.drift.modules import ModuleChanges
 from pytest_nnviz.drift.references import Graph
 from pytest_nnviz.drift.tensors import sides
 from pytest_nnviz.drift.weighing import weighed
-from pytest_nnviz.drift.wrapping import find_wrapping
 from pytest_nnviz.textformat import dumps
 
 __all__ = ["diff"]
@@ -25,10 +24,7 @@ def diff(old: Architecture, new: Architecture) -> Drift:
     ids = Identities()
     if _equal(old, new, ids):
         return Drift(old, new, ())
-    wrapping = find_wrapping(old, new, ids)
-    if wrapping is not None:
-        return weighed(Drift(old, new, tuple(wrapping.changes()), wrapping.renames, wrapping.rows))
-    match = match_modules(old.root, new.root, ids)
+    match = match_modules(old, new, ids)
     changes = list(ModuleChanges(old, new, match, _opaque(old, new)))
     rows: dict[tuple[Way, Way], tuple[Row, ...]] = {}
     if old.forward is not None and new.forward is not None:

@@ -29,7 +29,7 @@ class ModuleEffects:
         self.touched = set(_upwards(c.place for c in changes if c.consequence != COSMETIC))
         self.tensors = {join(c.place, c.what) for c in changes if c.gate == "parameters"}
         self.went = {c.place for c in changes if c.kind in ("renamed", "moved") and c.consequence == BREAKS}
-        moved = [pair for pair in match.pairs if pair.kind == "moved"]
+        moved = [pair for pair in match.pairs if pair.kind == "moved" and pair.wrapping is None]
         self.carried = {pair.new_path for pair in moved if _parent(pair.new_path) == match.home(_parent(pair.old_path))}
         self._lone = (
             {path for pair in match.pairs for path, _ in pair.removed} | {pair.old_path for pair in moved},

@@ -106,7 +106,19 @@ def coarse(change: Change) -> tuple[str | None, str | None]:
 
 
 def _way_taken(change: Change) -> Hashable:
+    outer, inner = sorted((str(change.old), str(change.new)), key=len)
+    below = _below(outer, inner) if change.kind == "moved" else ""
+    if below:
+        return (change.kind, inner == change.new, below, bool(outer))
     (old_parent, _, old), (new_parent, _, new) = (str(path).rpartition(".") for path in (change.old, change.new))
     if old.isdecimal() and new.isdecimal():
         return (change.kind, old_parent, new_parent, int(new) - int(old))
     return (change.kind, old, new) if change.kind == "renamed" else (change.kind, old_parent, new_parent)
+
+
+def _below(place: str, other: str) -> str:
+    """How the other path goes on below the name of a place: ``base`` for ``fc`` and ``model.fc.base``."""
+    name = place.rpartition(".")[2]
+    if not name:
+        return other
+    return f".{other}".rpartition(f".{name}.")[2] if f".{name}." in f".{other}" else ""

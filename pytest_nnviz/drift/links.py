@@ -51,6 +51,7 @@ class Links:
         self._consequence = consequence
         self._lone = lone
         self._calls: dict[tuple[Way, Way], dict[int, int]] = {}
+        self._insides: dict[Way, Way] = {}
         self._inputs: dict[Way, dict[str, str]] = {}
         self._gone: set[Way] = set()
         self._came: set[Way] = set()
@@ -69,6 +70,19 @@ class Links:
         self._came |= came
         self._joined |= came
 
+    def steps(self, old: Way, new: Way) -> list[tuple[Way, Way]]:
+        """The ways to two paired calls, then those that go through modules around one of them that only hand on what
+        they take, down to the two whose insides are each other's.
+        """
+        found = [(old, new)]
+        wrapping = self.match.wrapping(self.old.path(old), self.new.path(new))
+        for _ in range(0 if wrapping is None else wrapping.depth):
+            before, after = found[-1]
+            found.append((before, (*after, 0)) if wrapping and wrapping.side else ((*before, 0), after))
+            self._calls[before, after] = {}
+        self._insides.update(found[1:] and dict(found[-1:]))
+        return found
+
     def move(self, old: Way, new: Way) -> None:
         """A call takes its operands in another place now: it left the one way of data and joined another."""
         self._left.add(old)
@@ -84,14 +98,18 @@ class Links:
 
     def home(self, way: Way) -> Way | None:
         """The new way to the call that was at ``way``; None if that is gone."""
-        found: Way = ()
+        found: Way | None = ()
         for level, index in enumerate(way):
-            calls = self._calls.get((way[:level], found))
-            at = index if calls is None else calls.get(index)
-            if at is None:
-                return None
-            found = (*found, at)
+            found = self._insides.get(way[:level], found)
+            if found is not None:
+                calls = self._calls.get((way[:level], found))
+                at = index if calls is None else calls.get(index)
+                found = None if at is None else (*found, at)
         return found
+
+    def scope(self, way: Way) -> Way | None:
+        """The new way to the call whose inside is that of the call at ``way``; None if that is gone."""
+        return self._insides.get(way) if way in self._insides else self.home(way)
 
     def translate(self, source: Source, swapped: Mapping[Way, Way] | None = None) -> Source | None:
         """What a source of the old graph is in the new one; None if it is gone.
@@ -100,16 +118,17 @@ class Links:
         """
         after = None if source.after is None else self.translate(source.after, swapped)
         way = (swapped or {}).get(source.way) if source.kind == "result" else None
-        way = self.home(source.way) if way is None else way
+        if way is None:
+            way = self.scope(source.way) if source.kind == "input" else self.home(source.way)
         if way is None or (after is None and source.after is not None):
             return None
         name = source.name
         if source.kind == "input" and isinstance(name, str):
             name = self._inputs.get(source.way, {}).get(name, name)
-        elif isinstance(name, str):
+        elif isinstance(name, str) and source.kind == "attribute":
             name = self._tensor(name)
         elif isinstance(name, tuple):
-            name = (self.home(name[0]), name[1])
+            name = (self.scope(name[0]), name[1])
         return Source(source.kind, way, name, source.path, after)
 
     def _tensor(self, path: str) -> str | None:
@@ -273,14 +292,14 @@ class Links:
     def renamed(self, old: Way, new: Way) -> bool:
         """Whether two paired calls call modules of which one stands for the other."""
         before, after = self.old.target(old), self.new.target(new)
-        return before is not None and after is not None and self.match.home(before) != after
+        return before is not None and after is not None and self.match.called(before) != after
 
     def bodies(self, old: Way, new: Way) -> tuple[Body, Body]:
         """The bodies of two paired calls with the names that modules have now, where both sides have them."""
         if not self._aliases:
             return self.respelled(old, new), self.new.body(new)
         return (
-            self._absolute(self.old, old, lambda path: self.match.home(path)),
+            self._absolute(self.old, old, lambda path: self.match.called(path)),
             self._absolute(self.new, new, lambda path: path),
         )
 
@@ -307,7 +326,7 @@ class Links:
         path = self.old.target(way)
         if path is None or len(scope) < call.up:
             return call
-        home, owner = self.match.home(path), self.new.path(scope[: len(scope) - call.up])
+        home, owner = self.match.called(path), self.new.path(scope[: len(scope) - call.up])
         if home is not None and owner is not None and (not owner or f"{home}.".startswith(f"{owner}.")):
             target = home[len(owner) :].removeprefix(".")
             return call if target == call.target else replace(call, target=target)

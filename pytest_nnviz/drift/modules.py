@@ -9,7 +9,7 @@ from pytest_nnviz.architecture import Architecture, Argument, Module, TensorSpec
 from pytest_nnviz.drift.consequence import BREAKS, COSMETIC, FUNCTION, TRAINING, of_config, of_mark, of_module, worst
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.defaults import defaults_of
-from pytest_nnviz.drift.pairs import BY_NAME, Match, Pair, join
+from pytest_nnviz.drift.pairs import BY_NAME, Match, Pair, Wrapping, join
 from pytest_nnviz.drift.siblings import is_numbered, trades
 from pytest_nnviz.drift.tensors import compare_tensors, fits, reordered, sides, went_to
 from pytest_nnviz.drift.ties import Ties, resolve, tensors_of
@@ -78,6 +78,8 @@ class ModuleChanges:
         yield Change("structure", pair.kind, pair.new_path, "", *paths, consequence, ripple=pair.follows)
         if keys:
             yield Change("parameters", pair.kind, pair.new_path, "parameters", *paths, BREAKS, ripple=True)
+        if pair.wrapping is not None:
+            yield from _around(pair.wrapping)
 
     def _subtree(self, kind: str, path: str, module: Module, side: int) -> Iterator[Change]:
         """One change for a module that came or went with all below it, and one for its parameters."""
@@ -171,6 +173,12 @@ class ModuleChanges:
         consequence = FUNCTION if self._opaque is None and pair.new.class_name == "Sequential" else TRAINING
         consequence = BREAKS if numbered and (1, pair.new_path) in self._renumbered else consequence
         yield from reordered("structure", pair.new_path, "children", by_old, by_new, consequence)
+
+
+def _around(wrapping: Wrapping) -> Iterator[Change]:
+    for path, module in wrapping.around:
+        kind, texts = ("removed", "added")[wrapping.side], sides(_header(module), wrapping.side)
+        yield Change("structure", kind, path, "", *texts, COSMETIC, ripple=True)
 
 
 def _header(module: Module) -> str:

@@ -1,127 +1,116 @@
-"""A model that was put as it is into others, which only call it; or taken out of such."""
+"""Modules that were put as they are into others, which only call them; or taken out of such."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import replace
+from functools import cached_property
 
-from pytest_nnviz.architecture import Architecture, Argument, Body, Call, Module, Ref, Step, walk_modules
-from pytest_nnviz.drift.consequence import BREAKS, COSMETIC
-from pytest_nnviz.drift.data import Change, Row, Way
+from pytest_nnviz.architecture import Argument, Body, Call, Literal, Module, Ref, Step, Tree, Value
+from pytest_nnviz.drift.data import Way
 from pytest_nnviz.drift.identity import Identities
-from pytest_nnviz.drift.pairs import BY_STRUCTURE, join
-from pytest_nnviz.drift.tensors import sides
-from pytest_nnviz.textformat.write import format_call, format_config
+from pytest_nnviz.drift.pairs import Found, Wrapping, join
+from pytest_nnviz.drift.references import Graph
 
-__all__ = ["Wrapping", "find_wrapping"]
-
-_T = TypeVar("_T")
-_S = TypeVar("_S")
+__all__ = ["Wrappers", "find_wrapping", "handed_on"]
 
 
-@dataclass(frozen=True, slots=True)
-class Wrapping:
-    """All of one model is one module of the other.
+class Wrappers:
+    """The modules of one model that do nothing but call their one child."""
 
-    Attributes:
-        side: 0 if the old model is the one with modules around it, 1 if the new one is.
-        path: the module that is all of the other model.
-        around: the modules around it by path, the model itself first.
-        calls: the calls that lead to it, from the outermost.
-        body: what it does; None without graphs.
-        breaks: whether it has a state dict.
-    """
+    def __init__(self, forward: Body | None) -> None:
+        self._forward = forward
 
-    side: int
-    path: str
-    around: tuple[tuple[str, Module], ...]
-    calls: tuple[Call, ...]
-    body: Body | None
-    breaks: bool
+    def inside(self, path: str, module: Module) -> Iterator[Found]:
+        """What a module holds as its only child, what that holds, and so on, as long as each hands on what it takes."""
+        while _holds_one(module) and self._calls.get(path, True):
+            name, module = module.children[0]
+            path = join(path, name)
+            yield path, module
 
-    @property
-    def renames(self) -> tuple[tuple[str, str], ...]:
-        """The whole model has another path."""
-        return (self._sides(self.path, ""),)
+    def called(self, path: str) -> bool:
+        """Whether calls lead through the module; a list of modules is none that is called."""
+        return path in self._calls
 
-    @property
-    def rows(self) -> dict[tuple[Way, Way], tuple[Row, ...]]:
-        """The calls around it have no partners; those inside are those of the other model."""
-        if self.body is None:
-            return {}
-        inside: tuple[Row, ...] = tuple((index, index) for index in range(len(self.body.calls)))
-        depth = len(self.calls)
-        return {
-            self._sides((0,) * level, ()): inside if level == depth else (self._sides(0, None),)
-            for level in range(depth + 1)
-        }
-
-    def changes(self) -> Iterator[Change]:
-        """That the model moved; what is around it follows from that."""
-        paths = self._sides(self.path, "")
-        consequence = BREAKS if self.breaks else COSMETIC
-        yield Change("structure", "moved", paths[1], "", *paths, consequence, matched=BY_STRUCTURE)
-        if self.breaks:
-            moved = ("parameters", "moved", paths[1], "parameters", *paths)
-            yield Change(*moved, BREAKS, ripple=True, matched=BY_STRUCTURE)
-        kind = ("removed", "added")[self.side]
-        for path, module in self.around:
-            text = format_config(module.class_name, module.config)
-            yield Change("structure", kind, path, "", *sides(text, self.side), COSMETIC, ripple=True)
-        for level, call in enumerate(self.calls):
-            text, way = format_call(call), (0,) * (level + 1)
-            old_way, new_way = self._sides(way, None)
-            place = self.around[level][0]
-            yield Change(
-                "topology", kind, place, text, *sides(text, self.side), COSMETIC, old_way, new_way, ripple=True
-            )
-
-    def _sides(self, full: _T, bare: _S) -> tuple[_T | _S, _T | _S]:
-        return (bare, full) if self.side else (full, bare)
+    @cached_property
+    def _calls(self) -> dict[str, bool]:
+        """The modules whose inside is shown by path, and whether they hand on at each call what they are given."""
+        found: dict[str, bool] = {}
+        stack: list[Way] = [] if self._forward is None else [()]
+        graph = None if self._forward is None else Graph(self._forward)
+        while graph is not None and stack:
+            scope = stack.pop()
+            body, path = graph.body(scope), graph.path(scope)
+            if path is not None:
+                found[path] = found.get(path, True) and _hands_on(body)
+            stack += [(*scope, at) for at, call in enumerate(body.calls) if call.body is not None]
+        return found
 
 
-def find_wrapping(old: Architecture, new: Architecture, ids: Identities) -> Wrapping | None:
-    """Whether all of one model is one module of the other, around which nothing else is."""
-    if old.mode != new.mode or old.inputs != new.inputs or (old.forward is None) != (new.forward is None):
-        return None
+def find_wrapping(old: Found, new: Found, wrappers: tuple[Wrappers, Wrappers], ids: Identities) -> Wrapping | None:
+    """Whether one of two modules of a name is inside of the other, which only hands on to it."""
     for side, (bare, full) in enumerate(((new, old), (old, new))):
-        found = _descend(side, bare, full, ids)
-        if found is not None:
-            return found
+        around = [full]
+        for inner in wrappers[side].inside(*full):
+            if _stands_for(inner[1], bare[1], full[1], ids):
+                called = [wrappers[side].called(path) for path, _ in around]
+                return Wrapping(side, tuple(around), inner, sum(called))
+            around.append(inner)
     return None
 
 
-def _descend(side: int, bare: Architecture, full: Architecture, ids: Identities) -> Wrapping | None:
-    path, module, body = "", full.root, full.forward
-    around: list[tuple[str, Module]] = []
-    calls: list[Call] = []
-    while ids.module(module) != ids.module(bare.root) or not around:
-        if len(module.children) != 1 or module.parameters or module.buffers or module.marks:
-            return None
-        around.append((path, module))
-        name, module = module.children[0]
-        path = join(path, name)
-        if body is not None:
-            call = _only_call(body, full.inputs, name)
-            if call is None:
-                return None
-            calls.append(call)
-            body = call.body
-    if ids.body(body) != ids.body(bare.forward):
-        return None
-    return Wrapping(side, path, tuple(around), tuple(calls), body, _has_keys(bare.root))
+def _stands_for(inner: Module, bare: Module, full: Module, ids: Identities) -> bool:
+    return ids.module(inner) == ids.module(bare) or bare.class_name == inner.class_name != full.class_name
 
 
-def _only_call(body: Body, inputs: tuple[Argument, ...], name: str) -> Call | None:
-    """The call of a child that takes all inputs as they are and whose result is returned as it is, and no other."""
+def _holds_one(module: Module) -> bool:
+    own = module.parameters or module.buffers or module.marks or module.shared is not None
+    return not own and len(module.children) == 1 and module.children[0][1].shared is None
+
+
+def _hands_on(body: Body) -> bool:
+    """Whether a body is the call of a child, with nothing that is not handed in, and gives its result as it is."""
     if len(body.calls) != 1:
-        return None
+        return False
     call = body.calls[0]
-    handed_on = tuple(Argument(a.name, Ref("input", (Step(str(a.name)),))) for a in inputs)
-    whole = (call.kind, call.target, call.up, call.args) == ("module", name, 0, handed_on)
-    return call if whole and body.returns == Ref("result", (Step(call.name),)) else None
+    known = (call.kind, call.up) == ("module", 0) and all(_is_handed(argument.value) for argument in call.args)
+    return known and _is_result(body.returns, call.result, Ref("result", (Step(call.name),)))
 
 
-def _has_keys(root: Module) -> bool:
-    return any(m.parameters or any(buffer.persistent for buffer in m.buffers) for _, m in walk_modules(root))
+def _is_handed(value: Value) -> bool:
+    if isinstance(value, Tree):
+        return all(map(_is_handed, value.items))
+    return isinstance(value, Literal) or (isinstance(value, Ref) and (value.kind, value.up) == ("input", 0))
+
+
+def _is_result(value: Value, result: Value, ref: Ref) -> bool:
+    """Whether a value is what ``ref`` stands for, whole or part by part."""
+    if not isinstance(result, Tree) or not isinstance(value, Tree):
+        return value in (ref, result) if isinstance(result, Literal) else value == ref
+    steps: list[int | str] = [key.strip("\"'") for key in result.keys] or list(range(len(result.items)))
+    return (value.kind, value.keys, len(value.items)) == (result.kind, result.keys, len(result.items)) and all(
+        _is_result(item, part, replace(ref, path=(*ref.path, step)))
+        for item, part, step in zip(value.items, result.items, steps, strict=True)
+    )
+
+
+def handed_on(outer: Call, inner: Call) -> tuple[Argument, ...]:
+    """The arguments of the one call inside of another, in the terms of the scope of the outer one."""
+    given = {str(argument.name): argument.value for argument in outer.args}
+    return tuple(replace(argument, value=_in_terms(argument.value, given)) for argument in inner.args)
+
+
+def _in_terms(value: Value, given: dict[str, Value]) -> Value:
+    if isinstance(value, Tree):
+        return replace(value, items=tuple(_in_terms(item, given) for item in value.items))
+    if not isinstance(value, Ref):
+        return value
+    found, path = given.get(value.steps[0].name, value), list(value.path)
+    while path and isinstance(found, Tree):
+        step = path.pop(0)
+        names = [key.strip("\"'") for key in found.keys]
+        at = step if isinstance(step, int) else names.index(step) if step in names else len(names)
+        if at >= len(found.items):
+            return value
+        found = found.items[at]
+    return replace(found, path=(*found.path, *path)) if isinstance(found, Ref) and path else found

@@ -11,6 +11,7 @@ from pytest_nnviz.drift.grouping import Group, coarse, literal_edit
 from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.textformat.write import format_arguments, format_call
 from pytest_nnviz.wording.shortening import narrowed, shorten_call
+from pytest_nnviz.wording.wrapping import wrapping_of
 
 __all__ = ["call_at", "facts_of"]
 
@@ -21,9 +22,7 @@ def facts_of(drift: Drift, found: Group, width: int) -> str:
     """The facts of a group, those with equal values together, as many as fit."""
     first = found.facts[0]
     if first.kind in ("renamed", "moved") and not first.what:
-        return (
-            f"{first.kind} to {short_places([str(facts[0].new) for facts in found.changes], width - 11) or '(model)'}"
-        )
+        return _went(drift, [facts[0] for facts in found.changes], width)
     literal = literal_edit(first)
     if literal is not None and len(found.facts) > 1:
         counts = Counter(change.what for change in found.facts)
@@ -41,6 +40,14 @@ def facts_of(drift: Drift, found: Group, width: int) -> str:
     while kept > 1 and len(_some(texts, kept)) > width:
         kept -= 1
     return _some(texts, kept)
+
+
+def _went(drift: Drift, changes: Sequence[Change], width: int) -> str:
+    """Where modules are now: ``moved to model.encoder``, ``wrapped in Adapter, now head.base``."""
+    wraps = dict.fromkeys(wrapping_of(drift, change) for change in changes)
+    how = ", ".join(filter(None, wraps)) if "" not in wraps else ""
+    text = f"{how}, now" if how else f"{changes[0].kind} to"
+    return f"{text} {short_places([str(change.new) for change in changes], width - len(text) - 1) or '(model)'}"
 
 
 def _some(texts: Sequence[str], kept: int) -> str:

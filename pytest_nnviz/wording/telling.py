@@ -17,6 +17,7 @@ from pytest_nnviz.wording.facts import call_at, facts_of
 from pytest_nnviz.wording.models import Models
 from pytest_nnviz.wording.remarks import total_lines, version_lines
 from pytest_nnviz.wording.shortening import shorten
+from pytest_nnviz.wording.wrapping import wrapping_of
 
 __all__ = ["FACT", "PLACE", "WIDTH", "Row", "Told", "headline", "tell"]
 
@@ -151,7 +152,7 @@ def _rows(drift: Drift, groups: Sequence[Group], width: int, root: str) -> tuple
     room = width - 8 - head - sum(ends)
     room = room if room >= FACT else max(FACT, width - 4 - head)
     facts = [facts_of(drift, found, room) for found in groups]
-    causes = [_cause(models, found, facts_of(drift, found, WIDTH)) for found in groups]
+    causes = [_cause(drift, models, found, facts_of(drift, found, WIDTH)) for found in groups]
     markers = map(_marker, groups)
     sources = [_source(drift, found, root) for found in groups]
     return tuple(map(Row, markers, places, facts, extras, consequences, causes, sources))
@@ -167,9 +168,11 @@ def _source(drift: Drift, found: Group, root: str) -> str:
     return path.rpartition("site-packages/")[2]
 
 
-def _cause(models: Models, found: Group, facts: str) -> str:
+def _cause(drift: Drift, models: Models, found: Group, facts: str) -> str:
     first = found.facts[0]
-    if first.kind in ("renamed", "moved") and not first.what:
+    if wrapping_of(drift, first):
+        facts = wrapping_of(drift, first)
+    elif first.kind in ("renamed", "moved") and not first.what:
         facts = f"{first.kind} to {str(first.new).rpartition('.')[2]}"
     return f"{models.owner(first)} {facts}, {found.consequence}"
 
