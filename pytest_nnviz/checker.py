@@ -210,7 +210,7 @@ def _judge(options: Options, architecture: Architecture, text: str, stored: str 
         return Verdict(Status.ACCEPTED, architecture, text, stored, drift)
     if old == architecture:  # written in another way, by another version of this package
         return Verdict(Status.PASSED, architecture, text, stored)
-    gated = not drift or any(map(options.gate.hold, drift.changes))
+    gated = not drift or any(map(options.gate.held_in(drift), drift.changes))
     return Verdict(Status.DRIFTED if gated else Status.PASSED, architecture, text, stored, drift)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_nnviz.errors import OptionError, suggest
 
 if TYPE_CHECKING:
-    from pytest_nnviz.drift import Change
+    from pytest_nnviz.drift import Change, Drift
 
 __all__ = ["GATES", "Gates"]
 
@@ -38,7 +38,8 @@ class Gates:
         """Gates from names (``{"shapes"}``, ``"shapes topology"``), or from names by pattern, ``*`` for the rest.
 
         Raises:
-            OptionError: an unknown gate, or what is no pattern; the message lists the choices.
+            OptionError: an unknown gate, ``cost`` for a part of the model, or what is no pattern; the message lists the
+                choices.
         """
         if isinstance(given, Gates):
             return given
@@ -46,6 +47,8 @@ class Gates:
             return cls(_names(given))
         places = {_pattern(pattern): _names(names, f" for {pattern!r}") for pattern, names in given.items()}
         everywhere = places.pop(_EVERYWHERE, frozenset(GATES))
+        for pattern, names in places.items():
+            _no_cost(pattern, names)
         return cls(everywhere, tuple(places.items()))
 
     def at(self, place: str) -> frozenset[str]:
@@ -56,10 +59,26 @@ class Gates:
                 return names
         return self.everywhere
 
-    def hold(self, change: Change) -> bool:
-        """Whether a change fails the test; one of place does so if either of its places is held."""
-        went = change.kind in ("renamed", "moved") and change.gate in self.at(change.old or "")
-        return went or change.gate in self.at(change.place)
+    def held_in(self, drift: Drift) -> Callable[[Change], bool]:
+        """What says of a change of a drift whether it fails the test.
+
+        A change of what has several places does so if any of them is held: one of place before and after, one in a
+        module under each of its names.
+        """
+        if not self.places:
+            return lambda change: change.gate in self.everywhere
+        from pytest_nnviz.drift.statedict import registered
+
+        names: dict[str, set[str]] = {}
+        for module in (*registered(drift.old.root), *registered(drift.new.root)):
+            names.setdefault(module.first, {module.first}).add(module.path)
+
+        def held(change: Change) -> bool:
+            went = change.kind in ("renamed", "moved") and change.what in ("", "parameters")
+            places = [change.place, *([str(change.old)] if went else [])]
+            return any(change.gate in self.at(name) for place in places for name in names.get(place, {place}))
+
+        return held
 
     def unmatched(self, paths: Collection[str]) -> list[str]:
         """The patterns that name none of the modules at these paths."""
@@ -76,6 +95,16 @@ def _names(given: object, where: str = "") -> frozenset[str]:
             hint = suggest(str(name), GATES) or _by_place(name)
             raise OptionError(f"unknown gate {name!r}{where}{hint}; gates: {', '.join(map(repr, GATES))}")
     return frozenset(found)
+
+
+def _no_cost(pattern: str, names: frozenset[str]) -> None:
+    if "cost" in names:
+        left = ", ".join(repr(name) for name in GATES if name in names and name != "cost")
+        raise OptionError(
+            f"gate for {pattern!r}: 'cost' is of the whole model, as FLOPs are; write "
+            f"{{{pattern!r}: {f'{{{left}}}' if left else 'set()'}}}, and 'cost' among the gates for '*', where all are "
+            "unless it says otherwise"
+        )
 
 
 def _by_place(name: object) -> str:

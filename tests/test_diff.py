@@ -753,6 +753,12 @@ def test_places_beyond_the_width_are_generalised(paths, text):
 
 def test_places_beyond_the_width_are_left_out():
     assert short_places(["alpha", "beta.x.y", "gamma.z"], 10) == "alpha, ..."
+    assert short_places(["", "beta.x.y", "gamma.z"], 10) == "(model), {beta,gamma}.*"
+
+
+def test_the_model_itself_is_named_beside_its_parts():
+    assert short_places(["a.b", "", "a.c"]) == "(model), a.{b,c}"
+    assert short_places([""]) == ""
 
 
 def test_numbers_that_became_others_as_sizes_did_follow():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from conftest import Project
-from made_up import call, linear, model, run, spec, x
+from made_up import call, linear, model, result, run, spec, x
 
-from pytest_nnviz.architecture import Body, Module
-from pytest_nnviz.drift import Change, diff
+from pytest_nnviz.architecture import Architecture, Body, Module
+from pytest_nnviz.drift import Change, Drift, diff
 from pytest_nnviz.errors import OptionError
 from pytest_nnviz.gates import GATES, Gates
 from pytest_nnviz.options import Options
+from pytest_nnviz.report import drift_data
 from pytest_nnviz.wording import headline, words
 
 ALL = frozenset(GATES)
@@ -48,7 +49,33 @@ def test_what_moves_is_held_by_the_place_that_it_leaves_too() -> None:
     gates = Gates.of({"new": ()})
     for old, held in (("new.a", False), ("old.a", True)):
         change = Change("structure", "moved", "new.b", "", old, "new.b", "breaks checkpoints")
-        assert gates.hold(change) is held
+        assert gates.held_in(Drift(model(), model(), (change,)))(change) is held
+
+
+def shared(target: str, size: int = 8) -> Architecture:
+    """A part that three blocks call, and hold under names of their own."""
+    part = Module("Part", children=(("fc", linear(8, size)),))
+    others = [(str(n), Module("Block", children=(("part", Module("", shared="^0.part")),))) for n in (1, 2)]
+    blocks = Module("ModuleList", children=(("0", Module("Block", children=(("part", part),))), *others))
+    inside = Body((call(target, x()),), result(target))
+    parts = [run("part", x=x(), body=inside), *(run("blocks.0.part", x=x(), body=inside, up=1) for _ in (1, 2))]
+    calls = [run(f"blocks.{n}", x=x(), body=Body((part,), x())) for n, part in enumerate(parts)]
+    return model([("blocks", blocks)], calls)
+
+
+@pytest.mark.parametrize(("free", "failing"), [(("0",), True), (("1",), True), (("0", "1", "2"), False)])
+def test_what_several_modules_share_is_held_where_any_of_them_is(free: tuple[str, ...], failing: bool) -> None:
+    gates = Gates.of({f"blocks.{n}": () for n in free})
+    for drift in (diff(shared("relu"), shared("tanh")), diff(shared("relu"), shared("relu", 9))):
+        assert {change.place for change in drift.changes} <= {"blocks.0.part", "blocks.0.part.fc"}
+        assert any(map(gates.held_in(drift), drift.changes)) is failing
+        assert drift_data(drift, "t", gates)["failed"] is failing
+        assert (words(drift, gate=gates)[0] == "not gated:") is not failing
+
+
+def test_a_renamed_parameter_is_held_where_it_is() -> None:
+    change = Change("parameters", "renamed", "head", "weight", "encoder", "weight", "breaks checkpoints")
+    assert not Gates.of({"head": ()}).held_in(Drift(model(), model(), (change,)))(change)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +90,15 @@ def test_what_moves_is_held_by_the_place_that_it_leaves_too() -> None:
         ({"encoder": 3}, "gate for 'encoder': 3 is no set out of 'structure'"),
         ({"": {"shapes"}}, "gate: '' is no pattern; give paths of modules such as 'encoder' or 'layers.*.attn'"),
         ({3: {"shapes"}}, "gate: 3 is no pattern"),
+        (
+            {"encoder": {"cost"}},
+            "gate for 'encoder': 'cost' is of the whole model, as FLOPs are; write {'encoder': set()}, and 'cost' "
+            "among the gates for '*', where all are unless it says otherwise",
+        ),
+        (
+            {"encoder": {"cost", "shapes"}},
+            "gate for 'encoder': 'cost' is of the whole model, as FLOPs are; write {'enc",
+        ),
     ],
 )
 def test_what_is_no_gate_says_so(given: object, words: str) -> None:

@@ -58,7 +58,7 @@ def diff(options: Namespace, out: Terminal) -> int:
 
         out.title(headline(drift, name, gate=gates))
         out.lines(words(drift, gate=gates, width=out.width - 2), "  ")
-    return int(any(map(gates.hold, drift.changes)))
+    return int(any(map(gates.held_in(drift), drift.changes)))
 
 
 def review(options: Namespace, out: Terminal) -> int:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 __all__ = ["short_places"]
 
 _Tree = dict[str, "_Tree"]
+_MODEL = "(model)"
 
 
 def short_places(paths: Iterable[str], width: int | None = None) -> str:
-    """The paths in one text, each once, with braces where they differ; ``""`` for the model alone.
+    """The paths in one text, each once, with braces where they differ; ``""`` for the model alone, which is ``(model)``
+    beside others.
 
     Beyond ``width`` characters the ends of the paths become ``*``; what is still too long is left out, save the first:
     ``...`` stands for it.
@@ -19,17 +21,25 @@ def short_places(paths: Iterable[str], width: int | None = None) -> str:
     'layers.{0..2}.act, head'
     >>> short_places(["layers.0.norm", "layers.0.mlp.fc1", "layers.1.norm", "layers.1.mlp.fc1"], 15)
     'layers.{0,1}.*'
+    >>> short_places(["", "layers.0.fc", "layers.1.fc"])
+    '(model), layers.{0,1}.fc'
     """
     known = [path.split(".") for path in dict.fromkeys(paths)]
     depth = max(map(len, known), default=0)
-    forms = _forms(_tree(known))
+    forms = _forms_of(known)
     while width is not None and depth > 1 and len(forms) > 1 and len(", ".join(forms)) > width:
         depth -= 1
-        forms = _forms(_tree(parts if len(parts) <= depth else [*parts[:depth], "*"] for parts in known))
+        forms = _forms_of([parts if len(parts) <= depth else [*parts[:depth], "*"] for parts in known])
     kept = len(forms)
-    while width is not None and kept > 1 and len(_listed(forms, kept)) > width:
+    least = 2 if forms[:1] == [_MODEL] else 1
+    while width is not None and kept > least and len(_listed(forms, kept)) > width:
         kept -= 1
     return _listed(forms, kept)
+
+
+def _forms_of(known: Sequence[list[str]]) -> list[str]:
+    own = [_MODEL] if len(known) > 1 and [""] in known else []
+    return own + _forms(_tree(known))
 
 
 def _tree(paths: Iterable[list[str]]) -> _Tree:

@@ -26,16 +26,17 @@ def drift_data(drift: Drift, name: str, gates: Gates | None = None) -> dict[str,
         gates: which changes decide; all when None.
     """
     gates = Gates() if gates is None else gates
+    held = gates.held_in(drift)
     return {
         "schema": SCHEMA,
         "name": name,
         "same": not drift,
-        "failed": any(map(gates.hold, drift.changes)),
+        "failed": any(map(held, drift.changes)),
         "headline": headline(drift, name, gate=gates),
         "words": words(drift, gate=gates),
         "old": _model(drift.old),
         "new": _model(drift.new),
-        "changes": [_change(change, gates) for change in drift.changes],
+        "changes": [_change(change, gated=held(change)) for change in drift.changes],
         "renames": dict(drift.renames),
         "checkpoint": loading_data(checkpoint(drift)),
     }
@@ -83,10 +84,10 @@ def _model(architecture: Architecture) -> dict[str, Any]:
     }
 
 
-def _change(change: Change, gates: Gates) -> dict[str, Any]:
+def _change(change: Change, *, gated: bool) -> dict[str, Any]:
     facts = {field.name: getattr(change, field.name) for field in fields(change)}
     calls = {name: _listed(facts.pop(name)) for name in ("old_call", "new_call")}
-    return {**facts, **calls, "gated": gates.hold(change)}
+    return {**facts, **calls, "gated": gated}
 
 
 def _listed(way: Iterable[int] | None) -> list[int] | None:

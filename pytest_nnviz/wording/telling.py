@@ -33,7 +33,7 @@ def headline(drift: Drift, name: str, *, gate: Gates | frozenset[str] | None = N
     With ``gate`` the changes of other gates are passed over, unless there are no others.
     """
     gates = Gates() if gate is None else Gates.of(gate)
-    changes = list(filter(gates.hold, drift.changes)) or list(drift.changes)
+    changes = list(filter(gates.held_in(drift), drift.changes)) or list(drift.changes)
     groups = _sorted(group(together(drift, changes)) or group(_promoted(changes)))
     if not groups:
         return f"no change in {name}"
@@ -98,8 +98,9 @@ def tell(
     if not drift:
         return Told()
     gates = Gates() if gate is None else Gates.of(gate)
-    gated = [change for change in drift.changes if gates.hold(change)]
-    noted = [change for change in drift.changes if not gates.hold(change)]
+    held = gates.held_in(drift)
+    gated = [change for change in drift.changes if held(change)]
+    noted = [change for change in drift.changes if not held(change)]
     main = _sorted(group(together(drift, _raised(gated, gates))))
     notes = _sorted(group(together(drift, noted)))
     room = max(0, limit - len(main))
