@@ -114,7 +114,7 @@ class Run:
         untested = untested_version()
         if untested is not None:
             self._note(item, Note("setup", "syrupy", item.nodeid, (untested,)))
-        everything = self.config.get_verbosity() > 1
+        everything = self.config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) > 1
         room = Room(
             _width(self.config) - _MARGIN, None if everything else _LINES, everything, str(self.config.rootpath)
         )

@@ -139,15 +139,18 @@ class NNVizSnapshot:
         """Say what was recorded or accepted, and what differs without being gated."""
         if verdict.status is Status.PASSED and verdict.drift is None:
             return
-        if verdict.status is Status.RECORDED:
-            lines = [gist(verdict.architecture)]
-        else:
-            lines = words_of(verdict, place.name, self._gate_of(verdict), self._recap_room)
-        kind = verdict.status.value
-        if verdict.status is Status.PASSED:
-            kind, lines = "not gated", lines[1:]  # the headline says what fails a test
+        lines = [gist(verdict.architecture)] if verdict.status is Status.RECORDED else self._words(place, verdict)
+        kind = "not gated" if verdict.status is Status.PASSED else verdict.status.value
         self._test.item.add_report_section("call", "nnviz", "\n".join([kind, *lines]))
         self._note(kind, place.path, lines, causes_of(verdict, self._gate_of(verdict)))
+
+    def _words(self, place: Place, verdict: Verdict) -> list[str]:
+        from pytest_nnviz.wording import wrapped
+
+        room = self._recap_room
+        lines = words_of(verdict, place.name, self._gate_of(verdict), room)
+        head = [] if verdict.status is Status.PASSED else lines[:1]  # the headline says what fails a test
+        return [*(part for line in head for part in wrapped(line, room.width)), *lines[1:]]
 
     def _gate_of(self, verdict: Verdict) -> Gates:
         """The gates to word a drift by: of one that passes no change is held, and all are told alike."""

@@ -243,7 +243,8 @@ What a failing test says of ten edits that people make. A test holds this page a
 with (the files, the command that accepts) and the versions where nothing differs.
 
 Markers: `~` changed, `+` new, `-` gone, `>` renamed or moved. A place with braces stands for several, `x12` says how
-many. What only follows from the edits is counted (`downstream`); `pytest -vv` tells it.
+many. What only follows from the edits is counted (`downstream`); `pytest -vv` tells it, or
+`verbosity_assertions = 2` in pytest's ini.
 """
 
 

@@ -14,7 +14,7 @@ from made_up import linear, model
 from torch import nn
 
 from pytest_nnviz import Options, diff, dumps, loads
-from pytest_nnviz.errors import TextError, UntrackedTensorWarning
+from pytest_nnviz.errors import TextError, TraceError, UntrackedTensorWarning
 from pytest_nnviz.gates import GATES, Gates
 from pytest_nnviz.wording import headline, words
 
@@ -97,6 +97,27 @@ def test_the_switches_of_fused_kernels_are_put_back() -> None:
     with pytest.raises(ZeroDivisionError):
         COUNTED.trace(Calls(lambda x: 1 / 0), X)
     assert switches() == before
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
+def test_nested_tensors_are_refused_by_name(layout: torch.layout) -> None:
+    nested = torch.nested.nested_tensor([torch.ones(2, 8), torch.ones(3, 8)], layout=layout)
+    module = nn.ModuleDict({"fc": nn.Linear(8, 8)})
+    module.forward = lambda x: module["fc"](x)
+    for traced, call in ((Calls(lambda x: F.linear(x, torch.ones(8, 8))), "linear(...) in"), (module, "pass of fc at")):
+        with pytest.raises(TraceError) as raised:
+            COUNTED.trace(traced, nested)
+        said = str(raised.value)
+        assert said.startswith("FLOPs of nested tensors cannot be counted, as torch's own counter does not run on them")
+        assert call in said
+        assert f"{__file__}:" in said
+        assert "Ways out: flops=False" in said
+
+
+def test_other_errors_are_passed_on_while_counting() -> None:
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        COUNTED.trace(nn.Linear(9, 3), X)
 
 
 def test_a_model_without_forward_has_none() -> None:

@@ -55,6 +55,21 @@ def test_vv_tells_what_follows_and_all_of_it(recorded: Project) -> None:
     assert "... and" not in run.out
 
 
+def test_how_much_is_told_goes_by_the_verbosity_of_assertions(recorded: Project) -> None:
+    """As in pytest, ``-q`` takes back one ``v``; its ini option for assertions holds over both."""
+    assert "and 1 shape downstream" in recorded.pytest("-q", "-vv", WIDTH="5").out
+    assert recorded.pytest("-q", "-o", "verbosity_assertions=2", WIDTH="5").line("downstream:")
+
+
+def test_an_accepted_headline_is_no_longer_than_the_terminal(recorded: Project) -> None:
+    run = recorded.pytest("--snapshot-update", WIDTH="5", MARK="a_mark_of_many_characters")
+    accepted = run.out[run.out.index("accepted ") :].splitlines()[1:4]
+    run = recorded.pytest("--snapshot-update", WIDTH="5", MARK="another_mark_of_many_characters_more")
+    accepted += run.out[run.out.index("accepted ") :].splitlines()[1:4]
+    assert any(line.endswith(" in test") for line in accepted), accepted
+    assert max(map(len, accepted)) <= 80, accepted
+
+
 def test_colours_where_the_terminal_has_them(recorded: Project) -> None:
     plain = recorded.pytest("--snapshot-update", MARK="2").out
     assert "\x1b" not in plain

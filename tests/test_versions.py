@@ -13,8 +13,8 @@ import torch
 from conftest import Project
 from torch import nn
 
-from pytest_nnviz import Options, __version__, trace
-from pytest_nnviz.tracing import open_session
+from pytest_nnviz import Options, __version__, dumps, trace
+from pytest_nnviz.checker import Status, check
 from pytest_nnviz.tracing.describing import distributions
 
 X = torch.zeros(1, 2)
@@ -27,14 +27,17 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     site = tmp_path / "site-packages"
     site.mkdir()
     monkeypatch.syspath_prepend(site)
-    for table in (distributions._packages, distributions._distributions):
-        table.cache_clear()
+    forget()
     yield site
-    for table in (distributions._packages, distributions._distributions):
-        table.cache_clear()
+    forget()
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
+
+
+def forget() -> None:
+    for table in (distributions._packages, distributions._distributions, distributions._keeps_metadata):
+        table.cache_clear()
 
 
 def install(site: Path, name: str, version: str, package: str) -> None:
@@ -66,18 +69,24 @@ def test_modules_of_the_user_are_no_distribution_of_the_same_name(
     assert trace(block_of(tmp_path / "project", "models_of_mine"), X).versions == ALWAYS
 
 
-def test_a_check_that_passes_reads_no_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_the_user_and_of_torch_reads_no_metadata(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check that passes has the versions too, and asks for no more than the model is made of."""
+
     def fail(*_: object) -> None:
         raise AssertionError("metadata were read")
 
     for name in ("packages_distributions", "distribution", "version"):
         monkeypatch.setattr(importlib.metadata, name, fail)
-    monkeypatch.setattr("pytest_nnviz.tracing.session.versions_of", fail)
-    with open_session(Options(), nn.Linear(2, 2), (X,)) as session:
-        first = session.run()
-        assert first.versions == ()
-        with pytest.raises(AssertionError, match="metadata"):
-            session.settle(first)
+    monkeypatch.syspath_prepend(tmp_path / "project")
+    model = block_of(tmp_path / "project", "models_of_mine")
+    stored = dumps(trace(model, X))
+    verdict = check(Options(), model, (X,), {}, stored=stored, updates="nothing")
+    assert (verdict.status, verdict.architecture.versions) == (Status.PASSED, ALWAYS)
+    install(site, "made-up-layers", "1.2.3", "made_up_layers")
+    with pytest.raises(AssertionError, match="metadata"):
+        trace(block_of(site, "made_up_layers"), X)
 
 
 def test_they_are_recorded_without_a_forward_pass_too() -> None:

@@ -75,6 +75,15 @@ def test_the_most_important_comes_first():
     assert all(line.endswith(end) for line, end in zip(say(old, new), endings, strict=False))
 
 
+def test_the_headline_tells_the_call_by_which_an_argument_shows():
+    old, new = (
+        model(calls=[call(name, x()), call("mul", result(name), 2)], config=config(act=f'"{name}"'))
+        for name in ("relu", "tanh")
+    )
+    assert headline(diff(old, new), "t") == "changes the function: relu(x) -> tanh(x) (+1 more) in t"
+    assert say(old, new)[0].startswith("~ (model)  act ")
+
+
 def test_what_is_not_gated_follows_as_notes():
     lines = say(resnet(), resnet(5, 2, residual=False), gate={"topology"})
     assert lines[0].startswith("- layers.1")

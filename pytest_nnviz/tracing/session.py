@@ -20,7 +20,7 @@ from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArc
 from pytest_nnviz.options import Options, ProjectPattern
 from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.calls.binding import entry_point
-from pytest_nnviz.tracing.cost import counting
+from pytest_nnviz.tracing.cost import counting, refused_by_counter
 from pytest_nnviz.tracing.describing.distributions import versions_of
 from pytest_nnviz.tracing.describing.modules import Held, Places, describe, held_by, unwrap
 from pytest_nnviz.tracing.describing.values import is_uninitialized, walk
@@ -160,8 +160,11 @@ class Session:
         Raises:
             UnstableArchitecture: they never do.
         """
-        settled = self._settled(first) if self.options.forward else first
-        return dataclasses.replace(settled, versions=versions_of(self.model))
+        return self.versioned(self._settled(first) if self.options.forward else first)
+
+    def versioned(self, architecture: Architecture) -> Architecture:
+        """A trace with the versions of what it was made with."""
+        return dataclasses.replace(architecture, versions=versions_of(self.model))
 
     def _settled(self, first: Architecture) -> Architecture:
         self.sources = True  # these passes are worded or written: they may say where each call stands
@@ -282,6 +285,8 @@ class Session:
 
     def _explain(self, error: Exception, recorder: Recorder) -> TraceError | None:
         """Errors that the way of tracing caused, in words of our own."""
+        if self.options.flops and refused_by_counter(error):
+            return TraceError(_not_counted(error, recorder))
         if self.on_meta:
             return TraceError(_stopped_on_meta(error, recorder))
         devices = {str(parameter.device) for parameter in self.model.parameters()}
@@ -416,14 +421,26 @@ def _note(recorder: Recorder) -> str:
 
 
 def _stopped_on_meta(error: Exception, recorder: Recorder) -> str:
-    failure = recorder.failure
-    call = f"{failure.function}(...)" if failure and failure.function else "the forward pass"
-    module = (failure.module if failure else "") or "the model itself"
     return (
-        f"cannot go on without values on the meta device: {call} in {module} at {_user_line(error)} "
-        f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}). Ways out: "
+        f"cannot go on without values on the meta device: {_stopped_at(error, recorder)}. Ways out: "
         'device="as-is" with real weights, an input that avoids it, opaque=(...) around it, or forward=False'
     )
+
+
+def _not_counted(error: Exception, recorder: Recorder) -> str:
+    return (
+        f"FLOPs of nested tensors cannot be counted, as torch's own counter does not run on them: "
+        f"{_stopped_at(error, recorder)}. Ways out: flops=False, or an input that is padded instead of nested"
+    )
+
+
+def _stopped_at(error: Exception, recorder: Recorder) -> str:
+    """Which call, in which module, on which line of the user, with the beginning of what was raised."""
+    failure = recorder.failure
+    call = f"{failure.function}(...) in" if failure and failure.function else "the forward pass of"
+    module = (failure.module if failure else "") or "the model itself"
+    said = str(error).splitlines()[0] if str(error) else "no message"
+    return f"{call} {module} at {_user_line(error)} ({type(error).__name__}: {said})"
 
 
 def _user_line(error: Exception) -> str:

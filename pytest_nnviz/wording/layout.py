@@ -9,7 +9,7 @@ from pytest_nnviz.drift.data import Drift
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.wording.telling import FACT, PLACE, WIDTH, Row, tell
 
-__all__ = ["words"]
+__all__ = ["words", "wrapped"]
 
 
 def words(
@@ -34,7 +34,7 @@ def words(
         root: the folder to which lines of source are relative.
     """
     told = tell(drift, gate=gate, limit=limit, width=width, ripples=ripples, root=root)
-    remarks = [line for remark in told.remarks for line in _wrapped(remark, width)]
+    remarks = [line for remark in told.remarks for line in wrapped(remark, width)]
     behind = 2 * sum(bool(rows or more) for rows, more in ((told.notes, told.more_notes), (told.ripples, 0)))
     room = sys.maxsize if lines is None else lines - len(remarks) - behind
     found = _section("", _columns(told.main, width), told.more, room)
@@ -80,7 +80,8 @@ def _line(row: Sequence[str], columns: Sequence[int], width: int) -> list[str]:
     return lines
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
+    """A line in as many of ``width`` characters as it takes."""
     if len(text) <= width:
         return [text]
     import textwrap

@@ -37,11 +37,21 @@ def headline(drift: Drift, name: str, *, gate: Gates | frozenset[str] | None = N
     groups = _sorted(group(together(drift, changes)) or group(_promoted(changes)))
     if not groups:
         return f"no change in {name}"
-    first = groups[0]
+    first = _seen(groups)
     place = _place(first)
     text = f"{place} {facts_of(drift, first, max(FACT, _HEADLINE - len(place) - 1))}".strip()
     more = f" (+{len(groups) - 1} more)" if len(groups) > 1 else ""
     return f"{_consequence(Models(drift), first)}: {shorten(text, _HEADLINE)}{more} in {name}"
+
+
+def _seen(groups: Sequence[Group]) -> Group:
+    """The first, or the call in its place by which the graph shows what another constructor argument does."""
+    first = groups[0]
+    fact = first.facts[0]
+    if (fact.gate, fact.kind) != ("structure", "changed") or not fact.what:
+        return first
+    graver = (found for found in groups if found.consequence == first.consequence and found.places == first.places)
+    return next((found for found in graver if found.facts[0].gate == "topology"), first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ __all__ = ["versions_of"]
 def versions_of(model: torch.nn.Module) -> tuple[tuple[str, str], ...]:
     """torch, this plugin, and the distributions that the classes of the model's modules come from.
 
-    The first call reads the metadata of all that is installed, which takes tenths of a second.
+    Where one of these is installed, the first call reads the metadata of all that is, which takes tenths of a second.
     """
     packages = {type(module).__module__.partition(".")[0] for module in model.modules()} - {"torch", "__main__"}
     found = {name: version for package in packages for name, version in _distributions(package)}
@@ -29,7 +29,7 @@ def versions_of(model: torch.nn.Module) -> tuple[tuple[str, str], ...]:
 @functools.cache
 def _distributions(package: str) -> tuple[tuple[str, str], ...]:
     """Name and version of what installed a package; nothing for modules of the user's under the same name."""
-    homes = list(_homes(package))
+    homes = [home for home in _homes(package) if any(map(_keeps_metadata, home.parents))]
     installed = map(importlib.metadata.distribution, _packages().get(package, []) if homes else [])
     return tuple((each.metadata["Name"], each.version) for each in installed if _is_at(each, homes))
 
@@ -39,6 +39,15 @@ def _homes(package: str) -> Iterator[Path]:
     module = sys.modules.get(package)
     file = getattr(module, "__file__", None)
     yield from map(Path, [file] if file else getattr(module, "__path__", ()))
+
+
+@functools.cache
+def _keeps_metadata(folder: Path) -> bool:
+    """Whether distributions are installed in a folder: not in one of the user's."""
+    try:
+        return any(entry.suffix in (".dist-info", ".egg-info") for entry in folder.iterdir())
+    except OSError:
+        return False
 
 
 def _is_at(distribution: importlib.metadata.Distribution, homes: list[Path]) -> bool:
