@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -187,7 +188,7 @@ DAMAGED = {
     "conflict": (TEXT.replace("[graph]", "<<<<<<< ours\n[graph]").encode(), "line 20: holds a conflict marker"),
     "cut off": (TEXT[: len(TEXT) // 2].encode(), "line 14"),
     "edited": (TEXT.replace("f32[8, 8]", "f32[8, 9]", 1).encode(), "line 7: the summary says"),
-    "null bytes": (b"nnviz 1\n\0\0", "line 2"),
+    "null bytes": (b"nnviz 1\n\0\0", "line 2: the text ends early"),
 }
 
 
@@ -443,7 +444,7 @@ class TestGit:
 
     def test_review_of_the_revisions_themselves(self, command):
         out = command("review", "main", "feature", "--direct")[1]
-        assert "snapshots: 3 changed, 1 added, 1 renamed, 0 unchanged" in out
+        assert "snapshots: 3 changed, 1 added, 1 renamed" in out
         assert command("review", "main..feature")[1] == out
 
     def test_review_of_the_work_tree_leaves_it_alone(self, command, write, tmp_path):
@@ -497,10 +498,34 @@ class TestGit:
         assert f"in {self.A}" in out
         assert err.startswith("pytest-nnviz: tests/__nnviz__/test_m/b.nnviz (work tree), line 2: ")
 
+    def test_what_cannot_be_read_is_counted_apart(self, command, write):
+        for path in (self.A, "tests/__nnviz__/test_m/b.nnviz", "tests/__nnviz__/test_m/came.nnviz"):
+            write(path, TEXT[: TEXT.index("[graph]")].encode())
+        code, out, err = command("review", "feature")
+        assert code == 2
+        assert out.splitlines()[-1].endswith(", 3 unreadable")
+        assert "came.nnviz (work tree), line 18: the text ends early, without '[end]': it was cut off; restore" in err
+        data = json.loads(command("review", "feature", "--json")[1])["counts"]
+        assert (data["unreadable"], data["unchanged"] >= 0) == (3, True)
+
+    def test_all_files_of_a_revision_are_read_by_one_process(self, command, monkeypatch):
+        asked, run = [], subprocess.run
+        monkeypatch.setattr(subprocess, "run", lambda words, **rest: asked.append(words[1]) or run(words, **rest))
+        assert command("review", "main", "feature", "--direct")[0] == 0
+        assert asked.count("cat-file") == 1
+
+    def test_a_file_that_is_not_here_is_an_error(self, command):
+        name = git("rev-parse", f"main:{self.A}").strip()
+        (Path(".git/objects") / name[:2] / name[2:]).unlink()
+        code, _, err = command("review", "main", "feature", "--direct")
+        assert code == 2
+        assert f"{self.A} (" in err
+        assert "is not here, as in a partial clone" in err
+
     def test_review_as_json_and_markdown(self, command):
         data = json.loads(command("review", "main", "feature", "--json")[1])
         assert data["schema"] == "nnviz-review 1"
-        assert data["counts"] == {"changed": 2, "added": 1, "removed": 0, "renamed": 1, "unchanged": 1}
+        assert data["counts"] == {"changed": 2, "added": 1, "removed": 0, "renamed": 1, "unchanged": 1, "unreadable": 0}
         assert [each["status"] for each in data["snapshots"]] == ["changed", "changed", "renamed", "added"]
         assert data["snapshots"][0]["drift"]["schema"] == "nnviz-drift 1"
         out = command("review", "main", "feature", "--markdown")[1]

@@ -221,7 +221,7 @@ TEXT = dumps(
         ("f32[1, 2]", "f32[1,2]", r"line 14: expected ', ', found ',2\]'"),
         ("weight f32", "weight  f32", r"line 14: expected a dtype"),
         ("\n[end]\n", "\nsin(x)\n\n[end]\n", r"expected"),
-        ("[end]", "", r"line 24: expected '\[end\]'"),
+        ("[end]", "", r"line 22: the text ends early, without '\[end\]': it was cut off; restore the file from"),
         (
             "[graph]",
             "<<<<<<< HEAD\n[graph]",
@@ -239,8 +239,11 @@ def test_what_is_wrong_with_a_text_is_said_with_its_line(old, new, message):
 def test_a_text_cut_off_anywhere_is_refused():
     end = TEXT.index("[end]") + len("[end]")
     for at in range(end):
-        with pytest.raises(TextError):
+        with pytest.raises(TextError) as raised:
             loads(TEXT[:at])
+        lines = TEXT[:at].rstrip("\n").count("\n") + 1
+        early = f"line {lines}: the text ends early, without '[end]'"
+        assert str(raised.value).startswith(early if at > len("nnviz") + 1 else "line 1: not a snapshot")
     assert loads(TEXT[:end]) == loads(TEXT)
 
 

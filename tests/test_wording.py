@@ -272,6 +272,19 @@ def test_versions(old, new, line):
     assert say(before, after)[-1] == line
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ({"torch": "2.13.0"}, {"torch": "2.13.0"}, "both recorded with torch 2.13.0"),
+        ({"torch": "2.13.0"}, {"torch": "2.15.0"}, "recorded with torch 2.13.0, then with torch 2.15.0"),
+        ({}, {"torch": "2.13.0"}, "not known what the old one was recorded with; the new one with torch 2.13.0"),
+    ],
+)
+def test_versions_of_two_stored_texts(old, new, line):
+    sides = (replace(resnet(eps=eps), versions=tuple(v.items())) for eps, v in ((1e-5, old), (1e-3, new)))
+    assert words(diff(*sides), stored=True)[-1] == line
+
+
 def test_long_values_are_cut_to_where_they_differ():
     def of(word):
         pattern = Literal(f'"{"same " * 30}{word}{" also same" * 30}"')

@@ -57,7 +57,7 @@ def diff(options: Namespace, out: Terminal) -> int:
         from pytest_nnviz.wording import headline, words
 
         out.title(headline(drift, name, gate=gates))
-        out.lines(words(drift, gate=gates, width=out.width - 2), "  ")
+        out.lines(words(drift, gate=gates, width=out.width - 2, stored=True), "  ")
     return int(any(map(gates.held_in(drift), drift.changes)))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_nnviz.errors import SourceError
@@ -64,11 +65,20 @@ class Repository:
             )
         if self._said("cat-file", "-t", found) != "blob":
             raise SourceError(f"{spec} is a folder: give one of the snapshots in it")
-        return self.blob(found)
+        return self._run("cat-file", "blob", found).stdout
 
-    def blob(self, name: str) -> bytes:
-        """A file by its hash."""
-        return self._run("cat-file", "blob", name).stdout
+    def blobs(self, names: Iterable[str]) -> dict[str, bytes | None]:
+        """Files by their hashes, read by one process; None for one that is not here."""
+        asked = list(dict.fromkeys(names))
+        answer = io.BytesIO(
+            self._run("cat-file", "--batch", given="".join(f"{name}\n" for name in asked).encode()).stdout
+        )
+        found: dict[str, bytes | None] = {}
+        for name in asked:
+            _, kind, *size = answer.readline().split()  # "HASH blob SIZE", or "HASH missing"
+            found[name] = answer.read(int(size[0])) if kind == b"blob" else None
+            answer.read(1 if kind == b"blob" else 0)
+        return found
 
     def tree(self, revision: str) -> Iterator[tuple[str, str]]:
         """(path from the root, hash) of every file of a commit."""

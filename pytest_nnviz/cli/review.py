@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.checker import gist
 from pytest_nnviz.cli.repository import Repository
-from pytest_nnviz.cli.sources import parse
+from pytest_nnviz.cli.sources import parse, read_file
 from pytest_nnviz.cli.terminal import Terminal
 from pytest_nnviz.drift import Drift, checkpoint, diff
 from pytest_nnviz.drift.data import CONSEQUENCES
@@ -31,14 +31,25 @@ _PATTERN = f":(glob)**/{SNAPSHOT_DIRNAME}/**/*.{SUFFIX}"
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The snapshots of a revision, or of the work tree: the hash of each path, and how to read one."""
+    """The snapshots of a revision, or of the work tree (which has a ``root``): the hash of each path, and what stands
+    under the hashes that are read.
+    """
 
     name: str
     hashes: Mapping[str, str]
-    read: Callable[[str], bytes]
+    root: Path | None = None
+    blobs: Mapping[str, bytes | None] = field(default_factory=dict)
 
     def load(self, path: str) -> Architecture:
-        return parse(self.read(path), f"{path} ({self.name})")
+        return parse(self._read(path), f"{path} ({self.name})")
+
+    def _read(self, path: str) -> bytes:
+        if self.root is not None:
+            return read_file(self.root / path, path)
+        found = self.blobs[self.hashes[path]]
+        if found is None:
+            raise SourceError(f"{path} ({self.name}) is not here, as in a partial clone: git fetch --refetch")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,8 @@ class Review:
     @property
     def counts(self) -> dict[str, int]:
         statuses = ("changed", "added", "removed", "renamed")
-        return {status: len(self.of(status)) for status in statuses} | {"unchanged": self.unchanged}
+        lone = {"unchanged": self.unchanged, "unreadable": len(self.errors)}
+        return {status: len(self.of(status)) for status in statuses} | lone
 
 
 def run_review(options: Namespace, out: Terminal) -> int:
@@ -129,24 +141,22 @@ def _review(base: str, head: str | None, *, direct: bool) -> Review:
     start = repository.commit(base) if direct else repository.merge_base(base, head or "HEAD")
     old = _revision(repository, start, base if direct else f"merge base with {base}")
     new = _work_tree(repository) if head is None else _revision(repository, repository.commit(head), head)
-    return _compared(old, new)
+    differ = [path for path in {**old.hashes, **new.hashes} if old.hashes.get(path) != new.hashes.get(path)]
+    committed = [
+        side.hashes[path] for side in (old, new) if side.root is None for path in differ if path in side.hashes
+    ]
+    blobs = repository.blobs(committed)
+    return _compared(*(replace(side, blobs=blobs) for side in (old, new)))
 
 
 def _revision(repository: Repository, commit: str, called: str) -> Side:
     files = {path: name for path, name in repository.tree(commit) if _is_snapshot(path)}
-    return Side(f"{commit[:10]}, {called}", files, lambda path: repository.blob(files[path]))
+    return Side(f"{commit[:10]}, {called}", files)
 
 
 def _work_tree(repository: Repository) -> Side:
     files = {path: name for path, name in repository.work_tree(_PATTERN).items() if _is_snapshot(path)}
-    return Side("work tree", files, lambda path: _file(repository, path))
-
-
-def _file(repository: Repository, path: str) -> bytes:
-    try:
-        return (repository.root / path).read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror or error}") from None
+    return Side("work tree", files, repository.root)
 
 
 def _is_snapshot(path: str) -> bool:
@@ -157,20 +167,20 @@ def _is_snapshot(path: str) -> bool:
 def _compared(old: Side, new: Side) -> Review:
     renamed = dict(_renamed(old, new))
     snapshots: list[Reviewed] = []
-    errors: list[str] = []
+    errors: dict[str, str] = {}
     for path in sorted({*old.hashes, *new.hashes} - set(renamed.values())):
         if old.hashes.get(path) == new.hashes.get(path):
             continue
         try:
             found = _reviewed(old, new, path, renamed.get(path))
         except SourceError as error:
-            errors.append(str(error))
+            errors[path] = str(error)
             continue
         if found is not None:
             snapshots.append(found)
     changed = {each.path for each in snapshots if each.status == "changed"}
-    unchanged = (old.hashes.keys() & new.hashes.keys()) - changed
-    return Review(old.name, new.name, tuple(snapshots), len(unchanged) - len(errors), tuple(errors))
+    unchanged = (old.hashes.keys() & new.hashes.keys()) - changed - errors.keys()
+    return Review(old.name, new.name, tuple(snapshots), len(unchanged), tuple(errors.values()))
 
 
 def _renamed(old: Side, new: Side) -> Iterator[tuple[str, str]]:
@@ -213,7 +223,7 @@ def _print(found: Review, out: Terminal) -> None:
         first, *others = same
         assert first.drift is not None
         out.title(f"\n{headline(first.drift, first.path)}")
-        out.lines(words(first.drift, width=out.width - 2), "  ")
+        out.lines(words(first.drift, width=out.width - 2, stored=True), "  ")
         out.lines([f"the same in {each.path}" for each in others], "  ")
     told = [line for status in ("added", "removed", "renamed") for line in map(_line, found.of(status))]
     if told:
@@ -229,8 +239,8 @@ def _line(each: Reviewed) -> str:
 
 
 def _count(found: Review) -> str:
-    counts = [f"{count:,} {status}" for status, count in found.counts.items() if count or status == "unchanged"]
-    return f"snapshots: {', '.join(counts)}"
+    counts = [f"{count:,} {status}" for status, count in found.counts.items() if count]
+    return f"snapshots: {', '.join(counts) or 'none'}"
 
 
 def _markdown(found: Review) -> str:

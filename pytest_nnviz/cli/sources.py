@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import sys
@@ -12,7 +13,7 @@ from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.cli.repository import Repository
 from pytest_nnviz.errors import SourceError, TextError
 
-__all__ = ["Source", "parse", "read_source"]
+__all__ = ["Source", "parse", "read_file", "read_source"]
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _MARKS_UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -41,7 +42,7 @@ def read_source(given: str) -> Source:
 
 
 def parse(data: bytes, name: str) -> Architecture:
-    """A snapshot from what a file holds; line ends of Windows are read as LF.
+    """A snapshot from what a file holds; line ends of Windows are read as LF, and a byte order mark is passed over.
 
     Raises:
         SourceError: it is no snapshot; with the line where that shows.
@@ -51,7 +52,7 @@ def parse(data: bytes, name: str) -> Architecture:
     if not data.strip():
         raise SourceError(f"{name}, line 1: empty, where 'nnviz 1' should stand")
     try:
-        text = data.decode("utf-8")
+        text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         hint = ": PowerShell writes such files with '>'" if data.startswith(_MARKS_UTF16) else ""
@@ -68,11 +69,18 @@ def _bytes(given: str) -> bytes:
     path = Path(given)
     if ":" in given and not path.exists() and not _DRIVE.match(given):
         return Repository().file(given)
+    return read_file(path, given)
+
+
+def read_file(path: Path, name: str) -> bytes:
+    """What a file holds.
+
+    Raises:
+        SourceError: it is a folder, or cannot be read.
+    """
     try:
         return path.read_bytes()
-    except IsADirectoryError:
-        raise SourceError(f"{given} is a folder: give one of the snapshots in it") from None
     except OSError as error:
         if path.is_dir():  # Windows says that access is denied
-            raise SourceError(f"{given} is a folder: give one of the snapshots in it") from None
-        raise SourceError(f"{given} cannot be read: {error.strerror or error}") from None
+            raise SourceError(f"{name} is a folder: give one of the snapshots in it") from None
+        raise SourceError(f"{name} cannot be read: {error.strerror or error}") from None

@@ -23,7 +23,7 @@ def markdown(drift: Drift, name: str, gates: Gates | None = None) -> str:
         name: what the snapshot is called.
         gates: which changes decide; the others stand in a table of their own. All when None.
     """
-    told = tell(drift, gate=gates, width=_FACTS)
+    told = tell(drift, gate=gates, width=_FACTS, stored=True)
     blocks = [f"**{_text(headline(drift, name, gate=gates))}**"]
     blocks += _table(told.main, told.more)
     blocks += ["Not gated:", *_table(told.notes, told.more_notes)] if told.notes or told.more_notes else []

@@ -25,6 +25,11 @@ from pytest_nnviz.textformat.write import FORMAT_VERSION, NOTICE, dumps
 __all__ = ["loads"]
 
 _MERGED = "; probably two updates were merged into one text: merge the code, then run pytest --snapshot-update"
+_END = "[end]"
+_CUT_OFF = (
+    f"the text ends early, without {_END!r}: it was cut off; restore the file from version control, "
+    "or record it again with pytest --snapshot-update"
+)
 _MARKS = ("never called", "eval", "train", "load hook", "extra state", "save hook", "gradient hook")
 _MARKERS = ("<<<<<<< ", "=======", ">>>>>>> ", "||||||| ")
 
@@ -38,6 +43,8 @@ def loads(text: str) -> Architecture:
     """
     lines = text.split("\n")
     _check_first_lines(lines)
+    if _END not in lines:
+        raise TextError(_CUT_OFF, max(number for number, line in enumerate(lines, 1) if line or number == 1))
     reader = _Reader(lines)
     try:
         architecture = reader.read()
@@ -107,7 +114,7 @@ class _Reader:
             forward, numbers = self._body(0), self._numbers(rows)
             check_graph(root, inputs, forward, lambda message, index: TextError(message + _MERGED, numbers(index)))
         self._expect("")
-        self._expect("[end]")
+        self._expect(_END)
         architecture = Architecture(summary["mode"], root, inputs, forward, self._comments(), flops)
         self._check_totals(architecture, summary, first)
         return architecture

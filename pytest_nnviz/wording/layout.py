@@ -21,6 +21,7 @@ def words(
     width: int = WIDTH,
     ripples: bool = False,
     root: str = "",
+    stored: bool = False,
 ) -> list[str]:
     """What changed, line by line: facts by consequence, what is not gated, totals, versions.
 
@@ -32,8 +33,9 @@ def words(
         width: how many characters a line should have at most; what cannot be cut shorter is longer.
         ripples: tell what only follows from the edits too, instead of counting it.
         root: the folder to which lines of source are relative.
+        stored: whether the new side is a stored text as the old one is, and not what was traced now.
     """
-    told = tell(drift, gate=gate, limit=limit, width=width, ripples=ripples, root=root)
+    told = tell(drift, gate=gate, limit=limit, width=width, ripples=ripples, root=root, stored=stored)
     remarks = [line for remark in told.remarks for line in wrapped(remark, width)]
     behind = 2 * sum(bool(rows or more) for rows, more in ((told.notes, told.more_notes), (told.ripples, 0)))
     room = sys.maxsize if lines is None else lines - len(remarks) - behind

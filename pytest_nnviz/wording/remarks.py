@@ -37,17 +37,22 @@ def _percent(old: int, new: int) -> str:
     return f"{change:+,.1f} %" if abs(change) >= 0.05 else f"{new - old:+,}"
 
 
-def version_lines(drift: Drift) -> list[str]:
-    """What differs from what the old one was recorded with, or that nothing does."""
+def version_lines(drift: Drift, *, stored: bool = False) -> list[str]:
+    """What differs from what the old one was recorded with, or that nothing does; ``stored`` if the new one was too."""
     old, new = dict(drift.old.versions), dict(drift.new.versions)
     if not new:
         return []
-    if not old:
-        return [f"not known what this was recorded with; now {_listed(new, new)}"]
-    if old == new:
-        return [f"{_listed(old, old)}: unchanged since this was recorded"]
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return [f"recorded with {_listed(old, names)}; now {_listed(new, names)}"]
+    if not old:
+        subject, now = ("the old one", "the new one with") if stored else ("this", "now")
+        return [f"not known what {subject} was recorded with; {now} {_listed(new, new)}"]
+    if not names:
+        return [
+            f"both recorded with {_listed(old, old)}"
+            if stored
+            else f"{_listed(old, old)}: unchanged since this was recorded"
+        ]
+    return [f"recorded with {_listed(old, names)}{', then with' if stored else '; now'} {_listed(new, names)}"]
 
 
 def _listed(versions: dict[str, str], names: Iterable[str]) -> str:

@@ -103,6 +103,7 @@ def tell(
     width: int = WIDTH,
     ripples: bool = False,
     root: str = "",
+    stored: bool = False,
 ) -> Told:
     """What `words` says, as data."""
     if not drift:
@@ -124,7 +125,7 @@ def tell(
         len(notes[room:]),
         _rows(drift, told[:_RIPPLES], width, root),
         len(told[_RIPPLES:]),
-        (*remarks, *total_lines(drift), *version_lines(drift)),
+        (*remarks, *total_lines(drift), *version_lines(drift, stored=stored)),
     )
 
 
