@@ -162,13 +162,14 @@ def _crossing(old: Sequence[Call], new: Sequence[Call], chain: Pairs) -> Pairs:
     right = sorted(set(range(len(new))).difference(j for _, j in chain))
     found: Pairs = []
     for key in (_text, _name, _operation):
+        here, there = [(i, key(old[i])) for i in left], [(j, key(new[j])) for j in right]
         waiting: defaultdict[Hashable, list[int]] = defaultdict(list)
-        for i in reversed(left):
-            waiting[key(old[i])].append(i)
-        once = Counter(key(call) for call in (*(old[i] for i in left), *(new[j] for j in right)))
-        for j in right:
-            same = waiting[key(new[j])]
-            if same and (key is _text or new[j].kind == "module" or (key is _operation and once[key(new[j])] == 2)):
+        for i, own in reversed(here):
+            waiting[own].append(i)
+        once = Counter(own for _, own in (*here, *there))
+        for j, own in there:
+            same = waiting[own]
+            if same and (key is _text or new[j].kind == "module" or (key is _operation and once[own] == 2)):
                 found.append((same.pop(), j))
         left = sorted(set(left).difference(i for i, _ in found))
         right = sorted(set(right).difference(j for _, j in found))

@@ -6,8 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from pytest_nnviz.architecture import Architecture, Argument, Call, Literal, TensorSpec, Tree, Value
+from pytest_nnviz.architecture import Architecture, Argument, Call, Tree
 from pytest_nnviz.drift.alignment import align_calls, crossing_calls, in_order
+from pytest_nnviz.drift.arguments import (
+    fields_returned,
+    handed,
+    is_same_form,
+    literal_text,
+    positional,
+    renamed_arguments,
+    sizes_changed,
+)
+from pytest_nnviz.drift.causes import Causes
 from pytest_nnviz.drift.consequence import COSMETIC, FUNCTION, TRAINING, of_call, of_config, worst
 from pytest_nnviz.drift.data import Change, Row, Way
 from pytest_nnviz.drift.effects import ModuleEffects
@@ -16,11 +26,10 @@ from pytest_nnviz.drift.links import Links, Use
 from pytest_nnviz.drift.modules import label_arguments
 from pytest_nnviz.drift.order import Order, permutations
 from pytest_nnviz.drift.pairs import BY_NAME, BY_POSITION, BY_STRUCTURE, Match, join
-from pytest_nnviz.drift.references import Graph, Source, refs
+from pytest_nnviz.drift.references import Graph, refs
 from pytest_nnviz.drift.spelling import tell_apart
 from pytest_nnviz.drift.tensors import out_of_place, sides
-from pytest_nnviz.drift.wrapping import handed_on
-from pytest_nnviz.textformat.write import format_arguments, format_call, format_value
+from pytest_nnviz.textformat.write import format_arguments, format_call, format_callee, format_value
 
 __all__ = ["CallChanges"]
 
@@ -61,10 +70,9 @@ class CallChanges:
         self._inputs = (old.inputs, new.inputs)
         self._ids = ids
         self._found: list[Change] = []
-        self._reshaped: dict[Way, str] = {}
+        self._known = Causes(self.new, self._modules)
         self._crossed: set[Way] = set()
         self._followers: tuple[set[Way], set[Way]] = (set(), set())
-        self._tainted: dict[Way, dict[str, str]] = {}
 
     def changes(self) -> list[Change]:
         """All changes in the order of execution."""
@@ -113,12 +121,12 @@ class CallChanges:
         """Whether modules around one of the models hand on what the other one takes."""
         given = [Call("module", "", inputs, Tree("tuple", ())) for inputs in self._inputs]
         sides = zip(given, (self.old, self.new), zip(*steps, strict=True), strict=True)
-        before, after = ([a.value for a in _handed(call, graph, ways).args] for call, graph, ways in sides)
+        before, after = ([a.value for a in handed(call, graph, ways).args] for call, graph, ways in sides)
         return before == after
 
     def _compare_inputs(self, *, wrapped: bool, follows: bool) -> None:
         old, new = (label_arguments(side) for side in self._inputs)
-        renamed = _renamed_arguments(old, new, lambda a, b: a.value == b.value)
+        renamed = renamed_arguments(old, new, lambda a, b: a.value == b.value)
         if not wrapped:
             self.links.rename_inputs((), renamed)
         for before, after in renamed.items():
@@ -137,10 +145,10 @@ class CallChanges:
             kind = "added" if old is None else "removed"
             self._add("topology", kind, "", f"input {name}", (before, after), FUNCTION, ripple=follows)
         elif old.value != new.value:
-            gate = "shapes" if _same_form(old.value, new.value) else "topology"
+            gate = "shapes" if is_same_form(old.value, new.value) else "topology"
             self._add(gate, "changed", "", f"input {name}", (before, after), COSMETIC, ripple=follows)
-            self._tainted.setdefault((), {})[name] = COSMETIC
-            self.links.sizes.update(dict.fromkeys(_sizes(old.value, new.value), COSMETIC))
+            self._known.add_input((), name, COSMETIC)
+            self.links.sizes.update(dict.fromkeys(sizes_changed(old.value, new.value), COSMETIC))
 
     def _hand_on(self, steps: Sequence[_Calls]) -> None:
         """The calls inside of modules that only hand on what they take, on the way to those that are compared."""
@@ -151,8 +159,8 @@ class CallChanges:
             text = format_call(graph.call(way))
             self.rows[outer] = (row,)
             self._add("topology", kind, graph.place(way[:-1]), text, sides(text, side), COSMETIC, ways, ripple=True)
-            self._taint_inputs(outer[1])
-        self._taint_inputs(steps[-1][1])
+            self._known.enter(outer[1])
+        self._known.enter(steps[-1][1])
 
     def _enter(self, old: Way, new: Way, calls: _Calls) -> _Scope:
         forwards = in_order(self.old.body(old), self.new.body(new))
@@ -190,7 +198,7 @@ class CallChanges:
         if self.links.same(old, new):
             return
         place = self.new.place(scope.new)
-        for what, before, after in _fields(old[0], new[0]):
+        for what, before, after in fields_returned(old[0], new[0]):
             if before is None:
                 assert after is not None
                 self._add("topology", "added", place, what, (None, format_value(after)), FUNCTION)
@@ -278,7 +286,7 @@ class CallChanges:
         else:
             consequence = TRAINING if of_call(call, None) == TRAINING else COSMETIC
         place = self.new.place(new[:-1])
-        self._add("topology", "reordered", place, _callee(call), texts, consequence, (old, new), ripple=ripple)
+        self._add("topology", "reordered", place, format_callee(call), texts, consequence, (old, new), ripple=ripple)
 
     def _tell_order(self, order: Order, scope: _Scope) -> None:
         """One change for the modules of a container that run in another order, instead of one for each of them."""
@@ -295,8 +303,10 @@ class CallChanges:
     def _compare_call(self, steps: Sequence[_Calls], *, crosses: bool, carried: bool) -> None:
         """Target, arguments and configuration of two paired calls; what one that ``crosses`` others takes is told."""
         old, new = steps[0]
-        sides = zip((self.old, self.new), zip(*steps, strict=True), strict=True)
-        a, b = (_handed(graph.call(ways[0]), graph, ways) for graph, ways in sides)
+        a, b = self.old.call(old), self.new.call(new)
+        if len(steps) > 1:
+            befores, afters = zip(*steps, strict=True)
+            a, b = handed(a, self.old, befores), handed(b, self.new, afters)
         differences = self._differences(a, b, steps)
         if a.kind != b.kind or (a.target != b.target and a.kind != "module") or a.config != b.config:
             self._other_call(a, b, old, new)
@@ -317,7 +327,7 @@ class CallChanges:
         """The same arguments by the names that a module around the one has for them."""
         texts = (format_call(self.old.call(old)), format_call(self.new.call(new)))
         if texts[0] != texts[1]:
-            callee = _callee(self.new.call(new))
+            callee = format_callee(self.new.call(new))
             self._add("topology", "changed", self.new.place(new[:-1]), callee, texts, COSMETIC, (old, new), ripple=True)
 
     def _other_call(self, a: Call, b: Call, old: Way, new: Way) -> None:
@@ -325,7 +335,7 @@ class CallChanges:
         consequence = COSMETIC if in_place else worst([of_call(a, None), of_call(b, None)])
         place = self.new.place(new[:-1])
         texts = (format_call(a), format_call(b))
-        self._add("topology", "changed", place, _callee(b), texts, consequence, (old, new))
+        self._add("topology", "changed", place, format_callee(b), texts, consequence, (old, new))
 
     def _changed(
         self, changed: list[Difference], calls: tuple[Call, Call], ways: _Calls, consequence: str, *, ripple: bool
@@ -334,22 +344,25 @@ class CallChanges:
         texts: tuple[str | None, str | None]
         if any(label.startswith("#") for label, _, _ in changed):
             spelled = tell_apart(self.links, (a.args, old), (b.args, new))
-            texts = (format_call(replace(a, args=spelled[0])), format_call(replace(b, args=spelled[1])))
+            texts = (
+                f"{format_callee(a)}({format_arguments(spelled[0])})",
+                f"{format_callee(b)}({format_arguments(spelled[1])})",
+            )
         else:
             befores, afters = (tuple(filter(None, side)) for side in ((d[1] for d in changed), (d[2] for d in changed)))
             spelled = tell_apart(self.links, (befores, old), (afters, new))
             texts = (format_arguments(spelled[0]) or None, format_arguments(spelled[1]) or None)
         place = self.new.place(new[:-1])
-        self._add("topology", "changed", place, _callee(b), texts, consequence, (old, new), ripple=ripple)
+        self._add("topology", "changed", place, format_callee(b), texts, consequence, (old, new), ripple=ripple)
 
     def _differences(self, old_call: Call, new_call: Call, steps: Sequence[_Calls]) -> list[Difference]:
         a, b = label_arguments(old_call.args), label_arguments(new_call.args)
         old, new = steps[0]
         renamed: dict[str, str] = {}
         if old_call.body is None or new_call.body is None:
-            a, b = _positional(a, b)
+            a, b = positional(a, b)
         elif a.keys() != b.keys():
-            renamed = _renamed_arguments(a, b, lambda x, y: self.links.same((x.value, old), (y.value, new)))
+            renamed = renamed_arguments(a, b, lambda x, y: self.links.same((x.value, old), (y.value, new)))
             self._rename_inputs(renamed, *steps[-1])
         found: list[Difference] = []
         for label in {**a, **b}:
@@ -367,7 +380,7 @@ class CallChanges:
 
     def _bypass(self, difference: Difference, old: Way, new: Way) -> str | None:
         label, a, b = difference
-        if self._modules.explains(self.new.place(new[:-1]), label, *map(_literal, (a, b))):
+        if self._modules.explains(self.new.place(new[:-1]), label, *map(literal_text, (a, b))):
             return FUNCTION
         if a is None or b is None:
             return (
@@ -394,7 +407,7 @@ class CallChanges:
         if a is None or b is None:
             if a is not b:
                 texts = ("one call" if a is None else "its calls", "one call" if b is None else "its calls")
-                place, callee = self.new.place(new[:-1]), _callee(self.new.call(new))
+                place, callee = self.new.place(new[:-1]), format_callee(self.new.call(new))
                 target = self.new.target(new)
                 consequence = FUNCTION if target and self._modules.is_layer(target) else COSMETIC
                 ripple = target in self._modules.touched
@@ -404,59 +417,27 @@ class CallChanges:
             return True
         return self._modules.disturbed(self.old.place(old))
 
-    def _taint_inputs(self, new: Way) -> None:
-        if not new or self.new.call(new).body is None:
-            return
-        for label, argument in label_arguments(self.new.call(new).args).items():
-            cause = self._cause_of(argument.value, new)
-            if cause:
-                self._tainted.setdefault(new, {})[label] = worst(cause)
-
     def _compare_result(self, old: Way, new: Way, start: int) -> None:
         a, b = self.old.call(old), self.new.call(new)
         if a.result == b.result:
             return
-        causes = self._causes(new, start)
+        causes = self._explained(new, start)
         consequence = worst(causes) if causes else FUNCTION
-        self._reshaped[new] = consequence
-        for size in _sizes(a.result, b.result):
+        self._known.add_result(new, consequence)
+        for size in sizes_changed(a.result, b.result):
             self.links.sizes.setdefault(size, consequence)
         texts = (format_value(a.result), format_value(b.result))
         place = self.new.place(new[:-1])
-        self._add("shapes", "changed", place, _callee(b), texts, consequence, (old, new), ripple=bool(causes))
+        self._add("shapes", "changed", place, format_callee(b), texts, consequence, (old, new), ripple=bool(causes))
 
-    def _causes(self, new: Way, start: int) -> list[str]:
+    def _explained(self, new: Way, start: int) -> list[str]:
         """Consequences of what explains another result: a changed call or module, or operands of another shape."""
         target = self.new.target(new)
         inside = [change for change in self._found[start:] if change.gate != "shapes" or not change.ripple]
         known = [FUNCTION] if inside or (target is not None and target in self._modules.touched) else []
         shapes = [change.consequence for change in self._found[start:] if change.gate == "shapes"]
-        operands = [c for argument in self.new.call(new).args for c in self._cause_of(argument.value, new)]
+        operands = [c for argument in self.new.call(new).args for c in self._known.of(argument.value, new)]
         return known + shapes + operands
-
-    def _cause_of(self, value: Value, way: Way) -> list[str]:
-        sources = [self.new.source(ref, way) for ref in refs(value)]
-        return [cause for source in sources if (cause := self._cause(source)) is not None]
-
-    def _cause(self, source: Source) -> str | None:
-        if source.kind == "result":
-            return self._reshaped.get(source.way)
-        if source.kind == "input":
-            return self._tainted.get(source.way, {}).get(str(source.name))
-        return FUNCTION if source.name in self._modules.tensors else None
-
-
-def _handed(call: Call, graph: Graph, ways: Sequence[Way]) -> Call:
-    """A call with what reaches the innermost of those that it only hands on to, and the inside of that."""
-    for outer, way in pairwise(ways):
-        if outer != way:
-            inner = graph.call(way)
-            call = replace(call, args=handed_on(call, inner), body=inner.body)
-    return call
-
-
-def _literal(argument: Argument | None) -> str | None:
-    return argument.value.text if argument is not None and isinstance(argument.value, Literal) else None
 
 
 def _renamed_tensors(modules: Sequence[Change]) -> dict[str, str]:
@@ -464,65 +445,9 @@ def _renamed_tensors(modules: Sequence[Change]) -> dict[str, str]:
     return {join(c.place, str(c.old)): join(c.place, str(c.new)) for c in renamed}
 
 
-def _renamed_arguments(
-    old: dict[str, Argument], new: dict[str, Argument], same: Callable[[Argument, Argument], bool]
-) -> dict[str, str]:
-    """Names that went and names that came, in order, as long as they bring the same value."""
-    went = [name for name in old if name not in new]
-    came = [name for name in new if name not in old]
-    pairs = zip(went, came, strict=True) if len(went) == len(came) else ()
-    return {a: b for a, b in pairs if same(old[a], new[b])}
-
-
-def _positional(old: dict[str, Argument], new: dict[str, Argument]) -> tuple[dict[str, Argument], dict[str, Argument]]:
-    """The arguments with those named by position that have a name on one side alone, as where one side is opaque."""
-    alone = [x not in new and y not in old for x, y in zip(old, new, strict=False)]
-
-    def renamed(side: dict[str, Argument]) -> dict[str, Argument]:
-        names = [f"#{index}" if index < len(alone) and alone[index] else name for index, name in enumerate(side)]
-        return dict(zip(names, side.values(), strict=True))
-
-    return renamed(old), renamed(new)
-
-
-def _sizes(old: Value, new: Value) -> Iterator[tuple[Literal, Literal]]:
-    """The sizes of dimensions that became others."""
-    if isinstance(old, Tree) and isinstance(new, Tree):
-        for a, b in zip(old.items, new.items, strict=False):
-            yield from _sizes(a, b)
-    elif isinstance(old, TensorSpec) and isinstance(new, TensorSpec) and len(old.shape) == len(new.shape):
-        for before, after in zip(old.shape, new.shape, strict=True):
-            if before != after:
-                yield Literal(str(before)), Literal(str(after))
-
-
-def _same_form(old: Value, new: Value) -> bool:
-    """Whether two inputs differ in nothing but shapes and dtypes."""
-    if isinstance(old, Tree) and isinstance(new, Tree):
-        return (old.kind, old.keys, len(old.items)) == (new.kind, new.keys, len(new.items)) and all(
-            map(_same_form, old.items, new.items)
-        )
-    return old == new or (isinstance(old, TensorSpec) and isinstance(new, TensorSpec))
-
-
-def _fields(old: Value, new: Value) -> list[tuple[str, Value | None, Value | None]]:
-    """What is returned: as a whole, or by name where fields came to others or went from them."""
-    if isinstance(old, Tree) and isinstance(new, Tree) and old.kind == new.kind:
-        before, after = dict(zip(old.keys, old.items, strict=False)), dict(zip(new.keys, new.items, strict=False))
-        kept = [key for key in before if key in after]
-        if kept and len(before) != len(after) and kept == [key for key in after if key in before]:
-            return [(f"return {key}", before.get(key), after.get(key)) for key in {**before, **after}]
-    return [("return", old, new)]
-
-
-def _callee(call: Call) -> str:
-    """A call without its arguments: ``softmax``, ``self.conv``, ``new Softmax(dim=1)``."""
-    return format_call(replace(call, args=())).removesuffix("()")
-
-
 def _positions(*sides: tuple[Graph, Way]) -> tuple[str, str]:
     """Where a call stands, before and after: by the name of the call before it, by as much more as tells them apart."""
-    found = [_position(graph, way, _callee) for graph, way in sides]
+    found = [_position(graph, way, format_callee) for graph, way in sides]
     if found[0] == found[1]:
         found = [_position(graph, way, format_call) for graph, way in sides]
     if found[0] == found[1]:

@@ -27,7 +27,7 @@ def tell_apart(links: Links, old: tuple[Arguments, Way], new: tuple[Arguments, W
             _spell(links, (a.value, old[1]), (b.value, new[1]), spelling) for a, b in zip(old[0], new[0], strict=False)
         ]
         sides = [
-            (*(replace(a, value=pair[side]) for a, pair in zip(own, pairs, strict=False)), *own[len(pairs) :])
+            (*(Argument(a.name, pair[side]) for a, pair in zip(own, pairs, strict=False)), *own[len(pairs) :])
             for side, own in enumerate((old[0], new[0]))
         ]
         if format_arguments(sides[0]) != format_arguments(sides[1]):

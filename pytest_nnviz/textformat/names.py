@@ -23,7 +23,7 @@ def plain_name(name: str) -> str:
 
 def path_name(path: str) -> str:
     """A dotted path of modules or the dotted name of a function; each part is quoted on its own."""
-    return ".".join(plain_name(part) for part in path.split("."))
+    return ".".join(map(plain_name, path.split("."))) if "." in path else plain_name(path)
 
 
 def input_name(name: str) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "NOTICE",
     "dumps",
     "format_call",
+    "format_callee",
     "format_config",
     "format_ref",
     "format_spec",
@@ -135,14 +136,16 @@ def _arrow(result: Value) -> str:
 
 def format_call(call: Call) -> str:
     """A call as the program would write it, without its result."""
-    arguments = format_arguments(call.args)
+    return f"{format_callee(call)}({format_arguments(call.args)})"
+
+
+def format_callee(call: Call) -> str:
+    """A call without its arguments: ``softmax``, ``self.conv``, ``new Softmax(dim=1)``."""
     if call.kind == "module":
-        target = "^" * call.up + "self" + (f".{path_name(call.target)}" if call.target else "")
-    elif call.kind == "created":
-        target = "new " + format_config(call.target, call.config)
-    else:
-        target = path_name(call.target)
-    return f"{target}({arguments})"
+        return "^" * call.up + "self" + (f".{path_name(call.target)}" if call.target else "")
+    if call.kind == "created":
+        return "new " + format_config(call.target, call.config)
+    return path_name(call.target)
 
 
 def format_config(class_name: str, config: Iterable[Argument]) -> str:
