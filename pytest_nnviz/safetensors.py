@@ -43,7 +43,7 @@ def read_safetensors(path: Path) -> dict[str, TensorSpec]:
     try:
         return _sharded(path) if path.suffix == ".json" else _single(path)
     except OSError as error:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 (Path raises where a name is too long)
             raise SourceError(
                 f"{path} is a folder: give the model.safetensors or model.safetensors.index.json in it"
             ) from None

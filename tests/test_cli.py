@@ -498,6 +498,38 @@ class TestGit:
         assert f"in {self.A}" in out
         assert err.startswith("pytest-nnviz: tests/__nnviz__/test_m/b.nnviz (work tree), line 2: ")
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+    @pytest.mark.parametrize("instead", ["mkdir", "mkfifo", "ln -s nowhere"])
+    def test_what_is_no_file_now_is_removed(self, command, instead):
+        Path(self.A).unlink()
+        subprocess.run([*instead.split(), self.A], check=True)
+        code, out, _ = command("review", "feature")
+        assert (code, f"removed {self.A}: Net" in out) == (0, True)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+    def test_a_name_of_several_lines_is_a_name(self, command, write):
+        write("tests/__nnviz__/test_m/a\nb.nnviz", net())
+        code, out, err = command("review", "feature")
+        assert (code, err) == (0, "")
+        assert "1 added" in out
+
+    def test_a_bare_repository_has_revisions_and_no_work_tree(self, command, monkeypatch):
+        git("clone", "-q", "--bare", ".", "bare")
+        monkeypatch.chdir("bare")
+        assert "snapshots: 2 changed" in command("review", "main", "feature")[1]
+        assert command("show", f"main:{self.A}")[0] == 0
+        code, _, err = command("review", "main")
+        assert (code, "name the other revision too, BASE HEAD" in err) == (2, True)
+
+    def test_what_is_in_conflict_has_two_sides_in_the_index(self, command, write):
+        git("checkout", "-q", "-b", "other", "main")
+        write(self.A, net(23))
+        git("commit", "-qam", "other")
+        subprocess.run(["git", "merge", "-q", "feature"], capture_output=True, check=False)
+        code, _, err = command("show", f":{self.A}")
+        assert (code, f"is in conflict: :2:{self.A} is ours" in err) == (2, True)
+        assert "[23, 8]" in command("show", f":2:{self.A}")[1]
+
     def test_what_cannot_be_read_is_counted_apart(self, command, write):
         for path in (self.A, "tests/__nnviz__/test_m/b.nnviz", "tests/__nnviz__/test_m/came.nnviz"):
             write(path, TEXT[: TEXT.index("[graph]")].encode())
@@ -579,10 +611,26 @@ class TestGit:
         assert "+<<<<<<< HEAD\n" in out
 
 
+def test_names_that_no_file_can_have(command, write):
+    assert command("show", "")[2] == "pytest-nnviz: '' names no file\n"
+    for name in ("a" * 5000, "\0"):
+        assert command("show", name)[0] == command("diff", name, name)[0] == 2
+    assert command("checkpoint", "a" * 5000, write("net.nnviz", net()))[0] == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a colon is for drives there")
+def test_a_file_with_a_colon_is_called_by_all_of_its_name(command, write):
+    assert command("diff", write("a.nnviz", net()), write("co:lon.nnviz", net()))[1] == "no change in co:lon\n"
+
+
+def test_a_byte_order_mark_is_passed_over(command, write):
+    assert command("diff", write("a.nnviz", net()), write("b.nnviz", b"\xef\xbb\xbf" + TEXT.encode()))[0] in (0, 1)
+
+
 def test_no_repository(command):
     code, out, err = command("review", "main")
     assert (code, out) == (2, "")
-    assert err.startswith("pytest-nnviz: git: not in the work tree of a repository (not a git repository")
+    assert err.startswith("pytest-nnviz: git: not in a repository (not a git repository")
     assert command("show", "HEAD:a.nnviz")[0] == 2
 
 

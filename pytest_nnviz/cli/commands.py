@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -24,7 +25,7 @@ def show(options: Namespace, out: Terminal) -> int:
     try:
         source = read_source(options.file)
     except SourceError as error:
-        if not options.textconv or not Path(options.file).is_file():
+        if not options.textconv or not os.path.isfile(options.file):  # noqa: PTH113 (Path raises where a name is too long)
             raise
         out.text(f"{error}\n\n{Path(options.file).read_bytes().decode('utf-8', 'replace')}")
         return 0
@@ -97,7 +98,9 @@ def _gates(given: Iterable[str]) -> Gates:
 
 def _called(source: Source) -> str:
     """What a snapshot is called: by its file, without folders and suffix."""
-    path = PurePosixPath(source.name.replace("\\", "/").rpartition(":")[2])
+    is_file = os.path.exists(source.name)  # noqa: PTH110 (as above)
+    name = source.name if is_file else source.name.rpartition(":")[2]
+    path = PurePosixPath(name.replace("\\", "/"))
     return path.name.removesuffix(".nnviz") or source.name
 
 

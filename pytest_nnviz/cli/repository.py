@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,14 +17,18 @@ _FILES = ("100644", "100755")
 
 
 class Repository:
-    """The git repository around the current folder; only commands that write nothing, the index neither, are run.
+    """The git repository around the current folder, bare or not; only commands that write nothing, the index neither,
+    are run.
 
     Raises:
         SourceError: there is none, or git is not installed.
     """
 
     def __init__(self) -> None:
-        self.root = Path(self._said("rev-parse", "--show-toplevel", otherwise="not in the work tree of a repository"))
+        inside = self._asked("rev-parse", "--is-inside-work-tree") == "true"
+        place = "--show-toplevel" if inside else "--absolute-git-dir"
+        self.root = Path(self._said("rev-parse", place, otherwise="not in a repository"))
+        self._has_files = inside
 
     def commit(self, revision: str) -> str:
         """The hash of a commit.
@@ -59,6 +64,8 @@ class Repository:
         revision, _, path = spec.partition(":")
         found = self._asked("rev-parse", "--verify", "--quiet", _checked(spec))
         if found is None:
+            if not revision and self._asked("ls-files", "--unmerged", "--", path):
+                raise SourceError(f"{path!r} is in conflict: :2:{path} is ours, :3:{path} is theirs")
             where = f"revision {self.commit(revision)[:10]} ({revision})" if revision else "the index"
             raise SourceError(
                 f"no file {path!r} in {where}: paths start at the root of the repository, with ./ at the current folder"
@@ -91,13 +98,30 @@ class Repository:
 
     def work_tree(self, pattern: str) -> dict[str, str]:
         """Path from the root -> hash that it would have in a commit, of the files that match a pattern of git and are
-        not ignored, new ones included.
+        not ignored, new ones included; no hash for one that cannot be read.
+
+        Raises:
+            SourceError: there is no work tree.
         """
+        if not self._has_files:
+            raise SourceError(f"no work tree in {self.root}: name the other revision too, BASE HEAD")
         listed = self._in_root("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pattern)
-        found = {path for path in listed.split(b"\0") if path and os.path.lexists(self.root / os.fsdecode(path))}
-        paths = sorted(found)
-        names = self._in_root("hash-object", "--stdin-paths", given=b"".join(path + b"\n" for path in paths))
-        return dict(zip(map(os.fsdecode, paths), names.decode().split(), strict=True))
+        paths = sorted({path for path in map(os.fsdecode, listed.split(b"\0")) if path and self._is_file(path)})
+        return dict.fromkeys(paths, "") | self._hashes([path for path in paths if os.access(self.root / path, os.R_OK)])
+
+    def _is_file(self, path: str) -> bool:
+        """Whether git takes what is there now for a file: no folder, link or pipe."""
+        try:
+            return stat.S_ISREG((self.root / path).lstat().st_mode)
+        except OSError:
+            return False
+
+    def _hashes(self, paths: list[str]) -> dict[str, str]:
+        listed, others = ([path for path in paths if ("\n" in path) is split] for split in (False, True))
+        given = b"".join(os.fsencode(path) + b"\n" for path in listed)
+        names = self._in_root("hash-object", "--stdin-paths", given=given).decode().split()
+        names += [self._in_root("hash-object", "--", path).decode().strip() for path in others]
+        return dict(zip([*listed, *others], names, strict=True))
 
     def _why_not(self) -> str:
         """What to do where only a part of the history is here."""

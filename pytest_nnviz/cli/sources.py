@@ -66,10 +66,12 @@ def parse(data: bytes, name: str) -> Architecture:
 def _bytes(given: str) -> bytes:
     if given == "-":
         return sys.stdin.buffer.read()
-    path = Path(given)
-    if ":" in given and not path.exists() and not _DRIVE.match(given):
+    if not given:
+        raise SourceError("'' names no file")
+    is_there = os.path.exists(given)  # noqa: PTH110 (Path raises where a name is too long)
+    if ":" in given and not is_there and not _DRIVE.match(given):
         return Repository().file(given)
-    return read_file(path, given)
+    return read_file(Path(given), given)
 
 
 def read_file(path: Path, name: str) -> bytes:
@@ -80,7 +82,7 @@ def read_file(path: Path, name: str) -> bytes:
     """
     try:
         return path.read_bytes()
-    except OSError as error:
-        if path.is_dir():  # Windows says that access is denied
+    except (OSError, ValueError) as error:
+        if os.path.isdir(path):  # noqa: PTH112 (as above; Windows says that access is denied)
             raise SourceError(f"{name} is a folder: give one of the snapshots in it") from None
-        raise SourceError(f"{name} cannot be read: {error.strerror or error}") from None
+        raise SourceError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
