@@ -29,6 +29,7 @@ _OTHERS = {
     "save it with safetensors.torch.save_file",
     b"\x80": "a pickle, as torch.save writes it: save it with safetensors.torch.save_file",
     b"GGUF": "a GGUF file",
+    b"nnviz ": "a snapshot: give the checkpoint first, then the snapshot",
     b"\x89HDF": "an HDF5 file",
     b"version https://git-lfs": "a pointer of git LFS: git lfs pull",
 }
@@ -94,7 +95,7 @@ def _json(data: bytes, path: Path) -> Any:
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"{path}: damaged: its header is no JSON ({error})") from None
+        raise SourceError(f"{path}: damaged: what it says of its tensors is no JSON ({error})") from None
 
 
 def _offsets(facts: Any, name: str, path: Path) -> tuple[int, int]:
@@ -127,7 +128,7 @@ def _sharded(path: Path) -> dict[str, TensorSpec]:
 
 
 def _shard(index: Path, name: str) -> dict[str, TensorSpec]:
-    if Path(name).name != name:
+    if not name or Path(name).name != name:
         raise SourceError(f"{index}: the shard {name!r} is no file beside it")
     path = index.with_name(name)
     if not path.is_file():

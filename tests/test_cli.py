@@ -192,6 +192,12 @@ DAMAGED = {
 }
 
 
+def test_a_gate_of_what_is_not_there_is_told(command, write):
+    old, new = write("old.nnviz", net()), write("new.nnviz", net(9))
+    code, _, err = command("diff", old, new, "--gate", "cf=shapes", "--gate", " fc = shapes")
+    assert (code, err) == (0, "pytest-nnviz: --gate cf=...: names no module of Net, so it holds nothing\n")
+
+
 @pytest.mark.parametrize("kind", DAMAGED)
 @pytest.mark.parametrize("asked", ["show", "diff"])
 def test_damaged_and_foreign_files_are_errors_with_their_line(command, write, kind, asked):
@@ -813,6 +819,7 @@ def test_shards_are_read_by_their_index(held, write):
     for key, home, said in [
         ("gone", "one.safetensors", "'gone' is not in 'one.safetensors', as the index says"),
         ("fc.weight", "three.safetensors", "the shard 'three.safetensors' is not beside it"),
+        ("fc.weight", "", "the shard '' is no file beside it"),
         ("fc.weight", "../one.safetensors", "the shard '../one.safetensors' is no file beside it"),
     ]:
         damaged = json.dumps({"weight_map": {**homes, key: home}}).encode()
@@ -835,14 +842,15 @@ def header(data):
         (b"PK\x03\x04" + bytes(40), "not a safetensors file but a zip, as torch.save writes it"),
         (b"\x80\x02}q\x00" + bytes(40), "not a safetensors file but a pickle"),
         (b"version https://git-lfs.github.com/spec/v1\n", "not a safetensors file but a pointer of git LFS"),
+        (TEXT.encode(), "not a safetensors file but a snapshot: give the checkpoint first, then the snapshot"),
         (b"GGUF" + bytes(40), "not a safetensors file but a GGUF file"),
         ((2**62).to_bytes(8, "little") + b"{}", "not a safetensors file"),
         (GOOD[:40], "cut off: its header has"),
         (GOOD[:-1], "cut off or damaged: 576 bytes of tensors announced, 575 there"),
         (GOOD + b"\0", "cut off or damaged: 576 bytes of tensors announced, 577 there"),
-        (header(b"{\xff}"), "damaged: its header is no JSON"),
-        (header(b"{,}"), "damaged: its header is no JSON"),
-        (header(b"{" + b"[" * 100_000), "damaged: its header is no JSON"),
+        (header(b"{\xff}"), "damaged: what it says of its tensors is no JSON"),
+        (header(b"{,}"), "damaged: what it says of its tensors is no JSON"),
+        (header(b"{" + b"[" * 100_000), "damaged: what it says of its tensors is no JSON"),
         (header(b'{"a": 1, "a": 2}'), "damaged: 'a' stands twice in it"),
         (header({"a": 1}), "damaged: what it says of 'a' does not fit together"),
         (header({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}) + bytes(4), "damaged: what it says of"),

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pytest_nnviz.architecture import walk_modules
 from pytest_nnviz.checker import gist
 from pytest_nnviz.cli.sources import Source, read_source
 from pytest_nnviz.cli.terminal import Terminal
 from pytest_nnviz.errors import SourceError
 from pytest_nnviz.gates import GATES, Gates
+
+if TYPE_CHECKING:
+    from pytest_nnviz.drift import Drift
 
 __all__ = ["checkpoint", "diff", "review", "show"]
 
@@ -46,6 +51,7 @@ def diff(options: Namespace, out: Terminal) -> int:
     from pytest_nnviz.drift import diff as compare
 
     drift = compare(old.architecture, new.architecture)
+    _warn_unmatched(gates, drift)
     if options.json:
         from pytest_nnviz.report import drift_data
 
@@ -92,8 +98,15 @@ def _gates(given: Iterable[str]) -> Gates:
     places: dict[str, list[str]] = {}
     for text in given:
         pattern, equals, names = text.rpartition("=")
-        (places.setdefault(pattern, []) if equals else everywhere).extend(names.replace(",", " ").split())
+        (places.setdefault(pattern.strip(), []) if equals else everywhere).extend(names.replace(",", " ").split())
     return Gates.of({**places, "*": everywhere or GATES} if places else everywhere or GATES)
+
+
+def _warn_unmatched(gates: Gates, drift: Drift) -> None:
+    paths = {path for side in (drift.old, drift.new) for path, _ in walk_modules(side.root)}
+    for pattern in gates.unmatched(paths):
+        said = f"names no module of {drift.new.root.class_name}, so it holds nothing"
+        print(f"pytest-nnviz: --gate {pattern}=...: {said}", file=sys.stderr)
 
 
 def _called(source: Source) -> str:
