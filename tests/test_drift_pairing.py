@@ -7,6 +7,8 @@ import copy
 import architectures
 import pytest
 import torch
+from applying import apply
+from mirrored import is_mirrored
 from said import edits, said
 from torch import nn
 
@@ -270,3 +272,33 @@ def _number(layers):
         for module in layer.modules():
             if hasattr(module, "layer_idx"):
                 module.layer_idx = at
+
+
+def same_edit(old, new):
+    """The edits in both directions, of drifts of which the laws hold."""
+    there, back = diff(old, new), diff(new, old)
+    assert apply(there) == new
+    assert apply(back) == old
+    assert is_mirrored(there, back)
+    return edits(said(old, new)), edits(said(new, old))
+
+
+@pytest.mark.parametrize("name", ["llama", "bert"])
+def test_a_layer_of_a_real_model_that_is_another_one_now(name):
+    model, inputs = architectures.build(name)
+    path = {"llama": "model.layers", "bert": "bert.encoder.layer"}[name]
+    shared = copy.deepcopy(model)
+    layers = shared.get_submodule(path)
+    layers[1] = layers[0]
+    there, back = same_edit(trace(model, **inputs), trace(shared, **inputs))
+    assert [line.partition(" parameters")[0] for line in there] == [f"~ {path}.1 is now {path}.0 changes the function"]
+    assert [line.partition(", now")[0] for line in back] == [f"~ {path}.1 is no longer {path}.0"]
+
+
+def test_an_edit_of_what_is_called_twice_is_told_beside_it():
+    blocks = [block(16), block(17), block(18)]
+    other = nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 8))
+    old, new = trace(Stack(blocks).eval(), X), trace(Stack([other, other, blocks[2]]).eval(), X)
+    there, back = same_edit(old, new)
+    assert {tuple(line.split()[1:4]) for line in there} == {("layers.0.1", "ReLU", "->"), ("layers.1", "is", "now")}
+    assert len(back) == 2

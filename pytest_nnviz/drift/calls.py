@@ -41,7 +41,8 @@ _Calls = tuple[Way, Way]
 class _Scope:
     """Two paired bodies on the walk, those of two paired ``calls`` or inside of these.
 
-    ``start`` is the number of changes found before them.
+    ``start`` is the number of changes found before them; ``follows`` is where those begin that only follow from it that
+    another module is called, if one is.
     """
 
     old: Way
@@ -51,6 +52,7 @@ class _Scope:
     crossing: frozenset[int]
     orders: tuple[Order, ...]
     start: int
+    follows: int | None = None
 
 
 class CallChanges:
@@ -188,6 +190,8 @@ class CallChanges:
         self._compare_returns(scope)
         for order in scope.orders:
             self._tell_order(order, scope)
+        if scope.follows is not None:
+            self._found[scope.follows :] = [replace(change, ripple=True) for change in self._found[scope.follows :]]
         if scope.calls[1]:
             self._compare_result(*scope.calls, scope.start)
 
@@ -230,9 +234,11 @@ class CallChanges:
         if crosses:
             self._reordered(old, new, ripple=carried)
         self._hand_on(steps)
+        told = len(self._found)
         if self._has_inside(*steps[-1]):
             inside = self._enter(*steps[-1], (old, new))
             inside.start = start
+            inside.follows = told if self.links.replaced(*steps[-1]) else None
             return inside
         self._compare_result(old, new, start)
         return None
@@ -415,7 +421,8 @@ class CallChanges:
             return False
         if self._ids.body(a) != self._ids.body(b) or self.new.reach(b) > 0:
             return True
-        return self._modules.disturbed(self.old.place(old))
+        # Another module, the inside of which is the same, explains it as a whole.
+        return self._modules.disturbed(self.old.place(old)) and not self.links.renamed(old, new)
 
     def _compare_result(self, old: Way, new: Way, start: int) -> None:
         a, b = self.old.call(old), self.new.call(new)

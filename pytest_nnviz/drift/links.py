@@ -59,6 +59,7 @@ class Links:
         self._joined: set[Way] = set()
         self._traded: dict[Way, Way] = {}
         self.taken_instead: set[Way] = set()
+        self._replaced: tuple[set[Way], set[Way]] = (set(), set())
 
     def enter(self, old: Way, new: Way, rows: Sequence[Row]) -> None:
         """The calls inside two paired calls are paired like this."""
@@ -174,8 +175,14 @@ class Links:
     def _of_lone(self, side: int, source: Source, ways: set[Way]) -> str | None:
         if source.kind == "attribute":
             return FUNCTION if isinstance(source.name, str) and self._lone(source.name, side) else None
+        if self._inside_replaced(side, source):
+            return FUNCTION
         way = _cut(source, ways)
         return None if way is None else self._consequence(side, way)
+
+    def _inside_replaced(self, side: int, source: Source) -> bool:
+        way = _cut(source, self._replaced[side])
+        return way is not None and way != source.way
 
     def _bypass_items(self, old: tuple[Tree, Way], new: tuple[Tree, Way]) -> str | None:
         """As `bypass`, item by item; in a sequence some may have come or gone."""
@@ -211,7 +218,7 @@ class Links:
         if old.way in self._traded and self.translate(old, self._traded) == new:
             self.taken_instead.add(old.way)
             return FUNCTION
-        if self._same_thing(old, new):
+        if self._same_thing(old, new) or self._inside_replaced(0, old) or self._inside_replaced(1, new):
             return FUNCTION
         gone, came = _cut(old, self._gone), _cut(new, self._came)
         if gone is not None and came is not None:
@@ -293,6 +300,14 @@ class Links:
         """Whether two paired calls call modules of which one stands for the other."""
         before, after = self.old.target(old), self.new.target(new)
         return before is not None and after is not None and self.match.called(before) != after
+
+    def replaced(self, old: Way, new: Way) -> bool:
+        """Whether the insides of two paired calls are those of two modules, and so explain what is taken from them."""
+        if self.renamed(old, new):
+            self._replaced[0].add(old)
+            self._replaced[1].add(new)
+            return True
+        return False
 
     def bodies(self, old: Way, new: Way) -> tuple[Body, Body]:
         """The bodies of two paired calls with the names that modules have now, where both sides have them."""

@@ -9,6 +9,7 @@ from pytest_nnviz.architecture import Body, Call
 from pytest_nnviz.drift.data import Change, Drift, Way
 from pytest_nnviz.drift.grouping import Group, coarse, literal_edit
 from pytest_nnviz.drift.places import short_places
+from pytest_nnviz.drift.ties import resolve
 from pytest_nnviz.textformat.write import format_arguments, format_call
 from pytest_nnviz.wording.shortening import narrowed, shorten_call
 from pytest_nnviz.wording.wrapping import wrapping_of
@@ -23,6 +24,9 @@ def facts_of(drift: Drift, found: Group, width: int) -> str:
     first = found.facts[0]
     if first.kind in ("renamed", "moved") and not first.what:
         return _went(drift, [facts[0] for facts in found.changes], width)
+    shared = _shared(drift, [facts[0] for facts in found.changes], width) if len(found.facts) == 1 else ""
+    if shared:
+        return shared
     literal = literal_edit(first)
     if literal is not None and len(found.facts) > 1:
         counts = Counter(change.what for change in found.facts)
@@ -48,6 +52,21 @@ def _went(drift: Drift, changes: Sequence[Change], width: int) -> str:
     how = ", ".join(filter(None, wraps)) if "" not in wraps else ""
     text = f"{how}, now" if how else f"{changes[0].kind} to"
     return f"{text} {short_places([str(change.new) for change in changes], width - len(text) - 1) or '(model)'}"
+
+
+def _shared(drift: Drift, changes: Sequence[Change], width: int) -> str:
+    """That modules are another one now, or no longer: ``is now layers.0``; empty for any other change."""
+    old, new = (str(text) for text in (changes[0].old, changes[0].new))
+    if changes[0].kind != "changed" or changes[0].what or old.startswith("= ") == new.startswith("= "):
+        return ""
+    came = new.startswith("= ")
+    owners = [(c.place if came else drift.old_path(c.place)).rpartition(".")[0] for c in changes]
+    first = short_places([resolve(owner, (new if came else old)[2:]) for owner in owners], width - 24)
+    return (
+        f"is now {first}"
+        if came
+        else f"is no longer {first}, now {shorten_call(new, max(32, width - len(first) - 20))}"
+    )
 
 
 def _some(texts: Sequence[str], kept: int) -> str:
