@@ -87,6 +87,42 @@ def test_swapped():
     assert said(stack(UNEQUAL), stack(widths))[0] == "~ layers children 3 and 7 swapped breaks checkpoints"
 
 
+KINDS = {
+    "a": nn.Linear(8, 8),
+    "b": nn.LayerNorm(8),
+    "c": nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8)),
+    "d": nn.Sequential(nn.Identity(), nn.Sequential(nn.Linear(8, 4), nn.Tanh()), nn.Linear(4, 8)),
+}
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        ("cbad", "0 and 2 swapped"),
+        ("dbca", "0 and 3 swapped"),
+        ("acbd", "1 and 2 swapped"),
+        ("badc", "reordered: 0, 1, 2, 3 -> 1, 0, 3, 2"),
+    ],
+)
+def test_blocks_of_other_classes_and_lengths_swapped(order, told):
+    old, new = (trace(Stack([KINDS[kind] for kind in kinds]).eval(), X) for kinds in ("abcd", order))
+    there, back = same_edit(old, new)
+    assert there == [f"~ layers children {told} breaks checkpoints"]
+    assert len(back) == 1
+
+
+@pytest.mark.parametrize("between", [torch.relu, lambda x: x, lambda x: x + torch.sigmoid(x)])
+def test_calls_of_two_blocks_of_other_classes_swapped(between):
+    class Blocks(InOrder):
+        def __init__(self, order):
+            super().__init__("a b c norm", between)
+            self.b, self.c = KINDS["c"], KINDS["d"]
+            self.run = [getattr(self, name) for name in order.split()]
+
+    there, _ = same_edit(*(trace(Blocks(order).eval(), X) for order in ("b a norm c", "c a norm b")))
+    assert there == ["~ (model) self.{b,c} run each in the other's place changes the function"]
+
+
 def sequential(order):
     layers = [nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8, bias=False), nn.LayerNorm(8)]
     return trace(nn.Sequential(*[layers[at] for at in order]).eval(), X)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from itertools import pairwise
 
 from pytest_nnviz.architecture import Body, Call, Ref, Tree, Value
 from pytest_nnviz.drift.data import Row
+from pytest_nnviz.drift.references import refs
 from pytest_nnviz.drift.sequence import Pairs, common, gaps, increasing
 
 __all__ = ["align_calls", "crossing_calls", "in_order"]
@@ -28,9 +30,9 @@ def align_calls(old: Body, new: Body, *, forwards: bool | None = None) -> list[R
     """
     if _first_difference(old, new) is None:
         return [(index, index) for index in range(len(new.calls))]
-    swapped = _swapped(old.calls, new.calls)
-    if swapped is not None:
-        return [(swapped.get(index, index), index) for index in range(len(new.calls))]
+    permuted = _permuted(old.calls, new.calls)
+    if permuted is not None:
+        return [(permuted.get(index, index), index) for index in range(len(new.calls))]
     if in_order(old, new) if forwards is None else forwards:
         chain, crossing = _pair(old.calls, new.calls)
     else:
@@ -45,12 +47,12 @@ def in_order(old: Body, new: Body) -> bool:
 
 
 def crossing_calls(rows: Sequence[Row], *, forwards: bool) -> dict[int, int]:
-    """Of calls that changed places the fewest that went past the others, or two that stand in the place of each other:
-    indexes in ``new`` and in ``old``.
+    """Of calls that changed places the fewest that went past the others, or those that stand in the places of each
+    other between calls that stayed: indexes in ``new`` and in ``old``.
     """
     pairs = [(i, j) for i, j in rows if i is not None and j is not None]
     out = [at for at, (pair, other) in enumerate(zip(pairs, sorted(pairs), strict=True)) if pair != other]
-    if len(out) == 2 and out[1] - out[0] > 1:
+    if len(out) > 1 and all(after - before > 1 for before, after in pairwise(out)):
         return {j: i for i, j in (pairs[at] for at in out)}
     if forwards:
         stays = increasing([i for i, _ in pairs])
@@ -61,15 +63,33 @@ def crossing_calls(rows: Sequence[Row], *, forwards: bool) -> dict[int, int]:
     return {j: i for i, j in pairs if (i, j) not in kept}
 
 
-def _swapped(old: Sequence[Call], new: Sequence[Call]) -> dict[int, int] | None:
-    """Two calls of which each takes the place of the other, if their names are all that differs in order."""
+def _permuted(old: Sequence[Call], new: Sequence[Call]) -> dict[int, int] | None:
+    """Two calls, or numbered modules of one container, of which each takes the place of another, if their names are
+    all that differs in order.
+    """
     apart = [at for at, (a, b) in enumerate(zip(old, new, strict=False)) if _name(a) != _name(b)]
-    if len(old) != len(new) or len(apart) != 2:
+    if len(old) != len(new) or len(apart) < 2 or not (len(apart) == 2 or _in_one_list([new[at] for at in apart])):
         return None
-    crossed = {apart[0]: apart[1], apart[1]: apart[0]}
-    if any(_name(old[i]) != _name(new[j]) for j, i in crossed.items()):
+    places = {_name(old[at]): at for at in apart}
+    crossed = {at: places[_name(new[at])] for at in apart if _name(new[at]) in places}
+    if len(set(crossed.values())) < len(apart):
         return None
-    return crossed if any(_text(old[i]) != _text(new[j]) for j, i in crossed.items()) else None
+    return crossed if any(_taken(old, i) != _taken(new, j) for j, i in crossed.items()) else None
+
+
+def _taken(calls: Sequence[Call], at: int) -> Hashable:
+    """The text of a call, and which calls it takes the results of."""
+    names = [_name_of(ref) for argument in calls[at].args for ref in refs(argument.value)]
+    return _text(calls[at]), tuple(max((i for i in range(at) if calls[i].name == name), default=-1) for name in names)
+
+
+def _name_of(ref: Ref) -> str | None:
+    return ref.steps[0].name if ref.kind == "result" and not ref.up else None
+
+
+def _in_one_list(calls: Sequence[Call]) -> bool:
+    owners = {(call.kind, call.up, call.target.rpartition(".")[0]) for call in calls}
+    return len(owners) == 1 and all(call.target.rpartition(".")[2].isdecimal() for call in calls)
 
 
 def _first_difference(old: Body, new: Body) -> tuple[str, str] | None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 
-from pytest_nnviz.architecture import Argument, Body, Call, Literal, Module, Ref, Step, Tree, Value
+from pytest_nnviz.architecture import Argument, Body, Call, Literal, Module, Ref, Step, Tree, Value, walk_calls
 from pytest_nnviz.drift.data import Way
 from pytest_nnviz.drift.identity import Identities
 from pytest_nnviz.drift.pairs import Found, Wrapping, join
-from pytest_nnviz.drift.references import Graph
+from pytest_nnviz.drift.references import Graph, refs
 
 __all__ = ["Wrappers", "find_wrapping", "handed_on"]
 
@@ -74,7 +74,20 @@ def _hands_on(body: Body) -> bool:
         return False
     call = body.calls[0]
     known = (call.kind, call.up) == ("module", 0) and all(_is_handed(argument.value) for argument in call.args)
-    return known and _is_result(body.returns, call.result, Ref("result", (Step(call.name),)))
+    return (
+        known
+        and not _is_looked_at(call.body)
+        and _is_result(body.returns, call.result, Ref("result", (Step(call.name),)))
+    )
+
+
+def _is_looked_at(body: Body | None) -> bool:
+    """Whether something inside of a call is a name of the scope that the call stands in, not handed in."""
+    if body is None:
+        return False
+    uses = [(value, len(scopes)) for scopes, call in walk_calls(body) for value in (a.value for a in call.args)]
+    ends = [(call.body.returns, len(scopes) + 1) for scopes, call in walk_calls(body) if call.body is not None]
+    return any(ref.up == depth + 1 for value, depth in [*uses, *ends, (body.returns, 0)] for ref in refs(value))
 
 
 def _is_handed(value: Value) -> bool:
