@@ -5,13 +5,13 @@ from dataclasses import replace
 from applying import apply
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_up import ARCHITECTURES, NAMES, WIDE
+from made_up import ARCHITECTURES, NAMES, WIDE, call, model, result, run, x
 from mended import mended
 from mirrored import is_mirrored
 from random_edits import chains, edited
 
 from pytest_nnviz import Architecture
-from pytest_nnviz.architecture import Argument
+from pytest_nnviz.architecture import Argument, Body, Module
 from pytest_nnviz.drift import diff
 from pytest_nnviz.textformat import dumps, loads
 
@@ -73,3 +73,15 @@ def test_how_a_pair_was_found_is_told_of_pairs_alone(pair):
     for change in diff(*pair).changes:
         lone = change.kind in ("added", "removed")
         assert change.matched in ([""] if lone else ["by name", "by structure", "by position"])
+
+
+def test_the_mirror_image_of_a_result_that_is_handed_through_two_scopes():
+    """The one graph names the result, the other an argument of the call around."""
+    bare = Body((), result("add", up=1))
+    inner = call("a", x("#0"), x("#1"), kind="module", body=Body((), x("#0", up=1)))
+    full = Body((inner,), result("a"))
+    block = Module("Block")
+    old = model([("a", block)], [call("add", x(), x()), run("a", x(), result("add"), body=bare)])
+    wrapped = Module("Wrap", children=(("a", block),))
+    new = model([("a", wrapped)], [call("add", x(), x()), run("a", **{"#0": x(), "#1": result("add")}, body=full)])
+    assert is_mirrored(diff(old, new), diff(new, old))

@@ -241,12 +241,14 @@ class Links:
 
     def _leads_to(self, joined: Way, old: Source) -> bool:
         """Whether what came takes what was taken before, or converts what that was converted from."""
-        return self._among(self.translate(old), self._behind(self.new, joined, self._joined)) or (
+        before = self.translate(self._outer(self.old, old))
+        return self._among(before, self._behind(self.new, joined, self._joined)) or (
             old.kind == "result" and self._another_version(old.way, joined)
         )
 
     def _led_to(self, left: Way, new: Source) -> bool:
-        behind = {home for source in self._behind(self.old, left, self._left) if (home := self.translate(source))}
+        sources = [self._outer(self.old, source) for source in self._behind(self.old, left, self._left)]
+        behind = {home for source in sources if (home := self.translate(source))}
         return self._among(new, behind) or (new.kind == "result" and self._another_version(left, new.way))
 
     def _among(self, source: Source | None, others: set[Source]) -> bool:
