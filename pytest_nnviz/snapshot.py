@@ -26,6 +26,7 @@ __all__ = ["NNVizSnapshot", "RunningTest"]
 
 _NO_MODEL = object()
 _RECAP_LINES = 25
+_LESS_INDENTED = 8  # characters that a line at the end of the run has more room than one of pytest's message
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ class NNVizSnapshot:
         room = self._recap_room
         lines = words_of(verdict, place.name, self._gate_of(verdict), room)
         head = [] if verdict.status is Status.PASSED else lines[:1]  # the headline says what fails a test
-        return [*(part for line in head for part in wrapped(line, room.width)), *lines[1:]]
+        return [*(part for line in head for part in wrapped(line, room.width + _LESS_INDENTED)), *lines[1:]]
 
     def _gate_of(self, verdict: Verdict) -> Gates:
         """The gates to word a drift by: of one that passes no change is held, and all are told alike."""
