@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from importlib import metadata
+from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -29,10 +30,12 @@ from pytest_nnviz.architecture import (
 from pytest_nnviz.drift import Change, Drift, diff
 from pytest_nnviz.errors import DrawingError, OptionError
 from pytest_nnviz.pictures import labels, picture, read_digest, render, theme
+from pytest_nnviz.pictures.dot import to_dot
 from pytest_nnviz.pictures.drawing import Box, Drawing, Node, Stack, walk_nodes
 from pytest_nnviz.pictures.labels import TIMES
 from pytest_nnviz.pictures.sites import weave
-from pytest_nnviz.pictures.view import view
+from pytest_nnviz.pictures.svg import size
+from pytest_nnviz.pictures.view import BUDGET, view
 
 SHAPE = TensorSpec("f32", (1, 16, 8, 8))
 
@@ -196,11 +199,15 @@ def test_equal_modules_side_by_side_are_not_folded_unless_they_are_counted():
     assert {("q", "mul"), ("k", "mul")} <= edges(drawing)
 
 
-def test_a_picture_stays_readable_whatever_the_size_of_the_model():
-    deep = [
-        Body((*RESIDUAL.calls, function("mul", result("add"), Literal(f"{n}.0"))), result("mul")) for n in range(60)
+def other_blocks(count: int) -> list[Body]:
+    """Residual blocks of which no two are equal."""
+    return [
+        Body((*RESIDUAL.calls, function("mul", result("add"), Literal(f"{n}.0"))), result("mul")) for n in range(count)
     ]
-    assert len(nodes(view(model(*deep)))) <= 80
+
+
+def test_a_picture_stays_readable_whatever_the_size_of_the_model():
+    assert len(nodes(view(model(*other_blocks(60))))) <= 80
     calls = [function("relu", entry("x"))]
     calls += [
         function("add" if n % 2 else "mul", result(calls[-1].name) if n == 0 else entry("x")) for n in range(2_000)
@@ -485,10 +492,16 @@ def test_an_unknown_format_is_an_error_with_the_choices():
 
 def test_a_wide_picture_stays_below_the_limit_of_pixels(monkeypatch):
     monkeypatch.setattr(picture, "_PIXELS", 1e5)
-    from io import BytesIO
-
     with Image.open(BytesIO(bytes(render(model(RESIDUAL, PLAIN), "png")))) as found:
         assert found.width * found.height <= 1e5
+
+
+def test_a_picture_fits_a_page_whatever_the_model():
+    strip = model(*other_blocks(14))
+    assert size(str(picture.draw_svg(to_dot(view(strip)))))[1] > theme.PAGE[1]
+    assert size(str(render(strip)))[1] <= theme.PAGE[1]
+    with Image.open(BytesIO(bytes(render(strip, "png")))) as found:
+        assert found.height <= theme.PAGE[1] + 1
 
 
 # Engines
@@ -530,7 +543,7 @@ def test_the_engine_of_the_environment_is_used_alone(monkeypatch, tmp_path):
 @posix
 def test_the_system_dot_is_the_next_choice(monkeypatch, tmp_path):
     without_engines(monkeypatch, tmp_path)
-    program(tmp_path / "dot", "print('<svg width=\"1\">drawn by the system</svg>')")
+    program(tmp_path / "dot", "print('<svg viewBox=\"0 0 1 1\">drawn by the system</svg>')")
     assert "drawn by the system" in str(render(model(PLAIN)))
 
 
@@ -545,11 +558,15 @@ def test_an_engine_that_hangs_is_stopped_and_reported(monkeypatch, tmp_path):
 
 
 @posix
-def test_a_slow_engine_gets_an_easier_drawing(monkeypatch, tmp_path):
-    slow = "import sys, time\nif 'nslimit=8' in sys.stdin.read(): time.sleep(60)\nprint('<svg a=\"b\">easier</svg>')"
-    monkeypatch.setenv("NNVIZ_DOT", program(tmp_path / "dot", slow))
-    monkeypatch.setattr(picture, "TIME_LIMIT", 2.0)
-    assert "easier" in str(render(model(PLAIN)))
+def test_what_takes_too_long_is_drawn_coarser(monkeypatch, tmp_path):
+    strip = model(*other_blocks(14))
+    most = len(to_dot(view(strip, budget=BUDGET // 2)))
+    slow = f"import sys, time\nif len(sys.stdin.read()) > {most}: time.sleep(60)"
+    drawn = "print('<svg viewBox=\"0 0 1 1\">coarser</svg>')"
+    monkeypatch.setenv("NNVIZ_DOT", program(tmp_path / "dot", f"{slow}\n{drawn}"))
+    monkeypatch.setattr(picture, "TIME_LIMIT", 1.0)
+    assert len(str(render(strip, "dot"))) <= most < len(to_dot(view(strip)))
+    assert "coarser" in str(render(strip, depth=3))
 
 
 @posix

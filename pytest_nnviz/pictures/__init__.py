@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_nnviz.errors import DrawingError, OptionError
+from pytest_nnviz.errors import OptionError
 from pytest_nnviz.pictures.digest import read_digest
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "read_digest", "render"]
 
 FORMATS = ("svg", "png", "dot")
-
-_COARSER = (1, 3)
 
 
 def render(
@@ -37,32 +35,18 @@ def render(
     """
     if format not in FORMATS:
         raise OptionError(f"format={format!r}: choose one of {', '.join(map(repr, FORMATS))}")
-    slow: DrawingError | None = None
-    for coarser in _COARSER:
-        try:
-            return _render(thing, format, depth if coarser == 1 else None, digest, coarser)
-        except DrawingError as error:
-            slow = _if_slow(error)
-    raise DrawingError(f"{slow}; a smaller depth may help")
-
-
-def _if_slow(error: DrawingError) -> DrawingError:
-    from pytest_nnviz.pictures.picture import TooSlow
-
-    if not isinstance(error, TooSlow):
-        raise error
-    return error
-
-
-def _render(thing: Architecture | Drift, kind: str, depth: int | None, digest: str | None, coarser: int) -> str | bytes:
-    from pytest_nnviz.pictures import picture
     from pytest_nnviz.pictures.digest import embed_in_png, embed_in_svg
     from pytest_nnviz.pictures.dot import to_dot
+    from pytest_nnviz.pictures.fitting import fit
+    from pytest_nnviz.pictures.picture import draw_png, engines
+    from pytest_nnviz.pictures.svg import size
     from pytest_nnviz.pictures.view import view
 
-    dot = to_dot(view(thing, depth=depth, coarser=coarser))
-    if kind == "dot":
-        return dot
-    if kind == "png":
-        return embed_in_png(picture.draw_png(dot), digest)
-    return embed_in_svg(picture.draw_svg(dot), digest)
+    if format == "dot" and not any(engines()):
+        return to_dot(view(thing, depth=depth))
+    picture = fit(thing, depth)
+    if format == "dot":
+        return picture.dot
+    if format == "png":
+        return embed_in_png(draw_png(picture.dot, size(picture.svg)), digest)
+    return embed_in_svg(picture.svg, digest)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -14,16 +13,17 @@ from pathlib import Path
 
 from pytest_nnviz.errors import DrawingError
 from pytest_nnviz.pictures import theme
+from pytest_nnviz.pictures.svg import finish
 
 __all__ = ["TIME_LIMIT", "Engine", "TooSlow", "draw_png", "draw_svg", "engines"]
 
-TIME_LIMIT = 20.0
+TIME_LIMIT = 10.0
 """Seconds that an engine may take for one picture."""
 
 _VARIABLE = "NNVIZ_DOT"
 _PIXELS = 40e6
 _SIDE = 16_384
-_BEST_DPI = 144.0
+_SHARPEST = 2.0
 _PYGRAPHVIZ = (
     "import sys, pygraphviz;"
     "graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode('utf-8'));"
@@ -76,29 +76,32 @@ def draw_svg(dot: str) -> str:
     """The SVG of a graph: nothing in it but the drawing, in light and dark.
 
     Raises:
-        TooSlow: an engine took longer than the limit, twice.
+        TooSlow: an engine took longer than the limit.
         DrawingError: there is no engine, or none that can draw this.
     """
-    return _clean(_draw(dot, ("-Tsvg",)).decode("utf-8"))
+    return finish(_draw(dot, ("-Tsvg",)).decode("utf-8"))
 
 
-def draw_png(dot: str) -> bytes:
-    """The PNG of a graph, light, of at most 40 megapixels.
+def draw_png(dot: str, sides: tuple[float, float]) -> bytes:
+    """The PNG of a graph whose drawing has these ``sides`` in points, light.
+
+    At two pixels a point where that fits a page, at one where it does not, and at fewer above 40 megapixels.
 
     Raises:
-        TooSlow: an engine took longer than the limit, twice.
+        TooSlow: an engine took longer than the limit.
         DrawingError: there is no engine, or none that can draw this.
     """
-    width, height = _points(draw_svg(dot))
-    most = min((_PIXELS / (width * height)) ** 0.5, _SIDE / max(width, height)) * 72
-    return _draw(dot, ("-Tpng", f"-Gdpi={min(_BEST_DPI, most * 0.99):.4g}"))
+    most = min((_PIXELS / (sides[0] * sides[1])) ** 0.5, _SIDE / max(sides))
+    page = min(whole / side for whole, side in zip(theme.PAGE, sides, strict=True))
+    dpi = 72 * min(_SHARPEST, max(1.0, page), most * 0.99)
+    return _draw(dot, ("-Tpng", f"-Gdpi={dpi:.4g}"))
 
 
 def _draw(dot: str, arguments: tuple[str, ...]) -> bytes:
     said: list[str] = []
     for engine in engines():
         try:
-            return _try_twice(engine, dot, arguments)
+            return _run(engine, dot, arguments)
         except TooSlow:
             raise
         except DrawingError as error:
@@ -109,14 +112,6 @@ def _draw(dot: str, arguments: tuple[str, ...]) -> bytes:
             f"(or name a dot in the environment variable {_VARIABLE})"
         )
     raise DrawingError("\n".join(["no engine could draw the picture:", *said]))
-
-
-def _try_twice(engine: Engine, dot: str, arguments: tuple[str, ...]) -> bytes:
-    try:
-        return _run(engine, dot, arguments)
-    except TooSlow:
-        hasty = dot.replace("nslimit=8", "nslimit=2", 1).replace("nslimit1=8", "nslimit1=2", 1)
-        return _run(engine, hasty, arguments)
 
 
 def _run(engine: Engine, dot: str, arguments: tuple[str, ...]) -> bytes:
@@ -141,16 +136,3 @@ def _complaint(stderr: bytes) -> str:
     """The first line that an engine said, its remark about characters beyond ASCII aside."""
     lines = stderr.decode("utf-8", "replace").splitlines()
     return next((line.strip() for line in lines if line.strip() and "non-ASCII" not in line), "")
-
-
-def _clean(svg: str) -> str:
-    """Without what depends on the engine's version, with the colours for dark screens."""
-    text = re.sub(r"<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*", "", svg.replace("\r\n", "\n"), flags=re.DOTALL)
-    return re.sub(r"<svg ([^>]*)>", rf'<svg class="nnviz" \1>\n<style>{theme.dark_style()}</style>', text, count=1)
-
-
-def _points(svg: str) -> tuple[float, float]:
-    found = re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"', svg)
-    if found is None:
-        raise DrawingError("the engine wrote an SVG without a size")
-    return float(found.group(1)), float(found.group(2))

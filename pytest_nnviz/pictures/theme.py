@@ -17,6 +17,7 @@ __all__ = [
     "INK",
     "KINDS",
     "MUTED",
+    "PAGE",
     "PLATE",
     "REMOVED",
     "SIGNS",
@@ -24,7 +25,7 @@ __all__ = [
     "WIDTHS",
     "Colour",
     "Look",
-    "dark_style",
+    "style",
 ]
 
 FONT = "Helvetica"
@@ -115,6 +116,9 @@ EDGES = {
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "": ""}
 """What stands before the name, so that no colour is needed to tell what happened."""
 
+PAGE = (1600.0, 2400.0)
+"""Width and height in pixels that a picture fits, at one pixel a point."""
+
 SIZES = {"title": 16, "subtitle": 11, "node": 12, "detail": 9.5, "edge": 9, "box": 11}
 
 WIDTHS = {"node": 34, "row": 48, "note": 46}
@@ -126,7 +130,10 @@ INDENT = 6
 GRAPH = {"ranksep": "0.28", "nodesep": "0.25", "pad": "0.25", "margin": "0"}
 
 
-def dark_style() -> str:
-    """CSS that puts the dark colours in the place of the light ones where the screen is dark."""
+def style() -> str:
+    """CSS: a halo around the texts that edges may cross, and the dark colours in the place of the light ones."""
+    halo = "paint-order:stroke;stroke-width:3px;stroke-linejoin:round"
+    crossed = ".nnviz .edge text,.nnviz .titles text"
     rules = [f'.nnviz [{use}="{c.light}"]{{{use}:{c.dark}}}' for c in COLOURS for use in ("fill", "stroke")]
-    return "@media (prefers-color-scheme: dark){" + "".join(rules) + "}"
+    dark = "".join([*rules, f"{crossed}{{stroke:{_BOX.dark}}}"])
+    return f"{crossed}{{{halo};stroke:{_BOX.light}}}@media (prefers-color-scheme: dark){{{dark}}}"

@@ -19,7 +19,7 @@ from pytest_nnviz.pictures.tree import draw_tree
 if TYPE_CHECKING:
     from pytest_nnviz.drift import Change, Drift
 
-__all__ = ["BUDGET", "DRIFT_BUDGET", "view"]
+__all__ = ["BUDGET", "DRIFT_BUDGET", "start_budget", "view"]
 
 BUDGET = 70
 """Nodes of a picture of a whole model."""
@@ -31,19 +31,24 @@ _MOST_OUTPUTS = 6
 _DENSE = 30
 
 
-def view(thing: Architecture | Drift, *, depth: int | None = None, coarser: int = 1) -> Drawing:
+def start_budget(thing: Architecture | Drift) -> int:
+    """How many nodes a picture has at most that nobody measured yet."""
+    return BUDGET if isinstance(thing, Architecture) else DRIFT_BUDGET
+
+
+def view(thing: Architecture | Drift, *, depth: int | None = None, budget: int | None = None) -> Drawing:
     """The drawing of an Architecture (all of it, with modules closed as needed) or of a Drift (what changed in it).
 
-    ``depth`` is how many levels of modules are opened, None for what fits; ``coarser`` divides what fits.
+    ``depth`` is how many levels of modules are opened, None for as many as give ``budget`` nodes.
     """
     scene = _Scene.of(thing)
     if not scene.weave.runs:
-        return draw_tree(thing, BUDGET // coarser, depth, _title(scene), _subtitle(scene))
+        return draw_tree(thing, budget or BUDGET, depth, _title(scene), _subtitle(scene))
     runs = scene.weave.runs
     if scene.drift is None or depth is not None:
-        plan = plan_whole(runs, BUDGET // coarser, depth)
+        plan = plan_whole(runs, budget or BUDGET, depth)
     else:
-        plan = plan_drift(runs, DRIFT_BUDGET // coarser, lambda bare: _beside_changes(scene, bare))
+        plan = plan_drift(runs, budget or DRIFT_BUDGET, lambda bare: _beside_changes(scene, bare))
     edges = tuple(_edges(scene, plan))
     return _assemble(scene, plan, edges)
 
