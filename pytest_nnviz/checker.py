@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.architecture import Architecture, walk_modules
 from pytest_nnviz.errors import TextError, UnmatchedPatternWarning
-from pytest_nnviz.options import ProjectPattern
+from pytest_nnviz.patterns import ProjectPattern
 
 if TYPE_CHECKING:
     from pytest_nnviz.budgets import Excess

@@ -14,6 +14,7 @@ from pytest_nnviz.textformat import without_comments
 
 if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
+    from pytest_nnviz.asked import Asked
     from pytest_nnviz.drift import Drift
 
 __all__ = ["digest_of", "draw_companions", "picture_bytes", "remove_other_companions", "stale_companions"]
@@ -21,19 +22,18 @@ __all__ = ["digest_of", "draw_companions", "picture_bytes", "remove_other_compan
 _FORMATS = ("svg", "png")
 
 
-def digest_of(text: str, depth: int | None = None) -> str:
-    """The digest of what a picture is made from: the part of a text that decides, and the depth if one is asked for."""
-    asked = "" if depth is None else f"picture_depth {depth}"
-    return hashlib.sha256((without_comments(text) + asked).encode("utf-8", "surrogatepass")).hexdigest()
+def digest_of(text: str, asked: Asked) -> str:
+    """The digest of what a picture is made from: the part of a text that decides, and what is asked for."""
+    return hashlib.sha256((without_comments(text) + str(asked)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def stale_companions(snapshot: Path, text: str, images: str, depth: int | None) -> list[Path]:
-    """The wanted pictures of a snapshot that are missing or were drawn from another text or to another depth."""
-    digest = digest_of(text, depth)
+def stale_companions(snapshot: Path, text: str, images: str, asked: Asked) -> list[Path]:
+    """The wanted pictures of a snapshot that are missing, or show another text or not what is asked for."""
+    digest = digest_of(text, asked)
     return [path for path in _wanted(snapshot, images) if _digest_in(path) != digest]
 
 
-def draw_companions(paths: Collection[Path], architecture: Architecture, text: str, depth: int | None) -> None:
+def draw_companions(paths: Collection[Path], architecture: Architecture, text: str, asked: Asked) -> None:
     """Draw pictures and write them; a file without our digest stays.
 
     Raises:
@@ -44,7 +44,7 @@ def draw_companions(paths: Collection[Path], architecture: Architecture, text: s
     foreign = {path for path in paths if _is_foreign(path)}
     for path in paths:
         if path not in foreign:
-            write_atomic(path, picture_bytes(architecture, path.suffix[1:], depth, digest_of(text, depth)))
+            write_atomic(path, picture_bytes(architecture, path.suffix[1:], asked, digest_of(text, asked)))
     if foreign:
         names = ", ".join(sorted(path.name for path in foreign))
         raise SnapshotError(
@@ -59,15 +59,15 @@ def remove_other_companions(snapshot: Path, images: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def picture_bytes(thing: Architecture | Drift, suffix: str, depth: int | None, digest: str | None = None) -> bytes:
+def picture_bytes(thing: Architecture | Drift, suffix: str, asked: Asked, digest: str | None = None) -> bytes:
     """A picture as it is written to a file.
 
     Raises:
         DrawingError: no engine could draw.
     """
-    from pytest_nnviz.pictures import render
+    from pytest_nnviz.pictures import draw
 
-    picture = render(thing, suffix, depth=depth, digest=digest)
+    picture = draw(thing, suffix, asked, digest)
     return picture if isinstance(picture, bytes) else picture.encode()
 
 

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from pytest_nnviz.asked import Asked
 from pytest_nnviz.budgets import Budget
 from pytest_nnviz.errors import OptionError, suggest
 from pytest_nnviz.gates import Gates
+from pytest_nnviz.patterns import ProjectPattern, patterns
 
 if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
 
-__all__ = ["Options", "ProjectPattern"]
+__all__ = ["Options"]
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "mode": ("eval", "train", "as-is"),
@@ -23,6 +25,8 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "forward": (True, False),
     "grad": (True, False),
     "flops": (True, False),
+    "fold": (True, False),
+    "show_parameters": (True, False),
     "values": ("checked", "fixed"),
     "images": ("svg", "png", "svg png", "off"),
     "images_check": ("warn", "digest"),
@@ -47,6 +51,9 @@ class Options:
         opaque: patterns (``timm.layers.*``, ``*.rotary_emb``) of class paths or module paths recorded as one call.
         values: ``checked`` (default) refuses to record a graph that values decide; ``fixed`` says that they are pinned.
         picture_depth: how many levels of modules a picture opens; None chooses what fits.
+        expand: patterns of module paths (``layer4``, ``layers.*.attn``) that a picture opens whatever the depth.
+        fold: False draws equal blocks that follow each other one by one.
+        show_parameters: True draws a node for each parameter.
         images: formats of the picture beside the text: ``svg`` (default), ``png``, ``svg png`` or ``off``.
         images_check: ``warn`` (default) warns about a stale or missing picture, ``digest`` fails.
 
@@ -66,6 +73,9 @@ class Options:
     opaque: tuple[str, ...] = ()
     values: str = "checked"
     picture_depth: int | None = None
+    expand: tuple[str, ...] = ()
+    fold: bool = True
+    show_parameters: bool = False
     images: str = "svg"
     images_check: str = "warn"
 
@@ -73,7 +83,8 @@ class Options:
         for key, choices in _CHOICES.items():
             _one_of(key, getattr(self, key), choices)
         object.__setattr__(self, "gate", Gates.of(self.gate))
-        object.__setattr__(self, "opaque", _patterns(self.opaque))
+        object.__setattr__(self, "opaque", patterns("opaque", self.opaque, "('timm.layers.*', '*.rotary_emb')"))
+        object.__setattr__(self, "expand", patterns("expand", self.expand, "('layer4', 'layers.*.attn')"))
         _name(self.name)
         _depth(self.picture_depth)
         _ = self.budget
@@ -91,6 +102,11 @@ class Options:
     def budget(self) -> Budget:
         """The limits of the model."""
         return Budget(self.max_parameters, self.max_parameter_growth)
+
+    @property
+    def picture(self) -> Asked:
+        """What pictures are asked to show."""
+        return Asked(self.picture_depth, self.expand, self.fold, self.show_parameters)
 
     def trace(self, model: Any, *args: Any, **kwargs: Any) -> Architecture:
         """Trace ``model(*args, **kwargs)`` with these options; see `pytest_nnviz.trace`."""
@@ -114,12 +130,6 @@ class Options:
         return {key: _PARSERS.get(key, _as_it_is)(value) for key, value in values.items()}
 
 
-class ProjectPattern(str):
-    """A pattern that a project sets for all of its models: it need not match something in each of them."""
-
-    __slots__ = ()
-
-
 def _known(keys: Iterable[str], known: list[str]) -> None:
     for key in keys:
         if key not in known:
@@ -129,18 +139,6 @@ def _known(keys: Iterable[str], known: list[str]) -> None:
 def _one_of(key: str, value: object, choices: Iterable[object]) -> None:
     if not any(type(value) is type(choice) and value == choice for choice in choices):
         raise OptionError(f"{key}={value!r}: choose one of {', '.join(map(repr, choices))}")
-
-
-def _patterns(opaque: object) -> tuple[str, ...]:
-    if isinstance(opaque, str):
-        return (opaque,)
-    if not isinstance(opaque, Iterable):
-        raise OptionError(f"opaque={opaque!r}: give patterns such as ('timm.layers.*', '*.rotary_emb')")
-    patterns = tuple(opaque)
-    for pattern in patterns:
-        if not isinstance(pattern, str) or not pattern:
-            raise OptionError(f"opaque: {pattern!r} is no pattern; give strings such as 'timm.layers.*'")
-    return patterns
 
 
 def _name(name: object) -> None:
@@ -218,6 +216,9 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "forward": _bool,
     "grad": _bool,
     "flops": _bool,
+    "fold": _bool,
+    "show_parameters": _bool,
+    "expand": _project_patterns,
     "picture_depth": _int,
     "max_parameters": _int,
     "gate": _gates,

@@ -166,7 +166,7 @@ class NNVizSnapshot:
         """Draw what is missing or stale where this run may write, else say that it is."""
         __tracebackhide__ = True
         images, updates = self._options.images, self._test.storage.updates
-        stale = stale_companions(place.path, verdict.kept, images, self._options.picture_depth)
+        stale = stale_companions(place.path, verdict.kept, images, self._options.picture)
         if updates == "all" or verdict.status is Status.RECORDED:
             self._draw(stale, place, verdict)
             remove_other_companions(place.path, images)
@@ -181,7 +181,7 @@ class NNVizSnapshot:
 
     def _draw(self, stale: list[Path], place: Place, verdict: Verdict) -> None:
         try:
-            draw_companions(stale, verdict.architecture, verdict.kept, self._options.picture_depth)
+            draw_companions(stale, verdict.architecture, verdict.kept, self._options.picture)
         except Exception as error:  # the text is stored, and it decides: no picture may fail a test
             self._note("undrawn", place.path, [_said(error)])
 
@@ -202,11 +202,10 @@ class NNVizSnapshot:
     def _leave_pictures(self, folder: ArtifactsFolder, place: Place, drift: Drift | None) -> None:
         if drift is None:
             return
-        depth = self._options.picture_depth
         try:
             for which, thing in (("diff", drift), ("expected", drift.old), ("actual", drift.new)):
                 for suffix in ("svg", "png"):
-                    folder.write(f"{which}.{suffix}", picture_bytes(thing, suffix, depth))
+                    folder.write(f"{which}.{suffix}", picture_bytes(thing, suffix, self._options.picture))
         except ArtifactsError:
             raise
         except Exception as error:  # the verdict must not be lost to a picture

@@ -79,7 +79,7 @@ def open_session(options: Any, net: Net, args: tuple[Any, ...], kwargs: dict[str
         net.log.append("close")
 
 
-def render(thing: Any, suffix: str, *, depth: int | None = None, digest: str | None = None) -> str | bytes:
+def draw(thing: Any, suffix: str, asked: Any, digest: str | None = None) -> str | bytes:
     from pytest_nnviz.pictures.digest import embed_in_png, embed_in_svg
 
     if "NNVIZ_STUB_DRAWN" in os.environ:
@@ -89,7 +89,7 @@ def render(thing: Any, suffix: str, *, depth: int | None = None, digest: str | N
         raise DrawingError("no engine: nothing is installed that draws")
     if suffix == "png":
         return embed_in_png(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(17), digest)
-    return embed_in_svg(f"<svg>\n{type(thing).__name__}, depth {depth}</svg>\n", digest)
+    return embed_in_svg(f"<svg>\n{type(thing).__name__}, depth {asked.depth}</svg>\n", digest)
 
 
 def install() -> None:
@@ -100,4 +100,4 @@ def install() -> None:
     tracing.open_session = open_session  # type: ignore[attr-defined]
     sys.modules["pytest_nnviz.tracing"] = tracing
     if "NNVIZ_REAL_DRAWING" not in os.environ:
-        pytest_nnviz.pictures.render = render
+        pytest_nnviz.pictures.draw = draw

@@ -27,8 +27,10 @@ from pytest_nnviz.architecture import (
     Step,
     TensorSpec,
 )
+from pytest_nnviz.asked import Asked
 from pytest_nnviz.drift import Change, Drift, diff
 from pytest_nnviz.errors import DrawingError, OptionError
+from pytest_nnviz.patterns import ProjectPattern
 from pytest_nnviz.pictures import labels, picture, read_digest, render, theme
 from pytest_nnviz.pictures.dot import to_dot
 from pytest_nnviz.pictures.drawing import Box, Drawing, Node, Stack, walk_nodes
@@ -128,7 +130,7 @@ def test_edges_carry_shapes():
 
 
 def test_a_closed_module_has_the_edges_of_what_is_inside():
-    drawing = view(model(RESIDUAL, PLAIN), depth=1)
+    drawing = view(model(RESIDUAL, PLAIN), Asked(depth=1))
     assert edges(drawing) == {("input/x", "blocks.0"), ("blocks.0", "output/_")}
     (stack,) = [item for item in drawing.items if isinstance(item, Stack)]
     assert [row.details for row in stack.rows] == [("3 calls",), ("2 calls",)]
@@ -140,7 +142,7 @@ def test_a_tensor_from_an_outer_scope_is_an_edge_into_the_module():
     forward = Body((function("cos", entry("x")), module("scale", entry("x"), body)), result("scale"))
     arch = Architecture("eval", Module("Net", children=(("scale", inner),)), (Argument("x", SHAPE),), forward)
     for depth in (1, 2):
-        heads = {head for tail, head in edges(view(arch, depth=depth)) if tail == "cos"}
+        heads = {head for tail, head in edges(view(arch, Asked(depth=depth))) if tail == "cos"}
         assert heads == {"scale" if depth == 1 else "scale.mul"}
 
 
@@ -230,8 +232,48 @@ def test_a_model_without_a_forward_pass_is_drawn_as_its_modules():
 
 
 def test_depth_zero_is_the_model_as_one_node():
-    drawing = view(model(RESIDUAL, PLAIN), depth=0)
+    drawing = view(model(RESIDUAL, PLAIN), Asked(depth=0))
     assert [node.title for node in nodes(drawing).values()] == ["x", "Net", "output"]
+
+
+def test_what_is_asked_to_be_open_is_open_whatever_the_depth_and_leaves_its_equal_siblings():
+    strip = model(*[RESIDUAL] * 8)
+    drawing = view(strip, Asked(depth=1, expand=("blocks.5",)))
+    (box,) = boxes(drawing)
+    assert box.title == "blocks.5"
+    assert {"blocks.{0..4}", "blocks.{6..7}"} <= {node.title for node in nodes(drawing).values()}
+    assert [box.label for box in boxes(view(strip, Asked(depth=1, expand=("blocks.*",))))] == [f"Block {TIMES}8"]
+
+
+def test_a_pattern_that_names_no_module_is_an_error():
+    with pytest.raises(OptionError, match=r"expand='block.9' names no module of Net"):
+        render(model(PLAIN), "dot", expand=("block.9",))
+    assert render(model(PLAIN), "dot", expand=(ProjectPattern("block.9"),))
+
+
+def test_equal_blocks_stand_one_by_one_where_they_are_not_to_be_folded():
+    assert len(boxes(view(model(*[RESIDUAL] * 8), Asked(fold=False)))) == 8
+
+
+def test_parameters_are_nodes_that_lead_to_the_calls_that_use_them():
+    calls = (function("mul", entry("x"), Ref("attribute", (Step("scale"),))), module("proj", result("mul")))
+    scaled = Body(calls, result("proj"))
+    scaling = replace(block(), parameters=(Parameter("scale", SHAPE),))
+    drawing = view(model(scaled, blocks=(scaling,)), Asked(show_parameters=True))
+    assert {
+        ("parameter/blocks.0.scale", "blocks.0.mul"),
+        ("parameter/blocks.0.proj.weight", "blocks.0.proj"),
+    } <= edges(drawing)
+    assert nodes(drawing)["parameter/blocks.0.proj.weight"].details == (f"16{TIMES}16",)
+    assert "parameter/" not in str(to_dot(view(model(scaled, blocks=(scaling,)))))
+
+
+def test_a_tied_parameter_is_one_node():
+    tied = replace(linear(), parameters=(replace(linear().parameters[0], tied="^^0.proj.weight"),))
+    both = model(PLAIN, replace(PLAIN, returns=result("relu")), blocks=(block(), block(tied)))
+    drawing = view(both, Asked(show_parameters=True))
+    ends = {(tail, head) for tail, head in edges(drawing) if tail.startswith("parameter")}
+    assert ends == {("parameter/blocks.0.proj.weight", f"blocks.{n}.proj") for n in (0, 1)}
 
 
 # What is drawn of a drift

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_nnviz.asked import Asked
 from pytest_nnviz.pictures import theme
 from pytest_nnviz.pictures.dot import to_dot
 from pytest_nnviz.pictures.picture import TooSlow, draw_svg
@@ -35,28 +36,28 @@ class Picture:
         return max(side / most for side, most in zip(size(self.svg), theme.PAGE, strict=True))
 
 
-def fit(thing: Architecture | Drift, depth: int | None = None) -> Picture:
-    """The picture of a thing, opened down to ``depth`` or as far as fits a page; the smallest, if none fits.
+def fit(thing: Architecture | Drift, asked: Asked) -> Picture:
+    """The picture of a thing as it is asked for, opened as far as fits a page; the smallest, if none fits.
 
     Raises:
         TooSlow: no engine drew even the coarsest view in time.
         DrawingError: there is no engine, or none that can draw this.
     """
-    if depth is not None:
+    if asked.depth is not None or asked.expand:
         try:
-            return _draw(thing, depth, None)
-        except TooSlow:
-            pass  # what was asked for is too much: what fits is better than none
-    return _fitting(thing)
+            return _draw(thing, asked, None)
+        except TooSlow:  # what fits is better than none
+            asked = replace(asked, depth=None, expand=())
+    return _fitting(thing, asked)
 
 
-def _fitting(thing: Architecture | Drift) -> Picture:
+def _fitting(thing: Architecture | Drift, asked: Asked) -> Picture:
     found: list[Picture] = []
     slow: list[TooSlow] = []
     budget = start_budget(thing)
     while budget and len(found) < _TRIES and len(slow) < _SLOW_TRIES:
         try:
-            picture = _draw(thing, None, budget)
+            picture = _draw(thing, asked, budget)
         except TooSlow as error:
             slow.append(error)
             budget //= _HASTE
@@ -70,6 +71,6 @@ def _fitting(thing: Architecture | Drift) -> Picture:
     return min(found, key=lambda picture: picture.excess)
 
 
-def _draw(thing: Architecture | Drift, depth: int | None, budget: int | None) -> Picture:
-    dot = to_dot(view(thing, depth=depth, budget=budget))
+def _draw(thing: Architecture | Drift, asked: Asked, budget: int | None) -> Picture:
+    dot = to_dot(view(thing, asked, budget=budget))
     return Picture(dot, draw_svg(dot))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from pytest_nnviz.asked import Asked
 from pytest_nnviz.pictures.flow import At, Sight
 from pytest_nnviz.pictures.labels import class_text
 from pytest_nnviz.pictures.sites import Run
@@ -59,12 +60,24 @@ def _sights(plan: Plan, side: int) -> Iterator[tuple[At, Sight]]:
             yield from _sights(item.items, side)
 
 
-def plan_whole(runs: tuple[Run, ...], budget: int, depth: int | None) -> Plan:
-    """Open modules level by level: down to ``depth``, or as many as fit ``budget`` nodes."""
-    if depth == 0:
+def plan_whole(runs: tuple[Run, ...], budget: int, asked: Asked) -> Plan:
+    """Open modules level by level: down to the depth that is asked for, or as many as fit ``budget`` nodes."""
+    depth, wanted = asked.depth, _wanted(runs, asked)
+    if depth == 0 and not wanted:
         return (Rest(runs),) if runs else ()
-    opened = _down_to(runs, depth - 1) if depth is not None else _fitting(runs, budget)
-    return _compact(_build(runs, opened), budget) if depth is None else _build(runs, opened)
+    opened = _down_to(runs, depth - 1) if depth is not None else _fitting(runs, budget, wanted)
+    plan = _build(runs, opened | wanted)
+    return plan if depth is not None or wanted else _compact(plan, budget)
+
+
+def _wanted(runs: tuple[Run, ...], asked: Asked) -> set[str]:
+    """The modules that are asked to be open, and those around them."""
+    found: set[str] = set()
+    for run in runs if asked.expand else ():
+        within = _wanted(run.first.inside, asked)
+        if run.first.inside and (within or asked.opens(run.first.place)):
+            found |= {run.first.id} | within
+    return found
 
 
 def _build(runs: tuple[Run, ...], opened: set[str]) -> Plan:
@@ -79,10 +92,10 @@ def _down_to(runs: tuple[Run, ...], depth: int) -> set[str]:
     return found
 
 
-def _fitting(runs: tuple[Run, ...], budget: int) -> set[str]:
+def _fitting(runs: tuple[Run, ...], budget: int, wanted: set[str]) -> set[str]:
     """Modules that are made of modules first, then those that compute by themselves, as far as the budget goes."""
-    opened: set[str] = set()
-    total = len(runs)
+    opened = set(wanted)
+    total = plan_size(_build(runs, opened))
     for worth in (_has_modules, _has_calls):
         level = list(runs)
         while level:
@@ -142,13 +155,14 @@ def _fold(plan: Plan, foldable: Callable[[Run | Opened | Rest], bool]) -> Plan:
     return tuple(found)
 
 
-def plan_drift(runs: tuple[Run, ...], budget: int, neighbours: Callable[[Plan], set[str]]) -> Plan:
+def plan_drift(runs: tuple[Run, ...], budget: int, asked: Asked, neighbours: Callable[[Plan], set[str]]) -> Plan:
     """Show what changed and what it touches, fold the rest; close the deepest modules first if that is too much.
 
     ``neighbours(plan)`` gives the nodes that stand beside a changed one.
     """
     opened = {run.first.id: depth for depth, run in _touched(runs, 0)}
-    bare = _build(runs, set(opened))
+    wanted = _wanted(runs, asked)
+    bare = _build(runs, {*opened, *wanted})
     keep = neighbours(bare)
     plan = _focus(bare, keep)
     if plan_size(plan) > budget:
@@ -156,8 +170,8 @@ def plan_drift(runs: tuple[Run, ...], budget: int, neighbours: Callable[[Plan], 
     while plan_size(plan) > budget and opened:
         deepest = max(opened.values())
         opened = {name: depth for name, depth in opened.items() if depth < deepest}
-        plan = _focus(_build(runs, set(opened)), set())
-    return _compact(plan, budget)
+        plan = _focus(_build(runs, {*opened, *wanted}), set())
+    return plan if wanted else _compact(plan, budget)
 
 
 def _touched(runs: tuple[Run, ...], depth: int) -> Iterator[tuple[int, Run]]:

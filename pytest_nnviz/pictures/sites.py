@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_nnviz.architecture import Architecture, Argument, Body, Call, Module, Ref, Tree, Value, walk_modules
+from pytest_nnviz.asked import Asked
 from pytest_nnviz.drift import align_calls
 from pytest_nnviz.pictures.flow import At
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pytest_nnviz.drift import Change, Drift
 
 __all__ = ["Run", "Site", "Weave", "counts_up", "safe_id", "unique_id", "walk_runs", "weave"]
+
+_NOTHING_ASKED = Asked()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,9 +113,11 @@ def walk_runs(runs: tuple[Run, ...]) -> Iterator[Run]:
         yield from walk_runs(run.first.inside)
 
 
-def weave(old: Architecture | None, new: Architecture, drift: Drift | None = None) -> Weave:
+def weave(
+    old: Architecture | None, new: Architecture, drift: Drift | None = None, asked: Asked = _NOTHING_ASKED
+) -> Weave:
     """The calls of ``new``, woven with those of ``old`` if there is a drift between them."""
-    weaver = _Weaver((old, new), drift)
+    weaver = _Weaver((old, new), drift, asked)
     before = old.forward if old is not None else None
     runs = weaver.body((before, new.forward), (("",), ("",)), ((), ()))
     changes = drift.changes if drift is not None else ()
@@ -138,7 +143,8 @@ def _shows(change: Change) -> bool:
 
 
 class _Weaver:
-    def __init__(self, models: tuple[Architecture | None, Architecture], drift: Drift | None) -> None:
+    def __init__(self, models: tuple[Architecture | None, Architecture], drift: Drift | None, asked: Asked) -> None:
+        self.asked = asked
         self.comparing = drift is not None
         self.modules = [dict(walk_modules(model.root)) if model else {} for model in models]
         self.by_call: tuple[dict[At, list[Change]], ...] = ({}, {})
@@ -171,7 +177,20 @@ class _Weaver:
         at: tuple[At, At],
     ) -> tuple[Run, ...]:
         sites = [self.site(bodies, pair, scopes, at) for pair in self.pairs(*bodies, at)]
-        return _fold(sites)
+        return self.fold(sites)
+
+    def fold(self, sites: list[Site]) -> tuple[Run, ...]:
+        """Put equal siblings that follow each other into one run; what is asked to be open stays with its like."""
+        runs: list[list[Site]] = []
+        for site in sites:
+            if runs and self.asked.fold and self.alike(runs[-1][-1], site) and _continues(runs[-1], site):
+                runs[-1].append(site)
+            else:
+                runs.append([site])
+        return tuple(Run(tuple(run)) for run in runs)
+
+    def alike(self, one: Site, other: Site) -> bool:
+        return self.asked.opens(one.place) == self.asked.opens(other.place)
 
     def pairs(self, old: Body | None, new: Body | None, at: tuple[At, At]) -> Iterable[tuple[int | None, int | None]]:
         if old is None or new is None:
@@ -259,17 +278,6 @@ def _place(call: Call | None, scopes: tuple[str | None, ...]) -> str | None:
         return None
     owner = scopes[-1 - call.up]
     return None if owner is None else ".".join(filter(None, (owner, call.target)))
-
-
-def _fold(sites: list[Site]) -> tuple[Run, ...]:
-    """Put equal siblings that follow each other into one run."""
-    runs: list[list[Site]] = []
-    for site in sites:
-        if runs and _continues(runs[-1], site):
-            runs[-1].append(site)
-        else:
-            runs.append([site])
-    return tuple(Run(tuple(run)) for run in runs)
 
 
 def _continues(run: list[Site], site: Site) -> bool:

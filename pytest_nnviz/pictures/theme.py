@@ -66,6 +66,8 @@ _PLAIN_LINE = Colour("#aab3bd", "#4b545e")
 _FUNCTION = Colour("#fefefe", "#10151b")
 _PORT = Colour("#444c56", "#c3cbd4")
 _PORT_INK = Colour("#fdfdfd", "#0e1218")
+_PARAMETER = Colour("#f3ecfb", "#241833")
+_PARAMETER_LINE = Colour("#8b62c4", "#8a63c0")
 _REST = Colour("#fafbfc", "#12171d")
 _BOX = Colour("#fbfcfd", "#11161c")
 _BOX_LINE = Colour("#b4bdc7", "#444d57")
@@ -83,6 +85,7 @@ KINDS = {
     "module": Look(_PLAIN, _PLAIN_LINE, INK),
     "weighty": Look(_MODULE, _MODULE_LINE, INK),
     "function": Look(_FUNCTION, _PLAIN_LINE, INK, style="filled"),
+    "parameter": Look(_PARAMETER, _PARAMETER_LINE, INK, style="filled", shape="box"),
     "input": Look(_PORT, _PORT, _PORT_INK, shape="box"),
     "output": Look(_PORT, _PORT, _PORT_INK, shape="box"),
     "stack": Look(_PLAIN, _PLAIN_LINE, INK),

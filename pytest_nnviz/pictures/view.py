@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_nnviz.architecture import Architecture, Argument, Ref, TensorSpec, Tree, Value, walk_modules
+from pytest_nnviz.asked import Asked
 from pytest_nnviz.pictures import labels
 from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, walk_nodes
 from pytest_nnviz.pictures.flow import Sight, Stream, follow
+from pytest_nnviz.pictures.parameters import with_parameters
 from pytest_nnviz.pictures.plan import Opened, Plan, Rest, plan_drift, plan_whole, sights
 from pytest_nnviz.pictures.ports import branch_inside
 from pytest_nnviz.pictures.sites import Run, Weave, safe_id, unique_id, walk_runs, weave
@@ -27,6 +29,7 @@ BUDGET = 70
 DRIFT_BUDGET = 50
 """Nodes of a picture of a drift, inputs and outputs aside."""
 
+_NOTHING_ASKED = Asked()
 _MOST_OUTPUTS = 6
 _DENSE = 30
 
@@ -36,21 +39,20 @@ def start_budget(thing: Architecture | Drift) -> int:
     return BUDGET if isinstance(thing, Architecture) else DRIFT_BUDGET
 
 
-def view(thing: Architecture | Drift, *, depth: int | None = None, budget: int | None = None) -> Drawing:
+def view(thing: Architecture | Drift, asked: Asked = _NOTHING_ASKED, *, budget: int | None = None) -> Drawing:
     """The drawing of an Architecture (all of it, with modules closed as needed) or of a Drift (what changed in it).
 
-    ``depth`` is how many levels of modules are opened, None for as many as give ``budget`` nodes.
+    ``budget`` is how many nodes it has at most where nothing else is asked for.
     """
-    scene = _Scene.of(thing)
-    if not scene.weave.runs:
-        return draw_tree(thing, budget or BUDGET, depth, _title(scene), _subtitle(scene))
+    scene = _Scene.of(thing, asked)
     runs = scene.weave.runs
-    if scene.drift is None or depth is not None:
-        plan = plan_whole(runs, budget or BUDGET, depth)
+    if not runs:
+        return draw_tree(thing, budget or BUDGET, asked.depth, _title(scene), _subtitle(scene))
+    if scene.drift is None or asked.depth is not None:
+        plan = plan_whole(runs, budget or BUDGET, asked)
     else:
-        plan = plan_drift(runs, budget or DRIFT_BUDGET, lambda bare: _beside_changes(scene, bare))
-    edges = tuple(_edges(scene, plan))
-    return _assemble(scene, plan, edges)
+        plan = plan_drift(runs, budget or DRIFT_BUDGET, asked, lambda bare: _beside_changes(scene, bare))
+    return _assemble(scene, plan, tuple(_edges(scene, plan)), show_parameters=asked.show_parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,10 @@ class _Scene:
     weave: Weave
 
     @classmethod
-    def of(cls, thing: Architecture | Drift) -> _Scene:
+    def of(cls, thing: Architecture | Drift, asked: Asked) -> _Scene:
         if isinstance(thing, Architecture):
-            return cls((None, thing), None, weave(None, thing))
-        return cls((thing.old, thing.new), thing, weave(thing.old, thing.new, thing))
+            return cls((None, thing), None, weave(None, thing, None, asked))
+        return cls((thing.old, thing.new), thing, weave(thing.old, thing.new, thing, asked))
 
     @property
     def model(self) -> Architecture:
@@ -127,8 +129,10 @@ def _few(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts if len(texts) <= 3 else (*texts[:2], f"… {len(texts) - 2} more")
 
 
-def _assemble(scene: _Scene, plan: Plan, edges: tuple[Edge, ...]) -> Drawing:
+def _assemble(scene: _Scene, plan: Plan, edges: tuple[Edge, ...], *, show_parameters: bool) -> Drawing:
     inside = _items(scene, plan)
+    if show_parameters:
+        inside, edges = with_parameters(inside, edges, plan, scene.model)
     ports = [*_inputs(scene), *_homeless(scene), *inside, *_outputs(scene)]
     known = {node.id for node in walk_nodes(tuple(ports))}
     drawn = tuple(edge for edge in edges if edge.tail in known and edge.head in known)

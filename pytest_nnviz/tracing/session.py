@@ -17,7 +17,8 @@ import torch
 
 from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArchitecture, UntrackedTensorWarning
-from pytest_nnviz.options import Options, ProjectPattern
+from pytest_nnviz.options import Options
+from pytest_nnviz.patterns import ProjectPattern
 from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.calls.binding import entry_point
 from pytest_nnviz.tracing.cost import counting, refused_by_counter
