@@ -258,6 +258,12 @@ class Architecture:
     def __repr__(self) -> str:
         return f"<Architecture of {self.root.class_name}, {self.mode}, {self.totals.parameters:,} parameters>"
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """The picture, for notebooks; the words where no engine can draw."""
+        from pytest_nnviz.pictures import mime_bundle
+
+        return mime_bundle(self)
+
     @property
     def totals(self) -> Totals:
         """Totals over all modules, each piece of memory once."""

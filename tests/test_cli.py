@@ -876,3 +876,30 @@ def test_a_folder_of_a_checkpoint_is_told(command, write, tmp_path):
     assert command("checkpoint", "gone", write("a.nnviz", net()))[2].endswith(
         "cannot be read: No such file or directory\n"
     )
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "dot"])
+def test_a_snapshot_and_a_drift_are_drawn(kind, capsys):
+    Path("old.nnviz").write_text(dumps(net()), encoding="utf-8")
+    Path("new.nnviz").write_text(dumps(net(width=9)), encoding="utf-8")
+    assert main(["show", "old.nnviz", "--image", f"model.{kind}", "--parameters"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["diff", "old.nnviz", "new.nnviz", "--image", f"drift.{kind}"]) == 1
+    assert "out_features 8 -> 9" in capsys.readouterr().out
+    begin = {"svg": b"<?xml", "png": b"\x89PNG", "dot": b"digraph"}[kind]
+    assert all(Path(f"{name}.{kind}").read_bytes().startswith(begin) for name in ("model", "drift"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--image", "out.jpg"], "--image out.jpg: end the name in one of .svg, .png, .dot"),
+        (["--image", "nowhere/out.svg"], "nowhere/out.svg: No such file or directory"),
+        (["--image", "out.svg", "--expand", "layer"], "expand='layer' names no module of Net"),
+    ],
+)
+def test_what_cannot_be_drawn_is_an_error_that_says_why(arguments, said, capsys):
+    Path("old.nnviz").write_text(dumps(net()), encoding="utf-8")
+    assert main(["show", "old.nnviz", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(Path().glob("out.*"))

@@ -631,3 +631,11 @@ def test_importing_render_and_reading_a_digest_loads_no_drawing_library():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_notebook_shows_the_picture_and_the_words_without_an_engine(monkeypatch, tmp_path):
+    arch = model(PLAIN)
+    for thing in (arch, diff(arch, model(RESIDUAL))):
+        assert thing._repr_mimebundle_()["image/svg+xml"] == render(thing)
+    without_engines(monkeypatch, tmp_path)
+    assert arch._repr_mimebundle_() == {"text/plain": repr(arch)}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.architecture import walk_modules
 from pytest_nnviz.checker import gist
+from pytest_nnviz.cli.images import write_image
 from pytest_nnviz.cli.sources import Source, read_source
 from pytest_nnviz.cli.terminal import Terminal
 from pytest_nnviz.errors import SourceError
@@ -34,7 +35,11 @@ def show(options: Namespace, out: Terminal) -> int:
             raise
         out.text(f"{error}\n\n{Path(options.file).read_bytes().decode('utf-8', 'replace')}")
         return 0
-    if source.architecture is not None:  # a textconv is never asked for what is not there, but may be
+    if options.image is not None:
+        if source.architecture is None:
+            raise SourceError(f"{source.name} holds no snapshot")
+        write_image(source.architecture, options)
+    elif source.architecture is not None:  # a textconv is never asked for what is not there, but may be
         out.text("\n".join(outline(source.architecture, options.depth)) + "\n")
     return 0
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from pytest_nnviz.cli import commands
+from pytest_nnviz.cli.images import add_image_options
 from pytest_nnviz.cli.terminal import Terminal
 from pytest_nnviz.errors import NNVizError
 
@@ -65,7 +66,7 @@ class _Version(argparse.Action):
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Totals, modules and calls of a snapshot, with runs of equal siblings folded."
+    parser.description = "Totals, modules and calls of a snapshot, with runs of equal siblings folded; or its picture."
     parser.add_argument("file", metavar="FILE", help=_SOURCE)
     parser.add_argument("--depth", type=_depth, metavar="N", help="leave out what is more than N modules deep")
     parser.add_argument(
@@ -73,6 +74,7 @@ def _show(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print a file that is no snapshot as it is, with the reason: git goes on",
     )
+    add_image_options(parser)
     parser.set_defaults(run=commands.show)
 
 
@@ -90,6 +92,7 @@ def _diff(parser: argparse.ArgumentParser) -> None:
         "by giving it again; other changes are notes and exit with 0",
     )
     parser.add_argument("--name", help="what to call the snapshot (default: by the file name of NEW)")
+    add_image_options(parser)
     parser.set_defaults(run=commands.diff)
 
 

@@ -79,6 +79,12 @@ class Drift:
     def __repr__(self) -> str:
         return f"<Drift of {self.new.root.class_name}: {len(self.changes)} changes>"
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """The picture of what changed, for notebooks; the words where no engine can draw."""
+        from pytest_nnviz.pictures import mime_bundle
+
+        return mime_bundle(self)
+
     def pairs(self, old_way: Way = (), new_way: Way = ()) -> tuple[Row, ...]:
         """How this drift pairs the calls inside two paired calls (or the forward passes, by default).
 

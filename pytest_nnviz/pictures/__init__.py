@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from pytest_nnviz.asked import Asked
-from pytest_nnviz.errors import OptionError
+from pytest_nnviz.errors import DrawingError, OptionError
 from pytest_nnviz.patterns import ProjectPattern, patterns
 from pytest_nnviz.pictures.digest import read_digest
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
     from pytest_nnviz.drift import Drift
 
-__all__ = ["FORMATS", "draw", "read_digest", "render"]
+__all__ = ["FORMATS", "draw", "mime_bundle", "read_digest", "render"]
 
 FORMATS = ("svg", "png", "dot")
 
@@ -70,6 +70,16 @@ def draw(thing: Architecture | Drift, kind: str, asked: Asked, digest: str | Non
     if kind == "png":
         return embed_in_png(draw_png(picture.dot, size(picture.svg)), digest)
     return embed_in_svg(picture.svg, digest)
+
+
+def mime_bundle(thing: Architecture | Drift) -> dict[str, str]:
+    """What a notebook shows: the picture beside the words, the words alone where no engine can draw."""
+    shown = {"text/plain": repr(thing)}
+    try:
+        shown["image/svg+xml"] = str(draw(thing, "svg", Asked()))
+    except DrawingError:
+        pass
+    return shown
 
 
 def _check(thing: Architecture | Drift, asked: Asked) -> None:

@@ -1,0 +1,54 @@
+"""Pictures from the command line."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_nnviz.asked import Asked
+from pytest_nnviz.atomic import write_atomic
+from pytest_nnviz.errors import OptionError, SourceError
+
+if TYPE_CHECKING:
+    from pytest_nnviz.architecture import Architecture
+    from pytest_nnviz.drift import Drift
+
+__all__ = ["add_image_options", "write_image"]
+
+
+def add_image_options(parser: ArgumentParser) -> None:
+    """What is drawn, and where to."""
+    group = parser.add_argument_group("picture")
+    group.add_argument("--image", type=Path, metavar="OUT", help="draw it: OUT ends in .svg, .png or .dot")
+    group.add_argument(
+        "--expand",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="open the modules of these paths (layer4, layers.*.attn) in the picture; may be given again",
+    )
+    group.add_argument("--no-fold", dest="fold", action="store_false", help="draw equal blocks one by one")
+    group.add_argument("--parameters", action="store_true", help="draw a node for each parameter")
+
+
+def write_image(thing: Architecture | Drift, options: Namespace) -> None:
+    """Draw what the options ask for.
+
+    Raises:
+        DrawingError: there is no engine, or none that can draw this.
+        OptionError: a format that does not exist, or a pattern that names no module.
+        SourceError: the file cannot be written.
+    """
+    from pytest_nnviz.pictures import FORMATS, draw
+
+    path: Path = options.image
+    kind = path.suffix[1:].lower()
+    if kind not in FORMATS:
+        raise OptionError(f"--image {path}: end the name in one of {', '.join(f'.{name}' for name in FORMATS)}")
+    depth = getattr(options, "depth", None)
+    picture = draw(thing, kind, Asked(depth, tuple(options.expand), options.fold, options.parameters))
+    try:
+        write_atomic(path, picture if isinstance(picture, bytes) else picture.encode())
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror or error}") from error
