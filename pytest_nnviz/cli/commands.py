@@ -57,6 +57,8 @@ def diff(options: Namespace, out: Terminal) -> int:
 
     drift = compare(old.architecture, new.architecture)
     _warn_unmatched(gates, drift)
+    if options.image is not None:
+        write_image(drift, options)
     if options.json:
         from pytest_nnviz.report import drift_data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_nnviz.asked import Asked
@@ -75,10 +76,8 @@ def draw(thing: Architecture | Drift, kind: str, asked: Asked, digest: str | Non
 def mime_bundle(thing: Architecture | Drift) -> dict[str, str]:
     """What a notebook shows: the picture beside the words, the words alone where no engine can draw."""
     shown = {"text/plain": repr(thing)}
-    try:
+    with suppress(DrawingError):
         shown["image/svg+xml"] = str(draw(thing, "svg", Asked()))
-    except DrawingError:
-        pass
     return shown
 
 
