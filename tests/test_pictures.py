@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ from pytest_nnviz.patterns import ProjectPattern
 from pytest_nnviz.pictures import labels, picture, read_digest, render, theme
 from pytest_nnviz.pictures.dot import to_dot
 from pytest_nnviz.pictures.drawing import Box, Drawing, Node, Stack, walk_nodes
+from pytest_nnviz.pictures.families import family_of
 from pytest_nnviz.pictures.labels import TIMES
 from pytest_nnviz.pictures.sites import weave
 from pytest_nnviz.pictures.svg import size
@@ -274,6 +276,27 @@ def test_a_tied_parameter_is_one_node():
     drawing = view(both, Asked(show_parameters=True))
     ends = {(tail, head) for tail, head in edges(drawing) if tail.startswith("parameter")}
     assert ends == {("parameter/blocks.0.proj.weight", f"blocks.{n}.proj") for n in (0, 1)}
+
+
+def test_every_element_has_an_identifier_of_its_own_and_tells_what_stands_in_no_node():
+    drawn = str(render(model(RESIDUAL, PLAIN)))
+    found = [element.attrib["id"] for element in ElementTree.fromstring(drawn).iter() if "id" in element.attrib]
+    assert len(found) == len(set(found))
+    tips = re.findall(r'xlink:title="([^"]*)"', drawn)
+    told = "blocks.0.proj&#10;Linear(in_features=16, out_features=16)&#10;self.proj(x=%relu) &#45;&gt; f32[1, 16, 8, 8]"
+    assert told in tips
+    assert "in blocks.0&#10;add(%proj, x) &#45;&gt; f32[1, 16, 8, 8]" in tips
+
+
+@pytest.mark.parametrize(
+    ("name", "family"), [("Linear", "linear"), ("Conv1D", "linear"), ("Conv1d", "convolution"), ("Residual", "")]
+)
+def test_layers_have_the_colours_of_their_family_and_a_key(name, family):
+    of_class = replace(linear(), class_name=name)
+    drawn = str(render(model(PLAIN, blocks=(block(of_class),)), "dot"))
+    assert family_of(name) == family
+    assert re.findall(r">(\w+)</font></td>", drawn) == [*filter(None, [family]), "activation"]
+    assert not family or drawn.count(theme.FAMILIES[family].fill.light) >= 2
 
 
 # What is drawn of a drift

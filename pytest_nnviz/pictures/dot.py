@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.pictures import theme
-from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, Stack
+from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, Stack, walk_nodes
 
 if TYPE_CHECKING:
     import graphviz
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["to_dot"]
 
 _LONGEST = 80
+_LONGEST_TIP = 400
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "\\\\"}
 
@@ -61,7 +64,26 @@ def _heading(drawing: Drawing) -> str:
     lines += [_font(_text(line), theme.SIZES["subtitle"], theme.MUTED) for line in drawing.subtitle]
     if drawing.legend:
         lines.append(_legend())
-    return "<" + "".join(f'{line}<br align="left"/>' for line in lines) + ">"
+    rows = [f'<tr><td align="left">{line}</td></tr>' for line in lines]
+    shown = {node.family for node in walk_nodes(drawing.items) if _shows_family(node)}
+    if shown:
+        rows.append(f'<tr><td align="left">{_key(shown)}</td></tr>')
+    return f'<<table border="0" cellspacing="0" cellpadding="1">{"".join(rows)}</table>>'
+
+
+def _shows_family(node: Node) -> bool:
+    return bool(node.family) and not (node.change or node.dim or node.kind == "rest")
+
+
+def _key(families: Collection[str]) -> str:
+    """The families that are there, each in its colours."""
+    cells = [
+        f'<td bgcolor="{look.fill.light}" color="{look.line.light}" border="1">'
+        f"{_font(name, theme.SIZES['detail'], theme.INK)}</td>"
+        for name, look in theme.FAMILIES.items()
+        if name in families
+    ]
+    return f'<table border="0" cellspacing="4" cellpadding="2"><tr>{"".join(cells)}</tr></table>'
 
 
 def _legend() -> str:
@@ -92,6 +114,9 @@ def _look(node: Node) -> theme.Look:
         return theme.KINDS["rest"]
     if node.dim:
         return theme.KINDS["dim"]
+    if _shows_family(node):
+        family = theme.FAMILIES[node.family]
+        return replace(family, style=theme.KINDS[node.kind].style)
     return theme.KINDS["weighty" if node.kind == "module" and node.weighty else node.kind]
 
 
@@ -107,6 +132,7 @@ def _node_attributes(node: Node) -> dict[str, str]:
     label = "<" + _label(node, look, [*_lines(node, theme.WIDTHS["node"]), *size]) + ">"
     return {
         "id": node.id,
+        "tooltip": _tip(node.tip or node.title),
         "class": " ".join(filter(None, (node.kind, node.change))),
         "label": label,
         "shape": look.shape,
@@ -127,18 +153,27 @@ def _stack_attributes(stack: Stack) -> dict[str, str]:
     line = theme.KINDS["dim" if stack.rows[0].dim else "stack"].line.light
     rows = [_row(row, shape, first=row is stack.rows[0]) for row, shape in zip(stack.rows, stack.shapes, strict=True)]
     table = f'<table border="1" cellborder="0" cellspacing="0" cellpadding="3" color="{line}">{"".join(rows)}</table>'
-    return {"id": stack.id, "class": "stack", "label": f"<{table}>", "shape": "plain", "fontcolor": theme.INK.light}
+    tip = _tip("\n".join(row.title for row in stack.rows))
+    return {
+        "id": f"stack/{stack.id}",
+        "tooltip": tip,
+        "class": "stack",
+        "label": f"<{table}>",
+        "shape": "plain",
+        "fontcolor": theme.INK.light,
+    }
 
 
 def _row(node: Node, shape: str, *, first: bool) -> str:
     look = _look(node)
-    cell = f'bgcolor="{look.fill.light}" color="{look.line.light}" sides="T" border="{0 if first else 1}"'
+    told = f'href="#a_{node.id}" tooltip="{_tip(node.tip or node.title)}"'
+    colours = f'bgcolor="{look.fill.light}" color="{look.line.light}"'
+    cell = f'{told} {colours} sides="T" border="{0 if first else 1}"'
     text = _font(_label(node, look, _lines(node, theme.WIDTHS["row"]), "left"), theme.SIZES["node"], look.ink)
     facts = "".join(f'{_text(line)}<br align="right"/>' for line in (shape, node.size) if line) or " "
     small = _font(facts, theme.SIZES["edge"], look.ink if node.dim else theme.MUTED)
-    sides = {"left": text, "right": small}
-    cells = [f'<td {cell} align="{side}" balign="{side}">{what}</td>' for side, what in sides.items()]
-    return f"<tr>{''.join(cells)}</tr>"
+    left = f'<td id="{node.id}" {cell} align="left" balign="left">{text}</td>'
+    return f'<tr>{left}<td {cell} align="right" balign="right">{small}</td></tr>'
 
 
 def _lines(node: Node, width: int) -> list[str]:
@@ -164,6 +199,7 @@ def _box_attributes(box: Box) -> dict[str, str]:
     look = theme.BOXES[box.change or ("dim" if box.dim else "")]
     return {
         "id": box.id,
+        "tooltip": _tip(box.tip or box.title),
         "class": " ".join(filter(None, ("box", box.change))),
         "label": "<" + _label(box, look, [], "left") + ">",
         "labeljust": "l",
@@ -196,6 +232,13 @@ def _text(text: str) -> str:
     if len(plain) > _LONGEST:
         plain = plain[: _LONGEST - 1] + "…"
     return "".join(_HTML.get(character, character) for character in plain) or " "
+
+
+def _tip(text: str) -> str:
+    """Any text as the value of an attribute, of the graph or in an HTML label; lines stay lines."""
+    plain = "\n".join(_CONTROL.sub(" ", line) for line in text.split("\n"))
+    cut = plain if len(plain) <= _LONGEST_TIP else plain[: _LONGEST_TIP - 1] + "…"
+    return "".join(f"&#{ord(character)};" if character in '&<>"\\\n' else character for character in cut)
 
 
 def _wrap(text: str, width: int, lines: int) -> list[str]:

@@ -16,7 +16,8 @@ class Node:
     (calls folded together) or ``point`` (an edge branches there). ``title`` is bold, ``label`` stands behind it,
     ``details`` are small texts below, ``size`` says how many parameters there are, ``notes`` what changed. ``change``
     is ``""``, ``added``, ``removed`` or ``changed``; ``dim`` is True for what did not change in the picture of a
-    drift, ``weighty`` for what holds parameters. ``indent`` is how far a row of a `Stack` stands in.
+    drift, ``weighty`` for what holds parameters. ``family`` is one of `FAMILIES` or ``""``. ``indent`` is how far a row
+    of a `Stack` stands in. ``tip`` is what is told where the mouse rests.
     """
 
     id: str
@@ -29,7 +30,9 @@ class Node:
     change: str = ""
     dim: bool = False
     weighty: bool = False
+    family: str = ""
     indent: int = 0
+    tip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Box:
     notes: tuple[str, ...] = ()
     change: str = ""
     dim: bool = False
+    tip: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from pytest_nnviz.architecture import (
     walk_modules,
 )
 from pytest_nnviz.pictures.sites import Run, Site
-from pytest_nnviz.textformat.write import format_ref, format_value
+from pytest_nnviz.textformat.write import format_call, format_config, format_ref, format_value
 
 if TYPE_CHECKING:
     from pytest_nnviz.drift import Change
@@ -39,6 +39,7 @@ __all__ = [
     "rest_text",
     "run_name",
     "shape_text",
+    "tip_text",
 ]
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -118,6 +119,18 @@ def _value(value: Value) -> str:
         case Tree():
             return format_value(value)
     return _TENSOR
+
+
+def tip_text(run: Run) -> str:
+    """What stands in no node: the whole path, all arguments and the result of a call, and all that changed."""
+    site = run.first
+    last = f" … {run.sites[-1].place}" if len(run.sites) > 1 else ""
+    module = site.module
+    lines = [f"{site.place}{last}"] if site.call.kind == "module" else [f"in {site.place or 'the model'}"]
+    if module is not None:
+        lines.append(format_config(module.class_name, module.config))
+    lines.append(f"{format_call(site.call)} -> {format_value(site.call.result)}")
+    return "\n".join([*lines, *dict.fromkeys(filter(None, map(change_text, site.changes)))])
 
 
 def module_size(module: Module | None) -> int:

@@ -11,6 +11,7 @@ __all__ = [
     "COLOURS",
     "EDGE",
     "EDGES",
+    "FAMILIES",
     "FONT",
     "GRAPH",
     "INDENT",
@@ -59,8 +60,8 @@ FAINT = Colour("#717983", "#848c96")
 HAIR = Colour("#c3cbd3", "#3a424b")
 EDGE = Colour("#6e7781", "#848d97")
 
-_MODULE = Colour("#ddebf9", "#12283f")
-_MODULE_LINE = Colour("#4a86c5", "#3f78b5")
+_MODULE = Colour("#e6ebf0", "#1c2530")
+_MODULE_LINE = Colour("#7b8ca0", "#6b7b8e")
 _PLAIN = Colour("#f4f6f8", "#1b2128")
 _PLAIN_LINE = Colour("#aab3bd", "#4b545e")
 _FUNCTION = Colour("#fefefe", "#10151b")
@@ -92,7 +93,24 @@ KINDS = {
     "rest": Look(_REST, FAINT, MUTED, style="filled,rounded,dotted"),
     "dim": Look(_REST, HAIR, FAINT),
 }
-"""Nodes by kind; what holds parameters is ``weighty``, what did not change in a drift is ``dim``."""
+"""Nodes by kind; what holds parameters is ``weighty``, what did not change in a drift is ``dim``. Modules have round
+corners, functions have not.
+"""
+
+_FAMILIES = {
+    "convolution": (Colour("#ddebf9", "#12283f"), Colour("#4a86c5", "#3f78b5")),
+    "linear": (Colour("#e7e4fb", "#201c45"), Colour("#7767cf", "#8274d8")),
+    "attention": (Colour("#fbe2f0", "#3a1530"), Colour("#c2549c", "#bf5f9f")),
+    "normalization": (Colour("#d8f0ee", "#0d2c2b"), Colour("#34918b", "#3a918c")),
+    "activation": (Colour("#fdeadd", "#37210f"), Colour("#c8763f", "#bd7442")),
+    "embedding": (Colour("#e6f2d8", "#1d2c10"), Colour("#6f9a3c", "#6c933f")),
+    "recurrent": (Colour("#f1e5d6", "#2e2213"), Colour("#98733f", "#99774a")),
+    "pooling": (Colour("#dfeaee", "#14262d"), Colour("#55899c", "#4d7f92")),
+}
+COLOURS += tuple(colour for pair in _FAMILIES.values() for colour in pair)
+
+FAMILIES = {name: Look(fill, line, INK) for name, (fill, line) in _FAMILIES.items()}
+"""Layers by family, see `families.py`: what a name says already, at a glance."""
 
 CHANGES = {
     "added": Look(_ADDED_FILL, ADDED, INK, style="filled,rounded,bold", width=3.0),

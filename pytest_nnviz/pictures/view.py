@@ -10,6 +10,7 @@ from pytest_nnviz.architecture import Architecture, Argument, Ref, TensorSpec, T
 from pytest_nnviz.asked import Asked
 from pytest_nnviz.pictures import labels
 from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, walk_nodes
+from pytest_nnviz.pictures.families import family_of
 from pytest_nnviz.pictures.flow import Sight, Stream, follow
 from pytest_nnviz.pictures.parameters import with_parameters
 from pytest_nnviz.pictures.plan import Opened, Plan, Rest, plan_drift, plan_whole, sights
@@ -230,7 +231,8 @@ def _label(run: Run) -> str:
 def _box(scene: _Scene, run: Run, items: tuple[Item, ...]) -> Box:
     site = run.first
     dim = scene.drift is not None and not site.change
-    return Box(f"box/{site.id}", labels.run_name(run), _label(run), items, _notes(run), site.change, dim)
+    tip = labels.tip_text(run)
+    return Box(f"box/{site.id}", labels.run_name(run), _label(run), items, _notes(run), site.change, dim, tip)
 
 
 def _node(scene: _Scene, run: Run) -> Node:
@@ -252,6 +254,8 @@ def _node(scene: _Scene, run: Run) -> Node:
         change,
         dim=scene.drift is not None and not change,
         weighty=labels.module_size(site.module) > 0,
+        family=family_of(labels.class_text(site) if kind == "module" else site.call.target.rpartition(".")[2]),
+        tip=labels.tip_text(run),
     )
 
 
