@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,15 @@ if TYPE_CHECKING:
     from pytest_nnviz.asked import Asked
     from pytest_nnviz.drift import Drift
 
-__all__ = ["digest_of", "draw_companions", "picture_bytes", "remove_other_companions", "stale_companions"]
+__all__ = [
+    "Differing",
+    "differing_companions",
+    "digest_of",
+    "draw_companions",
+    "picture_bytes",
+    "remove_other_companions",
+    "stale_companions",
+]
 
 _FORMATS = ("svg", "png")
 
@@ -31,6 +41,51 @@ def stale_companions(snapshot: Path, text: str, images: str, asked: Asked) -> li
     """The wanted pictures of a snapshot that are missing, or show another text or not what is asked for."""
     digest = digest_of(text, asked)
     return [path for path in _wanted(snapshot, images) if _digest_in(path) != digest]
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """A stored picture that is not as it is drawn now.
+
+    Attributes:
+        path: the stored picture.
+        drawn: the fresh one, as bytes of the same format.
+        share: of the pixels of a PNG that differ, above 0 up to 1; 1 of an SVG, which has none.
+        image: a PNG that shows where they differ; None for an SVG.
+    """
+
+    path: Path
+    drawn: bytes
+    share: float
+    image: bytes | None
+
+    def __str__(self) -> str:
+        """The file and how it differs."""
+        if self.path.suffix == ".svg":
+            return f"{self.path.name} is not the SVG that is drawn now"
+        exact = f"{_rounded_up(self.share):g}"
+        return f"{self.path.name} differs in {self.share:.4%} of its pixels; images_tolerance={exact} would have passed"
+
+
+def differing_companions(
+    snapshot: Path, architecture: Architecture, text: str, images: str, asked: Asked, tolerance: float
+) -> Iterator[Differing]:
+    """Draw anew and yield the pictures of a snapshot that differ in more than a share ``tolerance`` of their pixels.
+
+    An SVG differs where its bytes do, but for the digest.
+
+    Raises:
+        DrawingError: no engine could draw.
+        OSError: a stored picture cannot be read.
+    """
+    from pytest_nnviz.pictures.pixels import compare
+
+    for path in _wanted(snapshot, images):
+        kind = path.suffix[1:]
+        drawn = picture_bytes(architecture, kind, asked, digest_of(text, asked))
+        found = compare(path.read_bytes(), drawn, kind)
+        if found.share > (tolerance if kind == "png" else 0):
+            yield Differing(path, drawn, found.share, found.image)
 
 
 def draw_companions(paths: Collection[Path], architecture: Architecture, text: str, asked: Asked) -> None:
@@ -77,6 +132,12 @@ def _wanted(snapshot: Path, images: str) -> list[Path]:
 
 def _all(snapshot: Path, suffixes: Iterable[str]) -> list[Path]:
     return [snapshot.with_name(f"{snapshot.stem}.{suffix}") for suffix in suffixes]
+
+
+def _rounded_up(share: float) -> float:
+    """The next number of two digits, which a share of the pixels does not exceed."""
+    unit = 10.0 ** (math.floor(math.log10(share)) - 1)
+    return min(1.0, math.ceil(share / unit) * unit)
 
 
 def _is_foreign(path: Path) -> bool:

@@ -29,7 +29,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "show_parameters": (True, False),
     "values": ("checked", "fixed"),
     "images": ("svg", "png", "svg png", "off"),
-    "images_check": ("warn", "digest"),
+    "images_check": ("warn", "digest", "pixels"),
 }
 
 
@@ -55,7 +55,9 @@ class Options:
         fold: False draws equal blocks that follow each other one by one.
         show_parameters: True draws a node for each parameter.
         images: formats of the picture beside the text: ``svg`` (default), ``png``, ``svg png`` or ``off``.
-        images_check: ``warn`` (default) warns about a stale or missing picture, ``digest`` fails.
+        images_check: ``warn`` (default) warns about a stale or missing picture, ``digest`` fails, ``pixels`` draws it
+            anew and fails too where the pixels of a PNG or the text of an SVG differ.
+        images_tolerance: with ``pixels``, the share of the pixels of a PNG that may differ, from 0 (default) to 1.
 
     Raises:
         OptionError: a value that the option does not take; the message lists the choices.
@@ -78,6 +80,7 @@ class Options:
     show_parameters: bool = False
     images: str = "svg"
     images_check: str = "warn"
+    images_tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         for key, choices in _CHOICES.items():
@@ -87,6 +90,7 @@ class Options:
         object.__setattr__(self, "expand", patterns("expand", self.expand, "('layer4', 'layers.*.attn')"))
         _name(self.name)
         _depth(self.picture_depth)
+        _share("images_tolerance", self.images_tolerance)
         _ = self.budget
 
     def using(self, **changes: Any) -> Self:
@@ -151,6 +155,11 @@ def _depth(depth: object) -> None:
         raise OptionError(f"picture_depth={depth!r}: give a number from 0, or None for what fits")
 
 
+def _share(key: str, share: object) -> None:
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise OptionError(f"{key}={share!r}: give a share of the pixels, from 0 to 1 (0.001 is a pixel in a thousand)")
+
+
 def _as_it_is(value: object) -> object:
     return value
 
@@ -170,6 +179,15 @@ def _int(value: object) -> object:
         return int(value.replace(",", ""))
     except ValueError:
         raise OptionError(f"{value!r} is not a number; give one from 0") from None
+
+
+def _float(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        raise OptionError(f"{value!r} is not a number; give one from 0 to 1") from None
 
 
 def _words(value: object) -> object:
@@ -224,4 +242,5 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "gate": _gates,
     "opaque": _project_patterns,
     "images": _spaced,
+    "images_tolerance": _float,
 }

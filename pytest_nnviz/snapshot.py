@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.artifacts import Artifacts, ArtifactsFolder
 from pytest_nnviz.checker import Room, Status, Verdict, Where, causes_of, check, gist, message, words_of
-from pytest_nnviz.companions import draw_companions, picture_bytes, remove_other_companions, stale_companions
-from pytest_nnviz.errors import ArchitectureDrift, ArtifactsError, SnapshotError, TraceError
+from pytest_nnviz.companions import (
+    Differing,
+    differing_companions,
+    draw_companions,
+    picture_bytes,
+    remove_other_companions,
+    stale_companions,
+)
+from pytest_nnviz.errors import ArchitectureDrift, ArtifactsError, DrawingError, SnapshotError, TraceError
 from pytest_nnviz.extension import Place, Storage
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.options import Options
@@ -168,16 +176,62 @@ class NNVizSnapshot:
         images, updates = self._options.images, self._test.storage.updates
         stale = stale_companions(place.path, verdict.kept, images, self._options.picture)
         if updates == "all" or verdict.status is Status.RECORDED:
-            self._draw(stale, place, verdict)
+            self._draw(stale or self._redrawn(place, verdict), place, verdict)
             remove_other_companions(place.path, images)
-        elif stale and self._options.images_check == "digest":
+        elif stale and self._options.images_check != "warn":
             shown = ", ".join(self._test.shown(path) for path in stale)
             raise SnapshotError(
                 f"picture missing or older than its text: {shown}\nto redraw: {self._test.command}\n"
-                "(images_check='digest' makes this fail)"
+                f"(images_check={self._options.images_check!r} makes this fail)"
             )
+        elif not stale:
+            self._compare_pictures(place, verdict)
         for path in stale if updates == "nothing" else ():
             self._note("picture", path, [])
+
+    def _compare_pictures(self, place: Place, verdict: Verdict) -> None:
+        """Fail where a stored picture is not as it is drawn now, and leave both."""
+        __tracebackhide__ = True
+        try:
+            differing = self._differing(place, verdict)
+        except DrawingError as error:
+            raise SnapshotError(f"images_check='pixels' cannot draw to compare: {error}") from None
+        if differing:
+            headline = f"picture differs from how it is drawn now: {differing[0]}"
+            left = self._leave_drawn(place, differing)
+            more = (f"  {each}" for each in differing[1:])
+            raise SnapshotError("\n".join([headline, *more, f"artifacts {left}", f"to redraw: {self._test.command}"]))
+
+    def _redrawn(self, place: Place, verdict: Verdict) -> list[Path]:
+        """The pictures that an update draws anew though their text is the same."""
+        with suppress(DrawingError):
+            return [each.path for each in self._differing(place, verdict)]
+        return []
+
+    def _differing(self, place: Place, verdict: Verdict) -> list[Differing]:
+        if self._options.images_check != "pixels":
+            return []
+        options, drift = self._options, verdict.drift
+        kept = drift.old if drift is not None and verdict.status is Status.PASSED else verdict.architecture
+        return list(
+            differing_companions(
+                place.path, kept, verdict.kept, options.images, options.picture, options.images_tolerance
+            )
+        )
+
+    def _leave_drawn(self, place: Place, differing: Sequence[Differing]) -> str:
+        """Write the stored pictures, the fresh ones and where they differ; where they are, or why not."""
+        folder = self._test.folder(place)
+        try:
+            folder.open()
+            for each in differing:
+                folder.write(f"expected{each.path.suffix}", each.path.read_bytes())
+                folder.write(f"actual{each.path.suffix}", each.drawn)
+                if each.image is not None:
+                    folder.write("diff.png", each.image)
+        except ArtifactsError as error:
+            return f"not written: {error}"
+        return self._test.shown(folder.path)
 
     def _draw(self, stale: list[Path], place: Place, verdict: Verdict) -> None:
         try:

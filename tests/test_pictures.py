@@ -36,6 +36,7 @@ from pytest_nnviz.pictures import labels, picture, read_digest, render, theme
 from pytest_nnviz.pictures.dot import to_dot
 from pytest_nnviz.pictures.drawing import Box, Drawing, Node, Stack, walk_nodes
 from pytest_nnviz.pictures.families import family_of
+from pytest_nnviz.pictures.fitting import fit
 from pytest_nnviz.pictures.labels import TIMES
 from pytest_nnviz.pictures.sites import weave
 from pytest_nnviz.pictures.svg import size
@@ -536,6 +537,15 @@ def test_a_png_with_a_digest_is_a_png(tmp_path):
         found.load()
         assert found.text == {"pytest-nnviz digest": "abc"}
         assert found.width * found.height <= 40e6
+
+
+def test_a_png_has_the_pixels_of_the_engine_in_far_fewer_bytes():
+    fitted = fit(model(*other_blocks(14)), Asked())
+    drawn = picture.draw_png(fitted.dot, size(fitted.svg))
+    small = bytes(render(model(*other_blocks(14)), "png"))
+    with Image.open(BytesIO(drawn)) as one, Image.open(BytesIO(small)) as other:
+        assert one.convert("RGBA").tobytes() == other.convert("RGBA").tobytes()
+    assert len(small) < 0.8 * len(drawn)
 
 
 def test_foreign_files_have_no_digest(tmp_path):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from decimal import Decimal
+from io import BytesIO
+from math import ceil
 from pathlib import Path, PurePosixPath
 
 import pytest
 from conftest import Project
+from PIL import Image
 
 from pytest_nnviz.artifacts import ARTIFACT_NAMES, Artifacts
 from pytest_nnviz.errors import ArtifactsError
-from pytest_nnviz.pictures.digest import embed_in_svg, read_digest
+from pytest_nnviz.pictures.digest import embed_in_png, embed_in_svg, read_digest
 from pytest_nnviz.recap import Note, Recap
 from pytest_nnviz.textformat import without_comments
 
@@ -26,9 +30,11 @@ TESTS = """
 
     @pytest.mark.parametrize("p", [1, 2])
     def test(p, nnviz_snapshot):
-        nnviz_snapshot.using(images=os.environ.get("IMAGES", "svg"), images_check=os.environ.get("CHECK", "warn"))(
-            Net(int(os.environ.get("WIDTH", 4)))
-        )
+        nnviz_snapshot.using(
+            images=os.environ.get("IMAGES", "svg"),
+            images_check=os.environ.get("CHECK", "warn"),
+            gate=set() if "NO_GATE" in os.environ else {"structure", "shapes", "parameters", "topology", "cost"},
+        )(Net(int(os.environ.get("WIDTH", 4))))
 """
 ROOT = "__nnviz__/test_m"
 SVG = f"{ROOT}/test[1].svg"
@@ -181,6 +187,73 @@ def test_real_pictures(project: Project) -> None:
     assert all(
         (folder / f"{which}.png").read_bytes().startswith(b"\x89PNG") for which in ("expected", "actual", "diff")
     )
+
+
+def repainted(path: Path) -> None:
+    """Let the first row of a picture be another; its digest stays."""
+    digest = read_digest(path)
+    with Image.open(path) as image:
+        painted = image.convert("RGB")
+    painted.paste((1, 2, 3), (0, 0, painted.width, 1))
+    file = BytesIO()
+    painted.save(file, "PNG")
+    path.write_bytes(embed_in_png(file.getvalue(), digest))
+
+
+def test_pixels_that_differ_fail_where_that_is_asked_for_and_an_update_heals_them(project: Project) -> None:
+    project.write("test_m.py", TESTS)
+    real = {"NNVIZ_REAL_DRAWING": "1", "IMAGES": "svg png"}
+    pixels = {**real, "CHECK": "pixels"}
+    assert project.pytest("--snapshot-update", **real).ret == 0
+    fresh = project.files()
+    run = project.pytest(**pixels)
+    assert run.ret == 0, run.out
+    run = project.pytest(**pixels, NO_GATE="1", WIDTH="5")  # the pictures are those of the text that is kept
+    assert run.ret == 0, run.out
+    png, svg = project.root / f"{ROOT}/test[1].png", project.root / SVG
+    repainted(png)
+    with Image.open(png) as image:
+        share, needed = 1 / image.height, images_tolerance(image.height)
+    assert project.pytest(**real, CHECK="digest").ret == 0
+    run = project.pytest(**pixels)
+    assert "1 failed, 1 passed" in run.out
+    assert f"test[1].png differs in {share:.4%} of its pixels; images_tolerance={needed} would have passed" in run.out
+    folder = project.root / "nnviz-artifacts/test_m/test[1]"
+    assert {path.name for path in folder.iterdir()} == {".nnviz-files", "expected.png", "actual.png", "diff.png"}
+    with Image.open(folder / "diff.png") as shown:
+        assert shown.getpixel((5, 0)) == (214, 39, 40)
+        assert shown.getpixel((5, 1)) == (255, 255, 255)
+    assert project.pytest("-o", f"nnviz_images_tolerance={needed}", **pixels).ret == 0
+    assert not folder.exists()
+    svg.write_text(svg.read_text().replace("</svg>", " </svg>"))
+    run = project.pytest("-o", "nnviz_images_tolerance=1", **pixels)
+    assert (
+        "SnapshotError: picture differs from how it is drawn now: test[1].svg is not the SVG that is drawn" in run.out
+    )
+    run = project.pytest("--snapshot-update", **pixels)
+    assert run.ret == 0, run.out
+    assert project.files() == fresh
+
+
+def images_tolerance(height: int) -> str:
+    """The next number of two digits above one row of a picture."""
+    return f"{ceil(Decimal(1) / height * 10 ** (digits := 1 - (Decimal(1) / height).adjusted())) / 10**digits:g}"
+
+
+def test_pixels_cannot_be_compared_without_an_engine(project: Project) -> None:
+    project.write("test_m.py", TESTS)
+    assert project.pytest("--snapshot-update").ret == 0
+    run = project.pytest(CHECK="pixels", NNVIZ_STUB_NO_ENGINE="1")
+    assert "2 failed" in run.out
+    assert "SnapshotError: images_check='pixels' cannot draw to compare: no engine" in run.out
+
+
+def test_pictures_are_drawn_only_where_pixels_are_compared(recorded: Project, tmp_path: Path) -> None:
+    log = tmp_path / "drawn"
+    for check in ("warn", "digest", "pixels"):
+        assert not log.exists()
+        assert recorded.pytest(CHECK=check, NNVIZ_STUB_DRAWN=str(log)).ret == 0
+    assert log.read_text() == "svg\nsvg\n"
 
 
 def test_folders_are_injective_and_stay_inside(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def draw(thing: Architecture | Drift, kind: str, asked: Asked, digest: str | Non
     from pytest_nnviz.pictures.dot import to_dot
     from pytest_nnviz.pictures.fitting import fit
     from pytest_nnviz.pictures.picture import draw_png, engines
+    from pytest_nnviz.pictures.png import shrink
     from pytest_nnviz.pictures.svg import size
     from pytest_nnviz.pictures.view import view
 
@@ -69,7 +70,7 @@ def draw(thing: Architecture | Drift, kind: str, asked: Asked, digest: str | Non
     if kind == "dot":
         return picture.dot
     if kind == "png":
-        return embed_in_png(draw_png(picture.dot, size(picture.svg)), digest)
+        return embed_in_png(shrink(draw_png(picture.dot, size(picture.svg))), digest)
     return embed_in_svg(picture.svg, digest)
 
 
