@@ -25,13 +25,16 @@ def intercepted(foreign: Foreign) -> Iterator[None]:
     """Tell ``foreign`` of transforms, script functions, autograd functions and their like."""
     undo: list[Restore] = []
     try:
-        for owner, name, make in WRAPPED:
-            place = resolve(owner)
-            if place is not None and hasattr(place, name):
-                undo.append(functools.partial(_put_back, place, name, vars(place).get(name)))
-                setattr(place, name, make(foreign, getattr(place, name)))
-        yield
-    finally:
+        try:
+            for owner, name, make in WRAPPED:
+                place = resolve(owner)
+                if place is not None and hasattr(place, name):
+                    undo.append(functools.partial(_put_back, place, name, vars(place).get(name)))
+                    setattr(place, name, make(foreign, getattr(place, name)))
+            yield
+        finally:
+            put_back([lambda: _put_forwards_back(foreign), *reversed(undo)])
+    finally:  # again, for an interrupt that came just before
         put_back([lambda: _put_forwards_back(foreign), *reversed(undo)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import weakref
+from collections.abc import Iterator
 from contextlib import ExitStack
 from types import CellType, TracebackType
 from typing import Any, Literal, Self
@@ -32,25 +33,26 @@ class Tables:
         self._filled = [cache for cache in caches if cache.cache_info().currsize and _holds_tensors(cache)]
         filled = set(map(id, self._filled))
         self._others = [cache for cache in caches if id(cache) not in filled]
-        self._ours = [caches, self._filled, self._others]
+        self._places = list(_places_of(self._filled)) if filled else []
         self._before: list[Any] = []
         self._stand_ins = ExitStack()
 
     def __enter__(self) -> Self:
         self._before = [cache.cache_info() for cache in self._others]
+        empty = {cache: functools.lru_cache(**cache.cache_parameters())(cache.__wrapped__) for cache in self._filled}
         with ExitStack() as stack:
-            for cache in self._filled:
-                other = functools.lru_cache(**cache.cache_parameters())(cache.__wrapped__)
-                for holder in gc.get_referrers(cache):
-                    if not any(holder is ours for ours in self._ours):
-                        _replace(holder, cache, other, stack)
+            for holder, key, cache in self._places:
+                _replace(holder, key, cache, empty[cache], stack)
             self._stand_ins = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> Literal[False]:
-        self._stand_ins.close()
+        try:
+            self._stand_ins.close()
+        finally:  # again, for an interrupt that came just before
+            self._stand_ins.close()
         pairs = zip(self._others, self._before, strict=True)
         used = [cache for cache, before in pairs if cache.cache_info().misses != before.misses]
         put_back([cache.cache_clear for cache in used if _holds_tensors(cache)])
@@ -70,17 +72,24 @@ def _holds_tensors(cache: Any) -> bool:
     return known[1]
 
 
-def _replace(holder: Any, old: Any, new: Any, stack: ExitStack) -> None:
-    """Put ``new`` where a variable, an attribute or an entry is ``old``, until the stack closes."""
-    if isinstance(holder, CellType):
-        stack.callback(setattr, holder, "cell_contents", old)
-        holder.cell_contents = new
-    elif isinstance(holder, dict):
-        for key in [key for key, value in holder.items() if value is old]:
-            cls = next(classes_of(holder), None)
-            if cls is not None:
-                stack.callback(setattr, cls, key, old)
-                setattr(cls, key, new)
-            else:
-                stack.callback(holder.__setitem__, key, old)
-                holder[key] = new
+def _places_of(caches: list[Any]) -> Iterator[tuple[Any, str, Any]]:
+    """Where variables, attributes and entries are these caches: the holder, the key, the cache."""
+    wanted = set(map(id, caches))
+    for holder in gc.get_referrers(*caches):
+        if isinstance(holder, CellType):
+            yield holder, "cell_contents", holder.cell_contents
+        elif isinstance(holder, dict):
+            keys = [key for key, value in holder.items() if id(value) in wanted]
+            owner = next(classes_of(holder), holder)
+            yield from ((owner, key, holder[key]) for key in keys)
+
+
+def _replace(holder: Any, key: Any, old: Any, new: Any, stack: ExitStack) -> None:
+    """Put ``new`` where ``old`` is, until the stack closes."""
+    if isinstance(holder, dict):
+        if holder.get(key) is old:
+            stack.callback(holder.__setitem__, key, old)
+            holder[key] = new
+    else:
+        stack.callback(setattr, holder, key, old)
+        setattr(holder, key, new)
