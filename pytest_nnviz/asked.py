@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-__all__ = ["Asked"]
+__all__ = ["SIDES", "Asked"]
+
+SIDES = ("both", "expected", "actual")
+"""The pictures of a drift: both sides in one, or one alone in the same layout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +21,14 @@ class Asked:
         expand: patterns of module paths (``layer4``, ``layers.*.attn``) that are open whatever the depth.
         fold: False draws equal blocks that follow each other one by one.
         show_parameters: True draws a node for each parameter, with its name and shape.
+        neighbours: how many steps around a change stay visible in the picture of a drift.
     """
 
     depth: int | None = None
     expand: tuple[str, ...] = ()
     fold: bool = True
     show_parameters: bool = False
+    neighbours: int = 1
 
     def __str__(self) -> str:
         """What was asked for, empty for nothing: part of what a picture was drawn from."""
@@ -32,6 +37,7 @@ class Asked:
             f"expand {' '.join(self.expand)}" if self.expand else "",
             "" if self.fold else "fold False",
             "show_parameters" if self.show_parameters else "",
+            "" if self.neighbours == 1 else f"neighbours {self.neighbours}",
         )
         return ", ".join(filter(None, facts))
 

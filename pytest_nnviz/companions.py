@@ -24,7 +24,7 @@ __all__ = [
     "differing_companions",
     "digest_of",
     "draw_companions",
-    "picture_bytes",
+    "pictures_of",
     "remove_other_companions",
     "stale_companions",
 ]
@@ -80,9 +80,10 @@ def differing_companions(
     """
     from pytest_nnviz.pictures.pixels import compare
 
-    for path in _wanted(snapshot, images):
-        kind = path.suffix[1:]
-        drawn = picture_bytes(architecture, kind, asked, digest_of(text, asked))
+    paths = _wanted(snapshot, images)
+    kinds = [path.suffix[1:] for path in paths]
+    pictures = pictures_of(architecture, [(kind, "both") for kind in kinds], asked, digest_of(text, asked))
+    for path, kind, drawn in zip(paths, kinds, pictures, strict=True):
         found = compare(path.read_bytes(), drawn, kind)
         if found.share > (tolerance if kind == "png" else 0):
             yield Differing(path, drawn, found.share, found.image)
@@ -97,9 +98,11 @@ def draw_companions(paths: Collection[Path], architecture: Architecture, text: s
         SnapshotError: a file that is not ours is in the place of a picture; the others are drawn.
     """
     foreign = {path for path in paths if _is_foreign(path)}
-    for path in paths:
-        if path not in foreign:
-            write_atomic(path, picture_bytes(architecture, path.suffix[1:], asked, digest_of(text, asked)))
+    own = [path for path in paths if path not in foreign]
+    kinds = tuple((path.suffix[1:], "both") for path in own)
+    pictures = pictures_of(architecture, kinds, asked, digest_of(text, asked))
+    for path, picture in zip(own, pictures, strict=True):
+        write_atomic(path, picture)
     if foreign:
         names = ", ".join(sorted(path.name for path in foreign))
         raise SnapshotError(
@@ -114,16 +117,21 @@ def remove_other_companions(snapshot: Path, images: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def picture_bytes(thing: Architecture | Drift, suffix: str, asked: Asked, digest: str | None = None) -> bytes:
-    """A picture as it is written to a file.
+def pictures_of(
+    thing: Architecture | Drift, kinds: Iterable[tuple[str, str]], asked: Asked, digest: str | None = None
+) -> Iterator[bytes]:
+    """The pictures of a thing, each a format and a side, as they are written to files; laid out once for all.
 
     Raises:
         DrawingError: no engine could draw.
     """
-    from pytest_nnviz.pictures import draw
+    from pytest_nnviz.pictures import Drawn
 
-    picture = draw(thing, suffix, asked, digest)
-    return picture if isinstance(picture, bytes) else picture.encode()
+    drawn = None
+    for suffix, side in kinds:
+        drawn = drawn or Drawn(thing, asked)
+        picture = drawn.picture(suffix, side, digest)
+        yield picture if isinstance(picture, bytes) else picture.encode()
 
 
 def _wanted(snapshot: Path, images: str) -> list[Path]:

@@ -16,7 +16,7 @@ from pytest_nnviz.companions import (
     Differing,
     differing_companions,
     draw_companions,
-    picture_bytes,
+    pictures_of,
     remove_other_companions,
     stale_companions,
 )
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["NNVizSnapshot", "RunningTest"]
 
 _NO_MODEL = object()
+_PICTURES = tuple(
+    ((suffix, side), f"{name}.{suffix}")
+    for side, name in (("both", "diff"), ("expected", "expected"), ("actual", "actual"))
+    for suffix in ("svg", "png")
+)
 _RECAP_LINES = 25
 _LESS_INDENTED = 8  # characters that a line at the end of the run has more room than one of pytest's message
 
@@ -257,9 +262,9 @@ class NNVizSnapshot:
         if drift is None:
             return
         try:
-            for which, thing in (("diff", drift), ("expected", drift.old), ("actual", drift.new)):
-                for suffix in ("svg", "png"):
-                    folder.write(f"{which}.{suffix}", picture_bytes(thing, suffix, self._options.picture))
+            pictures = pictures_of(drift, [kind for kind, _ in _PICTURES], self._options.picture)
+            for (_, name), picture in zip(_PICTURES, pictures, strict=True):
+                folder.write(name, picture)
         except ArtifactsError:
             raise
         except Exception as error:  # the verdict must not be lost to a picture

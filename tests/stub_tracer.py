@@ -79,17 +79,21 @@ def open_session(options: Any, net: Net, args: tuple[Any, ...], kwargs: dict[str
         net.log.append("close")
 
 
-def draw(thing: Any, suffix: str, asked: Any, digest: str | None = None) -> str | bytes:
-    from pytest_nnviz.pictures.digest import embed_in_png, embed_in_svg
+class Drawn:
+    def __init__(self, thing: Any, asked: Any) -> None:
+        self.said = f"{type(thing).__name__}, depth {asked.depth}"
 
-    if "NNVIZ_STUB_DRAWN" in os.environ:
-        with Path(os.environ["NNVIZ_STUB_DRAWN"]).open("a") as log:
-            log.write(f"{suffix}\n")
-    if "NNVIZ_STUB_NO_ENGINE" in os.environ:
-        raise DrawingError("no engine: nothing is installed that draws")
-    if suffix == "png":
-        return embed_in_png(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(17), digest)
-    return embed_in_svg(f"<svg>\n{type(thing).__name__}, depth {asked.depth}</svg>\n", digest)
+    def picture(self, suffix: str, side: str = "both", digest: str | None = None) -> str | bytes:
+        from pytest_nnviz.pictures.digest import embed_in_png, embed_in_svg
+
+        if "NNVIZ_STUB_DRAWN" in os.environ:
+            with Path(os.environ["NNVIZ_STUB_DRAWN"]).open("a") as log:
+                log.write(f"{suffix}\n")
+        if "NNVIZ_STUB_NO_ENGINE" in os.environ:
+            raise DrawingError("no engine: nothing is installed that draws")
+        if suffix == "png":
+            return embed_in_png(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(17), digest)
+        return embed_in_svg(f"<svg>\n{self.said}, {side}</svg>\n", digest)
 
 
 def install() -> None:
@@ -100,4 +104,4 @@ def install() -> None:
     tracing.open_session = open_session  # type: ignore[attr-defined]
     sys.modules["pytest_nnviz.tracing"] = tracing
     if "NNVIZ_REAL_DRAWING" not in os.environ:
-        pytest_nnviz.pictures.draw = draw
+        pytest_nnviz.pictures.Drawn = Drawn  # type: ignore[misc, assignment]

@@ -142,7 +142,8 @@ def test_a_failure_leaves_its_files_and_a_pass_clears_them(workers: str, recorde
     assert (folder / "expected.nnviz").read_bytes() == stored[f"{ROOT}/test[1].nnviz"]
     assert "width=5" in (folder / "actual.nnviz").read_text()
     assert (folder / "words.txt").read_text().startswith("breaks checkpoints: head weight")
-    assert "Drift" in (folder / "diff.svg").read_text()
+    for name, side in (("diff", "both"), ("expected", "expected"), ("actual", "actual")):
+        assert f"Drift, depth None, {side}" in (folder / f"{name}.svg").read_text()
     (folder / "notes.txt").write_text("mine")
     run = recorded.pytest(*WORKERS[workers])
     assert run.ret == 0

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pytest_nnviz.asked import Asked
+from pytest_nnviz.asked import SIDES, Asked
 from pytest_nnviz.errors import DrawingError, OptionError
 from pytest_nnviz.patterns import ProjectPattern, patterns
 from pytest_nnviz.pictures.digest import read_digest
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
     from pytest_nnviz.drift import Drift
 
-__all__ = ["FORMATS", "draw", "mime_bundle", "read_digest", "render"]
+__all__ = ["FORMATS", "SIDES", "Drawn", "draw", "mime_bundle", "read_digest", "render"]
 
 FORMATS = ("svg", "png", "dot")
 
@@ -28,6 +28,8 @@ def render(
     expand: Collection[str] = (),
     fold: bool = True,
     show_parameters: bool = False,
+    neighbours: int = 1,
+    side: str = "both",
     digest: str | None = None,
 ) -> str | bytes:
     """The picture of an Architecture, or of what changed in a Drift.
@@ -39,39 +41,77 @@ def render(
         expand: patterns of module paths (``layer4``, ``layers.*.attn``) that are open whatever the depth.
         fold: False draws equal blocks that follow each other one by one.
         show_parameters: True draws a node for each parameter, with its name and shape.
+        neighbours: how many steps around what changed in a Drift stay visible, as far as that fits the page.
+        side: of a Drift ``both`` in one picture, or ``expected`` or ``actual`` alone in the layout of both: what only
+            the other side has is not shown and keeps its place, so that nothing moves from one picture to the other.
         digest: carried in the picture, see `read_digest`.
 
     Returns:
         The picture; the same arguments give the same bytes, by one version of the engine.
 
     Raises:
-        OptionError: a format that does not exist, or a pattern that names no module.
+        OptionError: a format or side that does not exist, a side of an Architecture, a number of
+            neighbours that is none, or a pattern that names no module.
         DrawingError: there is no engine, or none that could draw this in time.
     """
-    if format not in FORMATS:
-        raise OptionError(f"format={format!r}: choose one of {', '.join(map(repr, FORMATS))}")
-    return draw(thing, format, Asked(depth, patterns("expand", expand, "('layer4',)"), fold, show_parameters), digest)
+    for name, value, choices in (("format", format, FORMATS), ("side", side, SIDES)):
+        if value not in choices:
+            raise OptionError(f"{name}={value!r}: choose one of {', '.join(map(repr, choices))}")
+    if not isinstance(neighbours, int) or neighbours < 0:
+        raise OptionError(f"neighbours={neighbours!r}: give a number of steps, 0 or more")
+    asked = Asked(depth, patterns("expand", expand, "('layer4',)"), fold, show_parameters, neighbours)
+    return draw(thing, format, asked, digest, side)
 
 
-def draw(thing: Architecture | Drift, kind: str, asked: Asked, digest: str | None = None) -> str | bytes:
+def draw(
+    thing: Architecture | Drift, kind: str, asked: Asked, digest: str | None = None, side: str = "both"
+) -> str | bytes:
     """`render` with what is asked for as one thing."""
-    _check(thing, asked)
-    from pytest_nnviz.pictures.digest import embed_in_png, embed_in_svg
-    from pytest_nnviz.pictures.dot import to_dot
-    from pytest_nnviz.pictures.fitting import fit
-    from pytest_nnviz.pictures.picture import draw_png, engines
-    from pytest_nnviz.pictures.png import shrink
-    from pytest_nnviz.pictures.svg import size
-    from pytest_nnviz.pictures.view import view
+    from pytest_nnviz.architecture import Architecture
+    from pytest_nnviz.pictures.picture import engines
 
+    if side != "both" and isinstance(thing, Architecture):
+        raise OptionError(f"side={side!r}: an Architecture has one side, a Drift has two")
     if kind == "dot" and not any(engines()):
-        return to_dot(view(thing, asked))
-    picture = fit(thing, asked)
-    if kind == "dot":
-        return picture.dot
-    if kind == "png":
-        return embed_in_png(shrink(draw_png(picture.dot, size(picture.svg))), digest)
-    return embed_in_svg(picture.svg, digest)
+        from pytest_nnviz.pictures.dot import to_dot
+        from pytest_nnviz.pictures.sides import one_side
+        from pytest_nnviz.pictures.view import view
+
+        _check(thing, asked)
+        return to_dot(one_side(view(thing, asked), side))
+    return Drawn(thing, asked).picture(kind, side, digest)
+
+
+class Drawn:
+    """A thing laid out once, for pictures of every format and side.
+
+    Raises:
+        OptionError: a pattern that names no module.
+        DrawingError: there is no engine, or none that could draw this in time.
+    """
+
+    def __init__(self, thing: Architecture | Drift, asked: Asked) -> None:
+        from pytest_nnviz.pictures.fitting import fit
+
+        _check(thing, asked)
+        self._fitted = fit(thing, asked)
+
+    def picture(self, kind: str, side: str = "both", digest: str | None = None) -> str | bytes:
+        """The picture in a format of `FORMATS`, of a side of `SIDES`."""
+        from pytest_nnviz.pictures.digest import embed_in_png, embed_in_svg
+        from pytest_nnviz.pictures.dot import to_dot
+        from pytest_nnviz.pictures.picture import draw_png, draw_svg
+        from pytest_nnviz.pictures.png import shrink
+        from pytest_nnviz.pictures.sides import one_side
+        from pytest_nnviz.pictures.svg import size
+
+        fitted = self._fitted
+        dot = to_dot(one_side(fitted.drawing, side))
+        if kind == "dot":
+            return dot
+        if kind == "png":
+            return embed_in_png(shrink(draw_png(dot, size(fitted.svg))), digest)
+        return embed_in_svg(fitted.svg if side == "both" else draw_svg(dot), digest)
 
 
 def mime_bundle(thing: Architecture | Drift) -> dict[str, str]:

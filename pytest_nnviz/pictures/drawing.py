@@ -17,7 +17,8 @@ class Node:
     ``details`` are small texts below, ``size`` says how many parameters there are, ``notes`` what changed. ``change``
     is ``""``, ``added``, ``removed`` or ``changed``; ``dim`` is True for what did not change in the picture of a
     drift, ``weighty`` for what holds parameters. ``family`` is one of `FAMILIES` or ``""``. ``indent`` is how far a row
-    of a `Stack` stands in. ``tip`` is what is told where the mouse rests.
+    of a `Stack` stands in. ``tips`` are told where the mouse rests: for both sides, before, after. ``only`` is the side
+    of a drift that has it, where ``change`` does not say so; ``hidden`` is True for what keeps its place alone.
     """
 
     id: str
@@ -32,12 +33,14 @@ class Node:
     weighty: bool = False
     family: str = ""
     indent: int = 0
-    tip: str = ""
+    tips: tuple[str, ...] = ()
+    only: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A module that is open: what happens inside it."""
+    """A module that is open: what happens inside it; the rest is as in a `Node`."""
 
     id: str
     title: str
@@ -46,7 +49,9 @@ class Box:
     notes: tuple[str, ...] = ()
     change: str = ""
     dim: bool = False
-    tip: str = ""
+    tips: tuple[str, ...] = ()
+    only: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +79,18 @@ class Edge:
     change: str = ""
     dim: bool = False
     arrow: bool = True
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A whole picture."""
+    """A whole picture; ``legend`` are the kinds of change that it explains."""
 
     title: str
     subtitle: tuple[str, ...]
     items: tuple[Item, ...]
     edges: tuple[Edge, ...]
-    legend: bool = False
+    legend: tuple[str, ...] = ()
 
 
 def walk_nodes(items: tuple[Item, ...]) -> Iterator[Node]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_nnviz.asked import Asked
 from pytest_nnviz.pictures import theme
 from pytest_nnviz.pictures.dot import to_dot
+from pytest_nnviz.pictures.drawing import Drawing
 from pytest_nnviz.pictures.picture import TooSlow, draw_svg
 from pytest_nnviz.pictures.svg import size
 from pytest_nnviz.pictures.view import start_budget, view
@@ -25,8 +26,9 @@ _HASTE = 3
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn view: its DOT text and its SVG."""
+    """A drawn view, its DOT text and its SVG."""
 
+    drawing: Drawing
     dot: str
     svg: str
 
@@ -72,5 +74,6 @@ def _fitting(thing: Architecture | Drift, asked: Asked) -> Picture:
 
 
 def _draw(thing: Architecture | Drift, asked: Asked, budget: int | None) -> Picture:
-    dot = to_dot(view(thing, asked, budget=budget))
-    return Picture(dot, draw_svg(dot))
+    drawing = view(thing, asked, budget=budget)
+    dot = to_dot(drawing)
+    return Picture(drawing, dot, draw_svg(dot))

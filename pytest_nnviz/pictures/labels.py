@@ -20,6 +20,7 @@ from pytest_nnviz.architecture import (
     walk_modules,
 )
 from pytest_nnviz.pictures.sites import Run, Site
+from pytest_nnviz.pictures.text import Text, joined, part
 from pytest_nnviz.textformat.write import format_call, format_config, format_ref, format_value
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TIMES",
     "arguments_text",
+    "calls_text",
     "change_text",
     "class_text",
     "config_text",
@@ -39,7 +41,7 @@ __all__ = [
     "rest_text",
     "run_name",
     "shape_text",
-    "tip_text",
+    "tips_of",
 ]
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -54,9 +56,14 @@ def shape_text(spec: TensorSpec | None) -> str:
     return " ".join(filter(None, ("" if spec.dtype == "f32" else spec.dtype, sizes, spec.kind)))
 
 
-def run_name(run: Run) -> str:
-    """The name of a call; for a run see `range_name`."""
-    return range_name(run.first.call.target, run.sites[-1].call.target) or "self"
+def run_name(run: Run) -> Text:
+    """The name of a call, or both where another is called; for a run see `range_name`."""
+    names = [
+        range_name(first.target, last.target) or "self"
+        for first, last in zip(run.first.calls, run.sites[-1].calls, strict=True)
+        if first is not None and last is not None
+    ]
+    return Text.pair(names[0], names[-1])
 
 
 def range_name(first: str, last: str) -> str:
@@ -65,16 +72,25 @@ def range_name(first: str, last: str) -> str:
     return ".".join(one if one == other else f"{{{one}..{other}}}" for one, other in pairs)
 
 
-def class_text(site: Site) -> str:
-    """The class of the module that is called."""
-    if site.call.kind == "created":
-        return site.call.target
-    return site.module.class_name if site.module is not None else ""
+def class_text(site: Site) -> Text:
+    """The class of the module that is called; both where it is of another."""
+    found = [_class_of(call, module) for call, module in zip(site.calls, site.modules, strict=True) if call is not None]
+    return Text.pair(found[0], found[-1])
 
 
-def config_text(config: Iterable[Argument]) -> str:
-    """Constructor arguments: ``3 → 64, kernel_size=7``; the sizes going in and out stand first, without names."""
-    texts = {str(a.name): format_value(a.value) for a in config}
+def _class_of(call: Call, module: Module | None) -> str:
+    if call.kind == "created":
+        return call.target
+    return module.class_name if module is not None else ""
+
+
+def config_text(*configs: Iterable[Argument]) -> str:
+    """Constructor arguments: ``3 → 64, kernel_size=7``; the sizes going in and out stand first, without names.
+
+    Of several only those that are the same in all: what differs is told as a change.
+    """
+    first, *others = ({str(a.name): format_value(a.value) for a in config} for config in configs)
+    texts = {name: text for name, text in first.items() if all(other.get(name) == text for other in others)}
     sizes: list[str] = []
     for kind in ("channels", "features"):
         if f"in_{kind}" in texts and f"out_{kind}" in texts:
@@ -86,9 +102,13 @@ def _short(text: str) -> str:
     return re.sub(r"^\((\d+), \1\)$", r"\1", text)
 
 
-def arguments_text(call: Call) -> str:
-    """What a function gets besides tensors: ``dim=1``; a tensor between such arguments is a ``·``."""
-    parts = [_argument(a) for a in call.args]
+def arguments_text(*calls: Call) -> str:
+    """What a function gets besides tensors: ``dim=1``; a tensor between such arguments is a ``·``.
+
+    Of several calls only what is the same in all: what differs is told as a change.
+    """
+    first, *others = ([_argument(a) for a in call.args] for call in calls)
+    parts = [text for text in first if all(text in other for other in others)]
     return ", ".join(dropwhile(lambda part: part == _TENSOR, _strip_end(parts)))
 
 
@@ -121,16 +141,29 @@ def _value(value: Value) -> str:
     return _TENSOR
 
 
-def tip_text(run: Run) -> str:
-    """What stands in no node: the whole path, all arguments and the result of a call, and all that changed."""
-    site = run.first
-    last = f" … {run.sites[-1].place}" if len(run.sites) > 1 else ""
-    module = site.module
-    lines = [f"{site.place}{last}"] if site.call.kind == "module" else [f"in {site.place or 'the model'}"]
+def tips_of(run: Run) -> tuple[str, ...]:
+    """What stands in no node: the whole path, all arguments and the result of a call, and all that changed.
+
+    For both sides (what is there now), before and after.
+    """
+    first, last = run.first, run.sites[-1]
+    texts = list(dict.fromkeys(filter(None, map(change_text, first.changes))))
+    sides = (_tip(first, last, 0), _tip(first, last, 1))
+    ends = [[text.on(side).shown.strip() for text in texts] for side in ("expected", "actual")]
+    both = "\n".join(filter(None, [sides[1] or sides[0], *texts]))
+    return (both, *("\n".join(filter(None, [side, *end])) for side, end in zip(sides, ends, strict=True)))
+
+
+def _tip(first: Site, last: Site, side: int) -> str:
+    call, module = first.calls[side], first.modules[side]
+    if call is None:
+        return ""
+    place = first.places[side]
+    end = f" … {last.places[side]}" if last is not first else ""
+    lines = [f"{place}{end}"] if call.kind == "module" else [f"in {place or 'the model'}"]
     if module is not None:
         lines.append(format_config(module.class_name, module.config))
-    lines.append(f"{format_call(site.call)} -> {format_value(site.call.result)}")
-    return "\n".join([*lines, *dict.fromkeys(filter(None, map(change_text, site.changes)))])
+    return "\n".join([*lines, f"{format_call(call)} -> {format_value(call.result)}"])
 
 
 def module_size(module: Module | None) -> int:
@@ -140,13 +173,12 @@ def module_size(module: Module | None) -> int:
     return sum(p.spec.numel for _, m in walk_modules(module) for p in m.parameters if p.tied is None)
 
 
-def parameters_text(modules: tuple[Module | None, Module | None], count: int = 1) -> str:
+def parameters_text(modules: tuple[Module | None, Module | None], count: int = 1) -> Text:
     """``9,408 parameters``; both numbers where they differ, the sum for a run of ``count``."""
     sizes = [count * module_size(module) for module in modules if module is not None]
     if not any(sizes):
-        return ""
-    texts = list(dict.fromkeys(f"{size:,}" for size in sizes))
-    return " → ".join(texts) + " parameters"
+        return Text()
+    return joined([Text.pair(f"{sizes[0]:,}", f"{sizes[-1]:,}"), " parameters"])
 
 
 def count_text(number: int, thing: str) -> str:
@@ -159,21 +191,29 @@ def names_text(runs: Iterable[Run]) -> str:
     return ", ".join(dict.fromkeys(map(run_name, runs)))
 
 
-def rest_text(runs: tuple[Run, ...], *, unchanged: bool) -> str:
+def rest_text(runs: tuple[Run, ...], *, unchanged: bool) -> Text:
     """What stands in a node for many calls."""
     size = sum(run.size for run in runs)
-    return f"{size:,} unchanged" if unchanged else count_text(size, "call")
+    return Text.of(f"{size:,} unchanged") if unchanged else calls_text(runs)
 
 
-def change_text(change: Change) -> str:
+def calls_text(runs: tuple[Run, ...]) -> Text:
+    """How many opaque calls there are, on both sides where they differ."""
+    sizes = [sum(run.sizes[side] for run in runs) for side in (0, 1)]
+    old, new = (str(count_text(size, "call")) if size else "" for size in sizes)
+    return Text.pair(old or new, new or old)
+
+
+def change_text(change: Change) -> Text:
     """``kernel_size 3 → 5``, ``+ bias f32[64]``; empty for what the node's look already says."""
     what = change.what
     if change.kind == "changed" or (change.old is not None and change.new is not None):
-        both = f"{change.old or 'default'} → {change.new or 'default'}"
+        both = Text.pair(change.old or "default", change.new or "default")
         if change.kind in ("renamed", "moved", "reordered"):
-            return " ".join(filter(None, (change.kind, what, both)))
-        return f"{what} {both}" if what and change.old_call is None and change.new_call is None else both
+            return joined([Text.between(change.kind), what, both], " ")
+        return joined([what, both], " ") if what and change.old_call is None and change.new_call is None else both
     if not what or change.old_call is not None or change.new_call is not None:
-        return "" if change.kind in ("added", "removed") else change.kind
-    sign, value = ("+", change.new) if change.old is None else ("-", change.old)
-    return " ".join(filter(None, (sign, what, value if value != what else "")))
+        return Text() if change.kind in ("added", "removed") else Text.of(change.kind)
+    sign, value, side = ("+", change.new, "actual") if change.old is None else ("-", change.old, "expected")
+    fact = " ".join(filter(None, (what, value if value != what else "")))
+    return joined([Text.between(sign), part(fact, side)], " ")

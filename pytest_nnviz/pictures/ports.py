@@ -36,8 +36,10 @@ def _enter(box: Box, edges: tuple[Edge, ...]) -> tuple[tuple[Node, ...], tuple[E
             continue
         if edge.tail not in points:
             faint = all(e.dim or e.change for e in bundle)
-            points[edge.tail] = Node(f"point/{edge.tail}/{box.id}", "point", "", dim=faint)
-            found.append(_trunk(points[edge.tail].id, bundle))
+            name = f"point/{edge.tail}/{box.id}"
+            trunk = _trunk(name, bundle)
+            points[edge.tail] = Node(name, "point", "", dim=faint, change=trunk.change)
+            found.append(trunk)
         found.append(replace(edge, tail=points[edge.tail].id, labels=_own_labels(edge, bundle)))
     return tuple(points.values()), tuple(found)
 

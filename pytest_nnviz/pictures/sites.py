@@ -25,7 +25,7 @@ class Site:
     """A call, or a pair of calls that are the same one before and after.
 
     ``calls``, ``at`` and ``modules`` hold (before, after), None on the side where there is none; outside of a drift
-    everything is after. ``place`` is the path of the module that is called, else the one it is called in. ``change``
+    everything is after. ``places`` are the paths of the module that is called, else the one it is called in. ``change``
     is ``""``, ``added``, ``removed`` or ``changed``.
     """
 
@@ -33,7 +33,7 @@ class Site:
     calls: tuple[Call | None, Call | None]
     at: tuple[At | None, At | None]
     modules: tuple[Module | None, Module | None]
-    place: str
+    places: tuple[str, str]
     change: str
     changes: tuple[Change, ...]
     inside: tuple[Run, ...]
@@ -44,6 +44,11 @@ class Site:
         call = self.calls[1] or self.calls[0]
         assert call is not None
         return call
+
+    @property
+    def place(self) -> str:
+        """The path after, or before where it was removed."""
+        return self.places[0 if self.calls[1] is None else 1]
 
     @property
     def module(self) -> Module | None:
@@ -80,6 +85,14 @@ class Site:
         """Number of opaque calls."""
         return sum(len(run.sites) * run.first.size for run in self.inside) or 1
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of opaque calls before and after."""
+        old, new = (sum(run.sizes[side] for run in self.inside) for side in (0, 1))
+        return old if self.inside else int(self.calls[0] is not None), (
+            new if self.inside else int(self.calls[1] is not None)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -96,6 +109,12 @@ class Run:
     def size(self) -> int:
         """Number of opaque calls."""
         return len(self.sites) * self.first.size
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of opaque calls before and after."""
+        old, new = self.first.sizes
+        return len(self.sites) * old, len(self.sites) * new
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +249,8 @@ class _Weaver:
             change = "changed"
         else:
             inside = self.body(_bodies(calls), within, (here[0] or (), here[1] or ()))
-        return Site(identity, calls, here, modules, place or owner or "", change, own, inside)
+        homes = (places[0] or scopes[0][-1] or "", places[1] or scopes[1][-1] or "")
+        return Site(identity, calls, here, modules, homes, change, own, inside)
 
     def wraps(self, at: tuple[At, At], here: tuple[At | None, At | None]) -> bool:
         """Does a call that came or went hold what stands around it on the other side?"""

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 from pytest_nnviz.pictures.drawing import Box, Edge, Item, Node, Stack
+from pytest_nnviz.pictures.text import joined
 
 __all__ = ["stack_chains"]
 
@@ -52,7 +53,7 @@ def _chain(first: str, siblings: dict[str, Node], after: dict[str, str], links: 
     names = [first]
     while names[-1] in after:
         names.append(after[names[-1]])
-    shapes = [", ".join(links[name].labels) for name in names[:-1]]
+    shapes = [joined(links[name].labels, ", ") for name in names[:-1]]
     shown = [shape if index == 0 or shape != shapes[index - 1] else "" for index, shape in enumerate(shapes)]
     return Stack(first, tuple(siblings[name] for name in names), (*shown, ""))
 

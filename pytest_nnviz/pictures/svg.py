@@ -12,13 +12,17 @@ __all__ = ["finish", "size"]
 _REMARK = re.compile(r"<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*", re.DOTALL)
 _ROOT = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"([^>]*)>')
 _VIEW_BOX = re.compile(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"')
+_UNSEEN = re.compile(
+    r'<text [^>]*fill="transparent"[^>]*>[^<]*</text>\n'
+    r'|<g id="[^"]*" class="cluster[^"]*">\n<title>[^<]*</title>\n</g>\n'
+)
 _END = "</g>\n</svg>"
 
 
 def finish(svg: str) -> str:
-    """The drawing alone, without what depends on the engine's version; a point is a pixel of a page."""
+    """The drawing alone, without what depends on the engine's version or is not seen; a point is a pixel of a page."""
     text = _REMARK.sub("", svg.replace("\r\n", "\n"))
-    text = _ROOT.sub(_root, text, count=1)
+    text = _ROOT.sub(_root, _UNSEEN.sub("", text), count=1)
     drawing, end, rest = text.rpartition(_END)
     kept, titles = _part_titles(drawing)
     return f'{kept}<g class="titles">\n{titles}</g>\n{end}{rest}' if titles else text

@@ -11,6 +11,7 @@ from pytest_nnviz.architecture import Architecture, Module, walk_modules
 from pytest_nnviz.pictures import labels
 from pytest_nnviz.pictures.drawing import Drawing, Node, Stack
 from pytest_nnviz.pictures.sites import counts_up, safe_id
+from pytest_nnviz.pictures.text import Text, joined
 
 if TYPE_CHECKING:
     from pytest_nnviz.drift import Change, Drift
@@ -30,6 +31,7 @@ class _Branch:
     below: tuple[_Branch, ...]
     times: int = 1
     last: str = ""
+    old_name: str = ""
 
     @property
     def module(self) -> Module:
@@ -65,7 +67,7 @@ def draw_tree(
     opened = _open(root, budget, depth, drifted=drifted)
     rows = tuple(_node(item, indent, drifted=drifted) for indent, item in _outline(root, 0, opened, drifted=drifted))
     outline = Stack("modules", rows, ("",) * len(rows))
-    return Drawing(title, subtitle, (outline,), (), legend=drifted)
+    return Drawing(title, subtitle, (outline,), (), ("added", "removed", "changed") if drifted else ())
 
 
 def _grow(thing: Architecture | Drift) -> _Branch:
@@ -87,7 +89,8 @@ class _Grower:
         own = tuple(self.changes.get(path, ()))
         change = self.change(modules, own)
         below = tuple(self.below(path, modules))
-        return _Branch(path, name, modules, change, own, _fold(below))
+        origin = self.drift.old_path(path).rpartition(".")[2] if self.drift is not None and change == "changed" else ""
+        return _Branch(path, name, modules, change, own, _fold(below), old_name=origin)
 
     def change(self, modules: tuple[Module | None, Module | None], own: tuple[Change, ...]) -> str:
         if self.drift is None:
@@ -172,23 +175,29 @@ def _below(branch: _Branch, *, drifted: bool) -> Iterator[_Branch | _Rest]:
 def _node(item: _Branch | _Rest, indent: int, *, drifted: bool) -> Node:
     if isinstance(item, _Rest):
         return _rest(item, indent)
-    module = item.module
-    of_class = module.class_name if module.shared is None else f"= {module.shared.lstrip('^')}"
+    there = [module for module in item.modules if module is not None]
+    classes = [_class_of(module) for module in there]
     times = f"{labels.TIMES}{item.times}" if item.times > 1 else ""
     notes = tuple(filter(None, map(labels.change_text, item.changes)))
+    marks = [mark for mark in there[0].marks if mark in there[-1].marks]
+    name = labels.range_name(item.name, item.last or item.name)
     return Node(
         f"module.{safe_id(item.path)}",
         "module",
-        labels.range_name(item.name, item.last or item.name),
-        " ".join(filter(None, (of_class if item.path else "", times))),
-        tuple(filter(None, [labels.config_text(module.config), *module.marks])),
+        Text.pair(item.old_name, name) if item.old_name and item.times == 1 else name,
+        joined([Text.pair(classes[0], classes[-1]) if item.path else "", times], " "),
+        tuple(filter(None, [labels.config_text(*(module.config for module in there)), *marks])),
         labels.parameters_text(item.modules, item.times),
         notes[:4] if item.change == "changed" else (),
         item.change,
         dim=drifted and not item.change,
-        weighty=bool(module.parameters),
+        weighty=bool(item.module.parameters),
         indent=indent,
     )
+
+
+def _class_of(module: Module) -> str:
+    return module.class_name if module.shared is None else f"= {module.shared.lstrip('^')}"
 
 
 def _rest(rest: _Rest, indent: int) -> Node:

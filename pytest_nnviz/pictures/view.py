@@ -17,6 +17,7 @@ from pytest_nnviz.pictures.plan import Opened, Plan, Rest, plan_drift, plan_whol
 from pytest_nnviz.pictures.ports import branch_inside
 from pytest_nnviz.pictures.sites import Run, Weave, safe_id, unique_id, walk_runs, weave
 from pytest_nnviz.pictures.stacks import stack_chains
+from pytest_nnviz.pictures.text import Text, joined, part
 from pytest_nnviz.pictures.tree import draw_tree
 
 if TYPE_CHECKING:
@@ -97,9 +98,14 @@ def _edges(scene: _Scene, plan: Plan) -> Iterator[Edge]:
         if old is None or new is None:
             yield Edge(tail, head, new or old or (), "removed" if new is None else "added")
         elif old != new:
-            yield Edge(tail, head, (*old, *(f"→ {line}" for line in new)), "changed")
+            yield Edge(tail, head, _both_shapes(old, new), "changed")
         else:
             yield Edge(tail, head, new, dim=True)
+
+
+def _both_shapes(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    before = [part(line, "expected") for line in old]
+    return (*before, *(joined([Text.between("→ "), part(line, "actual")]) for line in new))
 
 
 def _side_edges(scene: _Scene, plan: Plan, side: int) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -138,18 +144,20 @@ def _assemble(scene: _Scene, plan: Plan, edges: tuple[Edge, ...], *, show_parame
     known = {node.id for node in walk_nodes(tuple(ports))}
     drawn = tuple(edge for edge in edges if edge.tail in known and edge.head in known)
     items, drawn = stack_chains(*branch_inside(tuple(ports), drawn), dense=len(known) > _DENSE)
-    return Drawing(_title(scene), _subtitle(scene), items, drawn, legend=scene.drift is not None)
+    legend = ("added", "removed", "changed") if scene.drift is not None else ()
+    return Drawing(_title(scene), _subtitle(scene), items, drawn, legend)
 
 
 def _title(scene: _Scene) -> str:
-    names = dict.fromkeys(model.root.class_name for model in scene.models if model is not None)
-    return " → ".join(names)
+    old, new = scene.models
+    if old is None:
+        return new.root.class_name
+    return joined([Text.pair(old.root.class_name, new.root.class_name), Text.pair("expected", "actual")], ": ")
 
 
 def _subtitle(scene: _Scene) -> tuple[str, ...]:
     totals = [model.totals for model in scene.models if model is not None]
-    texts = dict.fromkeys(f"{total.parameters:,}" for total in totals)
-    facts = " → ".join(texts) + " parameters"
+    facts = joined([Text.pair(f"{totals[0].parameters:,}", f"{totals[-1].parameters:,}"), " parameters"])
     if scene.drift is None:
         frozen = totals[-1].parameters - totals[-1].trainable
         return (", ".join([scene.model.mode, facts, *([f"{frozen:,} of them frozen"] if frozen else [])]),)
@@ -157,7 +165,7 @@ def _subtitle(scene: _Scene) -> tuple[str, ...]:
     causes = sum(not change.ripple for change in scene.drift.changes)
     ripples = len(scene.drift.changes) - causes
     count = labels.count_text(causes, "change") + (f" and {ripples:,} that follow" if ripples else "")
-    return (f"{count}, {facts}", *filter(None, about[:4]))
+    return (joined([count, facts], ", "), *filter(None, about[:4]))
 
 
 def _is_about_model(scene: _Scene, change: Change) -> bool:
@@ -204,9 +212,16 @@ def _rest(scene: _Scene, rest: Rest, runs: tuple[Run, ...]) -> Node:
 
 def _notes(run: Run) -> tuple[str, ...]:
     ends = run.sites[-1].notable if len(run.sites) > 1 else ()
-    changes = (_through(change, ends) for change in run.first.notable)
-    texts = list(dict.fromkeys(filter(None, map(labels.change_text, changes))))
+    changes = [_through(change, ends) for change in run.first.notable]
+    said = {"", str(labels.run_name(run)), str(labels.class_text(run.first))}
+    texts = [text for text in dict.fromkeys(map(_note, changes)) if text not in said]
     return tuple(texts[:4] + ([f"… {len(texts) - 4} more"] if len(texts) > 4 else []))
+
+
+def _note(change: Change) -> Text:
+    """What changed; of another name that, as the title has both."""
+    text = labels.change_text(change)
+    return Text.between("renamed") if change.kind == "renamed" and not change.what else text
 
 
 def _through(change: Change, ends: Iterable[Change]) -> Change:
@@ -221,18 +236,21 @@ def _through(change: Change, ends: Iterable[Change]) -> Change:
     return replace(change, old=old, new=new)
 
 
-def _label(run: Run) -> str:
+def _label(run: Run) -> Text:
     """What stands behind the name: the class of a module, and how often it comes."""
     of_class = labels.class_text(run.first)
     times = f"{labels.TIMES}{len(run.sites)}" if len(run.sites) > 1 else ""
-    return " ".join(filter(None, ("" if of_class == labels.run_name(run) else of_class, times)))
+    return joined(["" if of_class == labels.run_name(run) else of_class, times], " ")
 
 
 def _box(scene: _Scene, run: Run, items: tuple[Item, ...]) -> Box:
     site = run.first
     dim = scene.drift is not None and not site.change
-    tip = labels.tip_text(run)
-    return Box(f"box/{site.id}", labels.run_name(run), _label(run), items, _notes(run), site.change, dim, tip)
+    only = (
+        "expected" if site.calls[1] is None else "actual" if scene.drift is not None and site.calls[0] is None else ""
+    )
+    name, tips = labels.run_name(run), labels.tips_of(run)
+    return Box(f"box/{site.id}", name, _label(run), items, _notes(run), site.change, dim, tips, only)
 
 
 def _node(scene: _Scene, run: Run) -> Node:
@@ -255,17 +273,19 @@ def _node(scene: _Scene, run: Run) -> Node:
         dim=scene.drift is not None and not change,
         weighty=labels.module_size(site.module) > 0,
         family=family_of(labels.class_text(site) if kind == "module" else site.call.target.rpartition(".")[2]),
-        tip=labels.tip_text(run),
+        tips=labels.tips_of(run),
     )
 
 
 def _detail(run: Run, kind: str) -> str:
     site = run.first
+    calls = [call for call in site.calls if call is not None]
     if kind == "function":
-        return labels.arguments_text(site.call)
+        return labels.arguments_text(*calls)
     if site.inside:
-        return labels.count_text(site.size, "call") + (" each" if len(run.sites) > 1 else "")
-    return labels.config_text(site.call.config if site.module is None else site.module.config)
+        return joined([labels.calls_text((Run((site,)),)), "each" if len(run.sites) > 1 else ""], " ")
+    modules = [module for module in site.modules if module is not None]
+    return labels.config_text(*(found.config for found in modules or calls))
 
 
 def _input_ids(scene: _Scene) -> dict[str, str]:
@@ -303,7 +323,7 @@ def _port(kind: str, identity: str, name: str, texts: list[str], scene: _Scene) 
     if scene.drift is None or old == new:
         return Node(identity, kind, name, details=(new,), dim=scene.drift is not None)
     change = "added" if not old else "removed" if not new else "changed"
-    return Node(identity, kind, name, notes=(f"{old} → {new}" if old and new else old or new,), change=change)
+    return Node(identity, kind, name, notes=(Text.pair(old, new) if old and new else old or new,), change=change)
 
 
 def _specs(value: Value | Argument) -> list[TensorSpec]:
@@ -349,7 +369,12 @@ def _homeless(scene: _Scene) -> Iterator[Node]:
         change = next(iter(kinds)) if kinds in ({"added"}, {"removed"}) else "changed"
         notes = tuple(filter(None, map(labels.change_text, own[:4])))
         label = "not called" if _never_called(scene, place) else ""
-        yield Node(f"lone/{safe_id(place)}", "module", place, label, notes=notes, change=change)
+        name = Text.pair(_origin(scene, place), place) if change == "changed" else place
+        yield Node(f"lone/{safe_id(place)}", "module", name, label, notes=notes, change=change)
+
+
+def _origin(scene: _Scene, place: str) -> str:
+    return place if scene.drift is None else scene.drift.old_path(place)
 
 
 def _never_called(scene: _Scene, place: str) -> bool:
