@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from pytest_nnviz import words
 from pytest_nnviz.architecture import (
     Architecture,
     Argument,
@@ -352,6 +353,66 @@ def test_the_same_change_in_every_block_is_drawn_once():
     drawing = view(diff(old, new))
     assert [box.title for box in boxes(drawing)] == ["blocks.{0..5}"]
     assert [node.change for node in nodes(drawing).values()].count("changed") == 1
+
+
+def scaled(count: int, factor: str = "1.5", at: int = -1, projection: Module | None = None) -> Architecture:
+    """Blocks of which no two are equal, with another factor in each; a projection of its own in one."""
+    bodies = [
+        Body((*RESIDUAL.calls, function("mul", result("add"), Literal(f"{n}{factor}"))), result("mul"))
+        for n in range(count)
+    ]
+    return model(*bodies, blocks=tuple(block(projection if n == at else None) for n in range(count)))
+
+
+def test_of_more_changes_than_fit_those_that_matter_most_are_shown_and_the_rest_is_counted():
+    drift = diff(scaled(80), scaled(80, "2.5", 70, linear(32)))
+    drawing = view(drift)
+    shown = nodes(drawing)
+    assert len(shown) <= 60
+    assert shown["blocks.70.proj"].change == "changed"
+    told = sum(node.change == "changed" and node.kind != "rest" for node in shown.values())
+    assert told >= 10
+    assert drawing.subtitle[-1] == f"and {81 - told} more places, see the words"
+    folded = [node for node in shown.values() if node.kind == "rest"]
+    assert any("changes" in note for node in folded for note in node.notes)
+
+
+def test_far_apart_changes_are_islands_between_folded_stretches():
+    def chain(*others: int) -> Architecture:
+        calls = [function("relu", entry("x"))]
+        for n in range(90):
+            calls.append(function("mul", result(calls[-1].name), Literal(f"{n + 0.5 * (n in others)}")))
+        return replace(model(PLAIN), forward=Body(tuple(calls), result("mul")))
+
+    drawing = view(diff(chain(), chain(20, 70)))
+    titles = [node.title for node in nodes(drawing).values()]
+    assert [title for title in titles if "unchanged" in title] == ["20 unchanged", "47 unchanged", "18 unchanged"]
+
+
+@pytest.mark.parametrize(("neighbours", "around"), [(0, []), (1, ["4", "6"]), (3, ["2", "3", "4", "6", "7", "8"])])
+def test_as_many_neighbours_of_a_change_are_shown_as_are_asked_for(neighbours, around):
+    def chain(fifth: str) -> Architecture:
+        calls = [function("relu", entry("x"))]
+        for n in range(12):
+            calls.append(function(f"f{n if n != 5 else fifth}", result(calls[-1].name)))
+        return replace(model(PLAIN), forward=Body(tuple(calls), result("f11")))
+
+    drawing = view(diff(chain("5"), chain("x")), Asked(neighbours=neighbours))
+    found = [node.title[1:] for node in nodes(drawing).values() if node.dim and node.title.startswith("f")]
+    assert found == around
+
+
+def test_a_number_of_neighbours_that_is_none_is_an_error():
+    with pytest.raises(OptionError, match="neighbours=-1: give a number of steps"):
+        render(model(PLAIN), neighbours=-1)
+
+
+def test_the_subtitle_counts_as_the_words_do():
+    old = model(*[RESIDUAL] * 12)
+    new = model(*[RESIDUAL] * 12, blocks=tuple(block(linear(bias=False)) for _ in range(12)))
+    drift = diff(old, new)
+    assert view(drift).subtitle[0].startswith("1 change in 12 places, ")
+    assert sum("x12" in line for line in words(drift)) == 1
 
 
 def test_a_changed_module_that_is_never_called_is_a_node_of_its_own():

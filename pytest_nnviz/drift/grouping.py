@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_nnviz.drift.consequence import worst
-from pytest_nnviz.drift.data import Change
+from pytest_nnviz.drift.data import Change, Drift
 
-__all__ = ["Group", "coarse", "group", "literal_edit"]
+__all__ = ["Group", "coarse", "followers", "group", "literal_edit"]
 
 _SPEC = re.compile(r"(\w+)(\[[^]]*\].*)")
 
@@ -49,6 +49,12 @@ def group(changes: Iterable[Change]) -> list[Group]:
     for subject, found in facts.items():
         edits.setdefault(_edit(found), []).append(subject)
     return [_group([facts[s] for s in subjects], [ripples.get(s, []) for s in subjects]) for subjects in edits.values()]
+
+
+def followers(drift: Drift, groups: Iterable[Group]) -> list[Change]:
+    """The changes that are not told with these groups, as they only follow from them."""
+    told = {replace(change, ripple=True) for found in groups for facts in found.changes for change in facts}
+    return [change for change in drift.changes if change.ripple and change not in told]
 
 
 def _group(facts: Sequence[Sequence[Change]], ripples: Sequence[Sequence[Change]]) -> Group:

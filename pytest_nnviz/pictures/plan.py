@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,7 +12,7 @@ from pytest_nnviz.pictures.flow import At, Sight
 from pytest_nnviz.pictures.labels import class_text
 from pytest_nnviz.pictures.sites import Run
 
-__all__ = ["Opened", "Plan", "Rest", "plan_drift", "plan_size", "plan_whole", "sights"]
+__all__ = ["Opened", "Plan", "Rest", "left_out", "plan_drift", "plan_size", "plan_whole", "sights"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,31 +156,85 @@ def _fold(plan: Plan, foldable: Callable[[Run | Opened | Rest], bool]) -> Plan:
     return tuple(found)
 
 
-def plan_drift(runs: tuple[Run, ...], budget: int, asked: Asked, neighbours: Callable[[Plan], set[str]]) -> Plan:
-    """Show what changed and what it touches, fold the rest; close the deepest modules first if that is too much.
+def plan_drift(runs: tuple[Run, ...], budget: int, asked: Asked, neighbours: Callable[[Plan, int], set[str]]) -> Plan:
+    """Show what changed and what it touches, fold the rest; if that is too much, what matters most.
 
-    ``neighbours(plan)`` gives the nodes that stand beside a changed one.
+    ``neighbours(plan, steps)`` gives the nodes that stand so many steps beside a changed one.
     """
-    opened = {run.first.id: depth for depth, run in _touched(runs, 0)}
-    wanted = _wanted(runs, asked)
-    bare = _build(runs, {*opened, *wanted})
-    keep = neighbours(bare)
-    plan = _focus(bare, keep)
-    if plan_size(plan) > budget:
-        plan = _focus(bare, set())
-    while plan_size(plan) > budget and opened:
-        deepest = max(opened.values())
-        opened = {name: depth for name, depth in opened.items() if depth < deepest}
-        plan = _focus(_build(runs, {*opened, *wanted}), set())
-    return plan if wanted else _compact(plan, budget)
+    places, wanted = _by_weight(runs), _wanted(runs, asked)
+    bare = _build(runs, _around(places) | wanted)
+    for steps in range(asked.neighbours, -1, -1):
+        plan = _focus(bare, _shown(places) | neighbours(bare, steps))
+        if plan_size(plan) <= budget:
+            return plan
+    plans = [_of_places(runs, places[:1], wanted)]
+    low, high = 1, len(places)
+    while high - low > 1:
+        middle = (low + high) // 2
+        plan = _of_places(runs, places[:middle], wanted)
+        if plan_size(plan) <= budget:
+            low = middle
+            plans.append(plan)
+        else:
+            high = middle
+    return plans[-1] if wanted else _compact(plans[-1], budget)
 
 
-def _touched(runs: tuple[Run, ...], depth: int) -> Iterator[tuple[int, Run]]:
+Place = tuple[Run, ...]
+"""A run that changed, behind those that it is in."""
+
+
+def _by_weight(runs: tuple[Run, ...]) -> list[Place]:
+    """What changed, by consequence; of what weighs the same, one place of each edit first."""
+    seen: Counter[Hashable] = Counter()
+    keyed = []
+    for index, place in enumerate(_changed(runs, ())):
+        weight, edit = place[-1].first.weight, _edit(place[-1])
+        keyed.append(((weight, seen[edit], index), place))
+        seen[edit] += 1
+    return [place for _, place in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def left_out(runs: tuple[Run, ...], plan: Plan) -> int:
+    """How many changed places a plan has no node or box for."""
+    return len({place[-1].first.id for place in _changed(runs, ())} - _ids(plan))
+
+
+def _ids(plan: Plan) -> set[str]:
+    found: set[str] = set()
+    for item in plan:
+        match item:
+            case Opened(run, items):
+                found |= {run.first.id} | _ids(items)
+            case Run():
+                found.add(item.first.id)
+    return found
+
+
+def _changed(runs: tuple[Run, ...], outer: Place) -> Iterator[Place]:
     for run in runs:
-        if run.first.change in ("", "changed") and any(inner.first.touched for inner in run.first.inside):
-            yield depth, run
-            yield from _touched(run.first.inside, depth + 1)
+        if run.first.change:
+            yield (*outer, run)
+        if run.first.change in ("", "changed"):
+            yield from _changed(run.first.inside, (*outer, run))
+
+
+def _edit(run: Run) -> Hashable:
+    site = run.first
+    return (site.change, str(class_text(site)), tuple((c.kind, c.what, c.old, c.new) for c in site.notable if c.what))
+
+
+def _of_places(runs: tuple[Run, ...], places: list[Place], wanted: set[str]) -> Plan:
+    return _focus(_build(runs, _around(places) | wanted), _shown(places))
+
+
+def _around(places: list[Place]) -> set[str]:
+    return {run.first.id for place in places for run in place[:-1]}
+
+
+def _shown(places: list[Place]) -> set[str]:
+    return {run.first.id for place in places for run in place}
 
 
 def _focus(plan: Plan, keep: set[str]) -> Plan:
-    return _fold(plan, lambda item: isinstance(item, Run) and not item.first.touched and item.first.id not in keep)
+    return _fold(plan, lambda item: isinstance(item, Run) and item.first.id not in keep)

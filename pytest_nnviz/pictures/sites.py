@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_nnviz.architecture import Architecture, Argument, Body, Call, Module, Ref, Tree, Value, walk_modules
 from pytest_nnviz.asked import Asked
 from pytest_nnviz.drift import align_calls
+from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.pictures.flow import At
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ class Site:
         own = [c for c in self.changes if _shows(c) or c in reshaped]
         weighty = [change for change in own if change.consequence != "cosmetic"]
         return tuple(weighty or own)
+
+    @property
+    def weight(self) -> int:
+        """How little the worst change here matters: its place in `CONSEQUENCES`, behind all for what only follows."""
+        own = [c.consequence for c in self.changes if not c.ripple or c.gate == "parameters"]
+        return min(map(CONSEQUENCES.index, own), default=len(CONSEQUENCES))
 
     @property
     def reshaped(self) -> bool:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from pytest_nnviz.architecture import Architecture, Argument, Ref, TensorSpec, Tree, Value, walk_modules
 from pytest_nnviz.asked import Asked
+from pytest_nnviz.drift.alike import together
+from pytest_nnviz.drift.data import CONSEQUENCES
+from pytest_nnviz.drift.grouping import followers, group
 from pytest_nnviz.pictures import labels
 from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, walk_nodes
 from pytest_nnviz.pictures.families import family_of
 from pytest_nnviz.pictures.flow import Sight, Stream, follow
 from pytest_nnviz.pictures.parameters import with_parameters
-from pytest_nnviz.pictures.plan import Opened, Plan, Rest, plan_drift, plan_whole, sights
+from pytest_nnviz.pictures.plan import Opened, Plan, Rest, left_out, plan_drift, plan_whole, sights
 from pytest_nnviz.pictures.ports import branch_inside
 from pytest_nnviz.pictures.sites import Run, Weave, safe_id, unique_id, walk_runs, weave
 from pytest_nnviz.pictures.stacks import stack_chains
@@ -28,12 +31,14 @@ __all__ = ["BUDGET", "DRIFT_BUDGET", "start_budget", "view"]
 BUDGET = 70
 """Nodes of a picture of a whole model."""
 
-DRIFT_BUDGET = 50
-"""Nodes of a picture of a drift, inputs and outputs aside."""
+DRIFT_BUDGET = 60
+"""Nodes of a picture of a drift."""
 
 _NOTHING_ASKED = Asked()
 _MOST_OUTPUTS = 6
 _DENSE = 30
+_MOST_HOMELESS = 8
+_LEAST_ROOM = 8
 
 
 def start_budget(thing: Architecture | Drift) -> int:
@@ -53,7 +58,9 @@ def view(thing: Architecture | Drift, asked: Asked = _NOTHING_ASKED, *, budget: 
     if scene.drift is None or asked.depth is not None:
         plan = plan_whole(runs, budget or BUDGET, asked)
     else:
-        plan = plan_drift(runs, budget or DRIFT_BUDGET, asked, lambda bare: _beside_changes(scene, bare))
+        ports = sum(1 for _ in (*_inputs(scene), *_homeless(scene), *_outputs(scene)))
+        room = max(_LEAST_ROOM, (budget or DRIFT_BUDGET) - ports)
+        plan = plan_drift(runs, room, asked, lambda bare, steps: _beside_changes(scene, bare, steps))
     return _assemble(scene, plan, tuple(_edges(scene, plan)), show_parameters=asked.show_parameters)
 
 
@@ -76,13 +83,16 @@ class _Scene:
         return self.models[1]
 
 
-def _beside_changes(scene: _Scene, plan: Plan) -> set[str]:
-    """The nodes that an edge joins with a changed node, or that an edge which came or went ends at."""
-    touched = {run.first.id for run in walk_runs(scene.weave.runs) if run.first.touched}
+def _beside_changes(scene: _Scene, plan: Plan, steps: int) -> set[str]:
+    """The nodes so many steps from a changed one, or from where an edge ends that came or went."""
     found: set[str] = set()
-    for edge in _edges(scene, plan):
+    edges = tuple(_edges(scene, plan)) if steps else ()
+    touched = {run.first.id for run in walk_runs(scene.weave.runs) if run.first.touched}
+    for edge in edges:
         if edge.change in ("added", "removed") or edge.tail in touched or edge.head in touched:
             found |= {edge.tail, edge.head}
+    for _ in range(steps - 1):
+        found |= {end for e in edges if e.tail in found or e.head in found for end in (e.tail, e.head)}
     return found
 
 
@@ -145,7 +155,7 @@ def _assemble(scene: _Scene, plan: Plan, edges: tuple[Edge, ...], *, show_parame
     drawn = tuple(edge for edge in edges if edge.tail in known and edge.head in known)
     items, drawn = stack_chains(*branch_inside(tuple(ports), drawn), dense=len(known) > _DENSE)
     legend = ("added", "removed", "changed") if scene.drift is not None else ()
-    return Drawing(_title(scene), _subtitle(scene), items, drawn, legend)
+    return Drawing(_title(scene), (*_subtitle(scene), *_more(scene, plan)), items, drawn, legend)
 
 
 def _title(scene: _Scene) -> str:
@@ -162,10 +172,27 @@ def _subtitle(scene: _Scene) -> tuple[str, ...]:
         frozen = totals[-1].parameters - totals[-1].trainable
         return (", ".join([scene.model.mode, facts, *([f"{frozen:,} of them frozen"] if frozen else [])]),)
     about = [labels.change_text(change) for change in scene.weave.homeless if _is_about_model(scene, change)]
-    causes = sum(not change.ripple for change in scene.drift.changes)
-    ripples = len(scene.drift.changes) - causes
-    count = labels.count_text(causes, "change") + (f" and {ripples:,} that follow" if ripples else "")
+    count = _count(scene.drift)
     return (joined([count, facts], ", "), *filter(None, about[:4]))
+
+
+def _count(drift: Drift) -> str:
+    """How many edits there are, and of what only follows; both as the words count them."""
+    causes = group(together(drift, drift.changes))
+    ripples = followers(drift, causes)
+    said = labels.count_text(len(causes), "change")
+    places = sum(len(cause.changes) for cause in causes)
+    if len(causes) < places:
+        said += f" in {places:,} places"
+    return said + (f" and {len(ripples):,} that follow" if ripples else "")
+
+
+def _more(scene: _Scene, plan: Plan) -> Iterator[str]:
+    """What changed and stands nowhere."""
+    homeless = len(_homeless_places(scene)[_MOST_HOMELESS:])
+    left = homeless + (left_out(scene.weave.runs, plan) if scene.drift is not None else 0)
+    if left:
+        yield f"and {labels.count_text(left, 'more place')}, see the words"
 
 
 def _is_about_model(scene: _Scene, change: Change) -> bool:
@@ -200,10 +227,12 @@ def _whole(scene: _Scene, rest: Rest) -> Node:
 
 def _rest(scene: _Scene, rest: Rest, runs: tuple[Run, ...]) -> Node:
     unchanged = scene.drift is not None and not any(run.first.touched for run in runs)
+    hidden = sum(bool(run.first.change) for run in walk_runs(runs))
     return Node(
         rest.id,
         "rest",
         labels.rest_text(runs, unchanged=unchanged),
+        notes=(labels.count_text(hidden, "change"),) if hidden else (),
         details=(labels.names_text(runs), *(("shapes follow",) if any(run.first.reshaped for run in runs) else ())),
         change="changed" if not unchanged and scene.drift is not None else "",
         dim=unchanged,
@@ -363,7 +392,7 @@ def _has_ref(value: Value) -> bool:
 def _homeless(scene: _Scene) -> Iterator[Node]:
     """Changed modules that no call belongs to, each as a node without edges."""
     changes = [c for c in scene.weave.homeless if c.place]
-    for place in list(dict.fromkeys(change.place for change in changes))[:8]:
+    for place in _homeless_places(scene)[:_MOST_HOMELESS]:
         own = [change for change in changes if change.place == place]
         kinds = {change.kind for change in own if not change.what}
         change = next(iter(kinds)) if kinds in ({"added"}, {"removed"}) else "changed"
@@ -371,6 +400,12 @@ def _homeless(scene: _Scene) -> Iterator[Node]:
         label = "not called" if _never_called(scene, place) else ""
         name = Text.pair(_origin(scene, place), place) if change == "changed" else place
         yield Node(f"lone/{safe_id(place)}", "module", name, label, notes=notes, change=change)
+
+
+def _homeless_places(scene: _Scene) -> list[str]:
+    """Their paths, what matters most first."""
+    changes = [change for change in scene.weave.homeless if change.place]
+    return list(dict.fromkeys(c.place for c in sorted(changes, key=lambda c: CONSEQUENCES.index(c.consequence))))
 
 
 def _origin(scene: _Scene, place: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pytest_nnviz.drift.alike import together
 from pytest_nnviz.drift.checkpoints import checkpoint
 from pytest_nnviz.drift.data import CONSEQUENCES, Change, Drift
-from pytest_nnviz.drift.grouping import Group, group
+from pytest_nnviz.drift.grouping import Group, followers, group
 from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.wording.checkpoints import checkpoint_lines
@@ -115,9 +115,9 @@ def tell(
     main = _sorted(group(together(drift, _raised(gated, gates))))
     notes = _sorted(group(together(drift, noted)))
     room = max(0, limit - len(main))
-    followers = _followers(drift, [*main, *notes])
-    told = group(replace(change, ripple=False) for change in followers) if ripples else []
-    remarks = [*([] if ripples else _downstream(followers)), *checkpoint_lines(checkpoint(drift))]
+    following = followers(drift, [*main, *notes])
+    told = group(replace(change, ripple=False) for change in following) if ripples else []
+    remarks = [*([] if ripples else _downstream(following)), *checkpoint_lines(checkpoint(drift))]
     return Told(
         _rows(drift, main[:limit], width, root),
         len(main[limit:]),
@@ -203,12 +203,6 @@ def _marker(found: Group) -> str:
 def _extra(found: Group, growth: int) -> str:
     often = f"x{len(found.changes)}" if len(found.changes) > 1 else ""
     return ", ".join(filter(None, [often, f"parameters {growth:+,}" if growth else ""]))
-
-
-def _followers(drift: Drift, groups: Iterable[Group]) -> list[Change]:
-    """The changes that are not told, as they only follow from those that are."""
-    told = {replace(change, ripple=True) for found in groups for facts in found.changes for change in facts}
-    return [change for change in drift.changes if change.ripple and change not in told]
 
 
 def _downstream(ripples: Sequence[Change]) -> list[str]:
