@@ -194,7 +194,7 @@ def _lines(node: Node, width: int) -> list[Text]:
 
 
 def _label(item: Node | Box, look: theme.Look, details: list[str] | list[Text], align: str = "") -> str:
-    first = f"<b>{_text(joined([_sign(item), item.title]))}</b>" + (_text(_behind(item.label)) if item.label else "")
+    first = f"<b>{_text(joined([_sign(item), item.title]))}</b>" + (_text(_behind(item)) if item.label else "")
     muted = look.ink if item.dim or look.ink is not theme.INK else theme.MUTED
     small = theme.SIZES["detail"]
     lines = [first, *(_font(_text(line), small, muted) for line in details)]
@@ -212,8 +212,10 @@ def _sign(item: Node | Box) -> Text:
     return Text((f"{theme.SIGNS[item.change]} " if item.change else "", HIDDEN if item.hidden else ""))
 
 
-def _behind(label: str) -> Text:
-    return joined([Text((": ", "" if Text.of(label).shown else HIDDEN)), label])
+def _behind(item: Node | Box) -> Text:
+    """The label; engines take an arrow in the title before it for narrower than it is."""
+    space = "\N{NO-BREAK SPACE}" if "→" in item.title else ""
+    return joined([Text((f"{space}: ", "" if Text.of(item.label).shown else HIDDEN)), item.label])
 
 
 def _box_attributes(box: Box) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pytest_nnviz.drift.alike import together
 from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.drift.grouping import followers, group
 from pytest_nnviz.pictures import labels
-from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, walk_nodes
+from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, Stack, walk_nodes
 from pytest_nnviz.pictures.families import family_of
 from pytest_nnviz.pictures.flow import Sight, Stream, follow
 from pytest_nnviz.pictures.parameters import with_parameters
@@ -150,7 +150,7 @@ def _assemble(scene: _Scene, plan: Plan, edges: tuple[Edge, ...], *, show_parame
     inside = _items(scene, plan)
     if show_parameters:
         inside, edges = with_parameters(inside, edges, plan, scene.model)
-    ports = [*_inputs(scene), *_homeless(scene), *inside, *_outputs(scene)]
+    ports: list[Item] = [*_inputs(scene), *_listed(tuple(_homeless(scene))), *inside, *_outputs(scene)]
     known = {node.id for node in walk_nodes(tuple(ports))}
     drawn = tuple(edge for edge in edges if edge.tail in known and edge.head in known)
     items, drawn = stack_chains(*branch_inside(tuple(ports), drawn), dense=len(known) > _DENSE)
@@ -184,7 +184,7 @@ def _count(drift: Drift) -> str:
     places = sum(len(cause.changes) for cause in causes)
     if len(causes) < places:
         said += f" in {places:,} places"
-    return said + (f" and {len(ripples):,} that follow" if ripples else "")
+    return said + (f" and {len(ripples):,} that follow{'s' if len(ripples) == 1 else ''}" if ripples else "")
 
 
 def _more(scene: _Scene, plan: Plan) -> Iterator[str]:
@@ -241,10 +241,15 @@ def _rest(scene: _Scene, rest: Rest, runs: tuple[Run, ...]) -> Node:
 
 def _notes(run: Run) -> tuple[str, ...]:
     ends = run.sites[-1].notable if len(run.sites) > 1 else ()
-    changes = [_through(change, ends) for change in run.first.notable]
+    changes = [_through(change, ends) for change in run.first.notable if not _is_of_class(change)]
     said = {"", str(labels.run_name(run)), str(labels.class_text(run.first))}
     texts = [text for text in dict.fromkeys(map(_note, changes)) if text not in said]
     return tuple(texts[:4] + ([f"… {len(texts) - 4} more"] if len(texts) > 4 else []))
+
+
+def _is_of_class(change: Change) -> bool:
+    """Is it another class? The label has both then."""
+    return (change.gate, change.kind, change.what) == ("structure", "changed", "")
 
 
 def _note(change: Change) -> Text:
@@ -400,6 +405,11 @@ def _homeless(scene: _Scene) -> Iterator[Node]:
         label = "not called" if _never_called(scene, place) else ""
         name = Text.pair(_origin(scene, place), place) if change == "changed" else place
         yield Node(f"lone/{safe_id(place)}", "module", name, label, notes=notes, change=change)
+
+
+def _listed(nodes: tuple[Node, ...]) -> tuple[Item, ...]:
+    """Nodes without edges one below the other, as side by side they would be wider than all else."""
+    return (Stack("lone", nodes, ("",) * len(nodes)),) if len(nodes) > 1 else nodes
 
 
 def _homeless_places(scene: _Scene) -> list[str]:
