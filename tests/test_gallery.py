@@ -66,10 +66,10 @@ def test_the_page_shows_every_picture(make):
     }
 
 
-@pytest.mark.parametrize("name", ["MLP", "U-Net"])
+@pytest.mark.parametrize("name", ["MLP", "MLP with parameters", "U-Net"])
 def test_it_is_what_would_be_drawn_now(make, name):
     model = next(model for model in make.MODELS if model.name == name)
-    assert render(model.trace()) == (GALLERY / f"{make.stem(name)}.svg").read_text(encoding="utf-8")
+    assert render(model.trace(), **model.view) == (GALLERY / f"{make.stem(name)}.svg").read_text(encoding="utf-8")
 
 
 def test_a_drift_of_the_gallery_is_what_would_be_drawn_now(make):

@@ -41,6 +41,7 @@ class Model:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     options: Options = _META
+    view: dict[str, Any] = field(default_factory=dict)
 
     def trace(self) -> Architecture:
         with torch.device("meta" if self.options is _META else "cpu"):
@@ -56,6 +57,12 @@ def _mixtral() -> nn.Module:
 
 MODELS = (
     Model("MLP", networks.MultiLayerPerceptron, (torch.zeros(1, 8),)),
+    Model(
+        "MLP with parameters",
+        networks.MultiLayerPerceptron,
+        (torch.zeros(1, 8),),
+        view={"show_parameters": True},
+    ),
     Model("Tutorial CNN", networks.TutorialNet, (torch.zeros(1, 1, 28, 28),)),
     Model("LSTM", networks.RecurrentClassifier, (_TOKENS,)),
     Model("ResNet-50", networks.ResNet, (_IMAGE,)),
@@ -83,7 +90,8 @@ MODELS = (
 
 _PAGE = """# Gallery
 
-Every picture here is what `pytest_nnviz.render` draws of a model, or of an edit of one, when nothing else is asked for.
+Every picture here is what `pytest_nnviz.render` draws of a model, or of an edit of one, when nothing else is asked for;
+the second alone is `render(trace(model, x), show_parameters=True)`, the graph that `torchviz.make_dot` is known for.
 `python docs/gallery/make.py` makes them all (with torch and transformers; nothing is downloaded).
 
 """
@@ -123,8 +131,10 @@ def main(names: list[str]) -> None:
     models = {model.name: model.trace for model in MODELS}
     edits = drifts()
     things: dict[str, Callable[[], Architecture | Drift]] = {**models, **edits}
+    views = {model.name: model.view for model in MODELS}
     for name in names or things:
-        (HERE / f"{stem(name)}.svg").write_text(str(render(things[name]())), encoding="utf-8", newline="\n")
+        picture = render(things[name](), **views.get(name, {}))
+        (HERE / f"{stem(name)}.svg").write_text(str(picture), encoding="utf-8", newline="\n")
     PAGE.write_text(page(list(models), list(edits)), encoding="utf-8", newline="\n")
 
 

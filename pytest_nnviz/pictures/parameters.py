@@ -56,7 +56,7 @@ class _Adding:
                 times = f" {labels.TIMES}{len(run.sites)}" if len(run.sites) > 1 else ""
                 shape = labels.shape_text(parameter.spec) + times
                 frozen = () if parameter.trainable else ("frozen",)
-                yield Node(identity, "parameter", path.rpartition(".")[2], details=(shape, *frozen))
+                yield Node(identity, "parameter", path.rpartition(".")[2], details=(shape, *frozen), tip=path)
 
     def of_site(self, site: Site) -> Iterator[_Found]:
         """The parameters of the module that is called, or those that a function is given."""
