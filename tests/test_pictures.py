@@ -33,9 +33,10 @@ from pytest_nnviz.asked import Asked
 from pytest_nnviz.drift import Change, Drift, diff
 from pytest_nnviz.errors import DrawingError, OptionError
 from pytest_nnviz.patterns import ProjectPattern
-from pytest_nnviz.pictures import labels, picture, read_digest, render, theme
+from pytest_nnviz.pictures import fitting, labels, picture, read_digest, render, theme
 from pytest_nnviz.pictures.dot import to_dot
-from pytest_nnviz.pictures.drawing import Box, Drawing, Node, Stack, walk_nodes
+from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Node, Stack, walk_nodes
+from pytest_nnviz.pictures.effort import crossed_ranks
 from pytest_nnviz.pictures.families import family_of
 from pytest_nnviz.pictures.fitting import fit
 from pytest_nnviz.pictures.labels import TIMES
@@ -639,6 +640,41 @@ def test_a_picture_fits_a_page_whatever_the_model():
         assert found.height <= theme.PAGE[1] + 1
 
 
+@pytest.mark.parametrize("asked", [{"depth": 2}, {"expand": ["blocks.*"]}], ids=str)
+def test_what_is_asked_for_and_too_much_is_drawn_coarser_and_says_so(asked):
+    drawn = str(render(model(*other_blocks(1_000)), **asked))
+    assert "coarser than asked for: it has 5,002 nodes, and 2,000 are drawn at most" in drawn
+    assert drawn.count('class="node') <= BUDGET
+    assert "coarser" not in str(render(model(*other_blocks(20)), **asked))
+
+
+def test_long_edges_are_told_before_an_engine_is_asked():
+    calls = [function("relu", entry("x"))]
+    for n in range(400):  # each uses the result of the one before, and that of the first
+        calls.append(function(f"f{n}", result(calls[-1].name), result("relu")))
+    flat = Architecture("eval", Module("Net"), (Argument("x", SHAPE),), Body(tuple(calls), result(calls[-1].name)))
+    assert crossed_ranks(view(flat, Asked(depth=1))) == sum(range(1, 400))
+    drawn = str(render(flat, depth=1))
+    assert "coarser than asked for: it has 403 nodes and edges too long to draw" in drawn
+    with pytest.raises(fitting.TooMuch):
+        fitting._check(view(flat, Asked(depth=1)))
+
+
+def test_the_rank_of_a_source_is_right_before_its_use_and_circles_end():
+    chain = tuple(Edge(str(n), str(n + 1)) for n in range(9))
+    assert crossed_ranks(Drawing("", (), (), (*chain, Edge("weight", "8")))) == 0
+    assert crossed_ranks(Drawing("", (), (), (*chain, Edge("0", "5")))) == 4
+    assert crossed_ranks(Drawing("", (), (), (Edge("a", "b"), Edge("b", "a"), Edge("b", "c")))) == 0
+
+
+def test_a_model_without_forward_is_bounded_too():
+    children = tuple((f"layer{n}", linear(n + 1)) for n in range(3_000))
+    flat = Architecture("eval", Module("Net", children=children), (), None)
+    for depth in (None, 1):
+        drawn = str(render(flat, depth=depth))
+        assert "coarser than asked for: it has 3,001 nodes, and 2,000 are drawn at most" in drawn
+
+
 # Engines
 
 
@@ -702,6 +738,22 @@ def test_what_takes_too_long_is_drawn_coarser(monkeypatch, tmp_path):
     monkeypatch.setattr(picture, "TIME_LIMIT", 1.0)
     assert len(str(render(strip, "dot"))) <= most < len(to_dot(view(strip)))
     assert "coarser" in str(render(strip, depth=3))
+
+
+@posix
+def test_an_engine_that_hangs_is_not_asked_again(monkeypatch, tmp_path):
+    log = tmp_path / "log"
+    source = f"import time; open({str(log)!r}, 'a').write('asked '); time.sleep(60)"
+    monkeypatch.setenv("NNVIZ_DOT", program(tmp_path / "dot", source))
+    monkeypatch.setattr(picture, "TIME_LIMIT", 1.0)
+    start = time.monotonic()
+    for depth in (None, 1, None, 2):
+        with pytest.raises(DrawingError, match=r"took longer than 1 s"):
+            render(model(PLAIN), depth=depth)
+    assert log.read_text() == "asked " * 3
+    assert time.monotonic() - start < 20
+    monkeypatch.delenv("NNVIZ_DOT")
+    assert "<svg" in str(render(model(PLAIN)))
 
 
 @posix

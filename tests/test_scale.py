@@ -17,6 +17,8 @@ from torch import nn
 
 from pytest_nnviz import Options, diff, dumps, loads, render, trace, words
 from pytest_nnviz.architecture import Literal
+from pytest_nnviz.asked import Asked
+from pytest_nnviz.pictures.view import view
 from pytest_nnviz.tracing import open_session
 
 SCRIPT = """
@@ -232,3 +234,69 @@ def test_large_models_trace_and_read_back(model, shape):
     with open_session(Options(), model, (torch.ones(*shape),)) as session:
         traced = session.run()
     assert loads(dumps(traced)) == traced
+
+
+class _Other(nn.Module):
+    """A block of which no other is equal."""
+
+    def __init__(self, index):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+        self.index = index
+
+    def forward(self, x, mask):
+        return (self.layer(x) * float(self.index)).relu() + x * mask
+
+
+class _Masked(nn.Module):
+    """Blocks that all use one tensor from the start, which is an edge as long as the picture."""
+
+    def __init__(self, calls):
+        super().__init__()
+        self.blocks = nn.ModuleList(map(_Other, range(calls // 6)))
+
+    def forward(self, x):
+        mask = x.sigmoid()
+        for block in self.blocks:
+            x = block(x, mask)
+        return x
+
+
+@pytest.mark.parametrize("asked", [Asked(), Asked(depth=9, fold=False, show_parameters=True)], ids=["nothing", "all"])
+@pytest.mark.parametrize("make", [Unrolled, _wide, _Masked])
+def test_twice_the_model_takes_twice_the_time_to_view(make, asked):
+    def seconds(calls):
+        traced = trace(make(calls).eval(), torch.ones(1, 2))
+        quickest = float("inf")
+        for _ in range(3):
+            start = time.process_time()
+            view(traced, asked)
+            quickest = min(quickest, time.process_time() - start)
+        return quickest
+
+    gc.collect()
+    gc.disable()
+    one, two = seconds(2_000), seconds(4_000)
+    gc.enable()
+    assert two < 2.8 * one
+
+
+ENGINES = """
+import resource, sys, time, torch, pytest_nnviz, test_scale
+traced = pytest_nnviz.trace(getattr(test_scale, sys.argv[1])(20_000).eval(), torch.ones(1, 2))
+start = time.monotonic()
+pytest_nnviz.render(traced, "png", **eval(sys.argv[2]))
+print(time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20)
+"""
+
+
+@pytest.mark.parametrize(
+    ("make", "asked"),
+    [("Unrolled", {}), ("_wide", {"depth": 9}), ("_Masked", {"depth": 9, "fold": False, "show_parameters": True})],
+)
+def test_20_000_calls_are_drawn_in_seconds_with_less_than_a_gibibyte(make, asked):
+    command = [sys.executable, "-c", ENGINES, make, repr(asked)]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    seconds, gibibytes = map(float, done.stdout.split())
+    assert seconds < 60
+    assert gibibytes < 1

@@ -1,4 +1,4 @@
-"""The finest view whose picture fits a page: drawn, measured, and drawn again with fewer nodes where it does not."""
+"""The finest view whose picture fits a page and can be drawn: drawn, measured, and drawn with fewer nodes if not."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_nnviz.asked import Asked
+from pytest_nnviz.errors import DrawingError
 from pytest_nnviz.pictures import theme
 from pytest_nnviz.pictures.dot import to_dot
 from pytest_nnviz.pictures.drawing import Drawing
-from pytest_nnviz.pictures.picture import TooSlow, draw_svg
+from pytest_nnviz.pictures.effort import crossed_ranks, node_count
+from pytest_nnviz.pictures.picture import TooSlow, draw_svg, give_up
 from pytest_nnviz.pictures.svg import size
 from pytest_nnviz.pictures.view import start_budget, view
 
@@ -17,11 +19,22 @@ if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
     from pytest_nnviz.drift import Drift
 
-__all__ = ["Picture", "fit"]
+__all__ = ["MOST_CROSSED", "MOST_NODES", "Picture", "TooMuch", "fit"]
+
+MOST_NODES = 2_000
+"""Nodes of a picture, whatever is asked for."""
+
+MOST_CROSSED = 5_000
+"""Ranks that its edges cross in all: long edges are what takes an engine minutes and gigabytes."""
 
 _TRIES = 8
 _SLOW_TRIES = 2
 _HASTE = 3
+_COARSEST = Asked(depth=0)
+
+
+class TooMuch(DrawingError):
+    """A view with more in it than is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +54,65 @@ class Picture:
 def fit(thing: Architecture | Drift, asked: Asked) -> Picture:
     """The picture of a thing as it is asked for, opened as far as fits a page; the smallest, if none fits.
 
+    Where what is asked for is too much to draw, what fits is drawn, and the picture says so.
+
     Raises:
-        TooSlow: no engine drew even the coarsest view in time.
+        TooSlow: no engine drew even the coarsest view in time; it is not asked again.
+        TooMuch: even the coarsest view has too much in it.
         DrawingError: there is no engine, or none that can draw this.
     """
-    if asked.depth is not None or asked.expand:
-        try:
-            return _draw(thing, asked, None)
-        except TooSlow:  # what fits is better than none
-            asked = replace(asked, depth=None, expand=())
-    return _fitting(thing, asked)
+    if asked.depth is None and not asked.expand:
+        return _fitting(thing, asked, None)
+    try:
+        return _draw(view(thing, asked))
+    except (TooSlow, TooMuch) as error:  # what fits is better than none
+        return _fitting(thing, replace(asked, depth=None, expand=()), error)
 
 
-def _fitting(thing: Architecture | Drift, asked: Asked) -> Picture:
+def _fitting(thing: Architecture | Drift, asked: Asked, failure: TooSlow | TooMuch | None) -> Picture:
     found: list[Picture] = []
-    slow: list[TooSlow] = []
+    slow = int(isinstance(failure, TooSlow))
     budget = start_budget(thing)
-    while budget and len(found) < _TRIES and len(slow) < _SLOW_TRIES:
+    while budget and len(found) < _TRIES and slow < _SLOW_TRIES:
         try:
-            picture = _draw(thing, asked, budget)
-        except TooSlow as error:
-            slow.append(error)
+            picture = _draw(_remarked(view(thing, asked, budget=budget), failure))
+        except (TooSlow, TooMuch) as error:
+            failure = failure or error
+            slow += isinstance(error, TooSlow)
             budget //= _HASTE
             continue
         if picture.excess <= 1:
             return picture
         found.append(picture)
         budget = min(budget - 1, round(budget / min(picture.excess, _HASTE)))
-    if not found:
-        raise slow[-1]
-    return min(found, key=lambda picture: picture.excess)
+    return min(found, key=lambda picture: picture.excess) if found else _coarsest(thing, failure)
 
 
-def _draw(thing: Architecture | Drift, asked: Asked, budget: int | None) -> Picture:
-    drawing = view(thing, asked, budget=budget)
+def _coarsest(thing: Architecture | Drift, failure: DrawingError | None) -> Picture:
+    """The model as one node; an engine that does not draw that in time is not asked again."""
+    try:
+        return _draw(_remarked(view(thing, _COARSEST), failure))
+    except TooSlow:
+        give_up()
+        raise
+
+
+def _remarked(drawing: Drawing, failure: DrawingError | None) -> Drawing:
+    if failure is None:
+        return drawing
+    return replace(drawing, subtitle=(*drawing.subtitle, f"coarser than asked for: {failure}"))
+
+
+def _draw(drawing: Drawing) -> Picture:
+    _check(drawing)
     dot = to_dot(drawing)
     return Picture(drawing, dot, draw_svg(dot))
+
+
+def _check(drawing: Drawing) -> None:
+    nodes = node_count(drawing)
+    if nodes > MOST_NODES:
+        raise TooMuch(f"it has {nodes:,} nodes, and {MOST_NODES:,} are drawn at most")
+    crossed = crossed_ranks(drawing)
+    if crossed > MOST_CROSSED:
+        raise TooMuch(f"it has {nodes:,} nodes and edges too long to draw")

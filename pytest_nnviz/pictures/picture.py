@@ -9,13 +9,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata, util
+from itertools import islice
 from pathlib import Path
 
 from pytest_nnviz.errors import DrawingError
 from pytest_nnviz.pictures import theme
 from pytest_nnviz.pictures.svg import finish
 
-__all__ = ["TIME_LIMIT", "Engine", "TooSlow", "draw_png", "draw_svg", "engines"]
+__all__ = ["TIME_LIMIT", "Engine", "TooSlow", "draw_png", "draw_svg", "engines", "give_up"]
 
 TIME_LIMIT = 10.0
 """Seconds that an engine may take for one picture."""
@@ -41,6 +42,14 @@ class Engine:
 
     name: str
     command: tuple[str, ...]
+
+
+_given_up: set[Engine] = set()
+
+
+def give_up() -> None:
+    """Do not ask the engine again that comes first: it hangs, and each time would cost its whole time limit."""
+    _given_up.update(islice(engines(), 1))
 
 
 def engines() -> Iterator[Engine]:
@@ -100,6 +109,8 @@ def draw_png(dot: str, sides: tuple[float, float]) -> bytes:
 def _draw(dot: str, arguments: tuple[str, ...]) -> bytes:
     said: list[str] = []
     for engine in engines():
+        if engine in _given_up:
+            raise TooSlow(f"{engine.name} took longer than {TIME_LIMIT:g} s for one node, and is not asked again")
         try:
             return _run(engine, dot, arguments)
         except TooSlow:

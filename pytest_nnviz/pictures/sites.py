@@ -312,7 +312,7 @@ def _continues(run: list[Site], site: Site) -> bool:
     return (
         counts_up(last.call.target, site.call.target)
         and _same_look(last, site)
-        and all(_same_call([other.calls[side] for other in run], site.calls[side]) for side in (0, 1))
+        and all(_same_call([other.calls[side] for other in run[-2:]], site.calls[side]) for side in (0, 1))
     )
 
 

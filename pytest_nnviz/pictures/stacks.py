@@ -60,10 +60,11 @@ def _chain(first: str, siblings: dict[str, Node], after: dict[str, str], links: 
 
 def _last(inner: dict[str, str]) -> dict[str, str]:
     """The stack (the id of its first row) of every row but the first."""
+    following = {tail: head for head, tail in inner.items()}
     found: dict[str, str] = {}
-    for name in inner:
-        first = name
-        while first in inner:
-            first = inner[first]
-        found[name] = first
+    for first in following.keys() - inner.keys():
+        name = first
+        while name in following:
+            name = following[name]
+            found[name] = first
     return found
