@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from pytest_nnviz import words
@@ -28,6 +31,7 @@ from pytest_nnviz.architecture import (
     Ref,
     Step,
     TensorSpec,
+    Tree,
 )
 from pytest_nnviz.asked import Asked
 from pytest_nnviz.drift import Change, Drift, diff
@@ -44,6 +48,7 @@ from pytest_nnviz.pictures.sites import weave
 from pytest_nnviz.pictures.svg import size
 from pytest_nnviz.pictures.view import BUDGET, view
 
+posix = pytest.mark.skipif(os.name != "posix", reason="the stand-in for an engine is a script")
 SHAPE = TensorSpec("f32", (1, 16, 8, 8))
 
 
@@ -502,7 +507,22 @@ HOSTILE = [
     "--><!--",
     "&amp;",
     "é漢字\U0001f600",
+    "\u202e\u05d0\u05d1 \u0627\u0644\u200f",
+    "{a|<b> c|{d}}",
+    "'; DROP TABLE",
+    "javascript:alert(1)",
+    "<![CDATA[x]]>",
+    "<?xml version='1.0'?>",
+    "\\",
+    '\\"',
+    "<b>",
+    "%PDF-1.4",
+    "x" * 100_000,
+    "same name",
+    "same_name",
+    "same/name",
     "\ud800",
+    "\ufffe\uffff",
     "",
     " ",
     "graph",
@@ -525,16 +545,72 @@ def hostile() -> Architecture:
     return Architecture("eval", Module(HOSTILE[0], children=children), inputs, Body(tuple(calls), previous))
 
 
-@pytest.mark.parametrize("forward", [True, False])
-def test_hostile_names_are_text(forward):
-    arch = hostile() if forward else replace(hostile(), forward=None)
-    svg = str(render(arch))
-    root = ElementTree.fromstring(svg.encode())
-    texts = ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
+def parsed(svg: str) -> list[ElementTree.Element]:
+    """The elements of an SVG, which an XML parser takes, whose identifiers are unique and which does nothing."""
+    elements = list(ElementTree.fromstring(svg.encode()).iter())
+    identifiers = [element.attrib["id"] for element in elements if "id" in element.attrib]
+    assert len(set(identifiers)) == len(identifiers)
+    links = [value for element in elements for key, value in element.attrib.items() if key.endswith("href")]
+    assert all(link.startswith("#a_") for link in links)
+    assert not any(element.tag.endswith(("script", "foreignObject", "image")) for element in elements)
+    assert not any(key.startswith("on") for element in elements for key in element.attrib)
+    return elements
+
+
+HOSTILE_MODELS = {
+    "calls": (hostile(), {}),
+    "one by one, with parameters": (hostile(), {"depth": 9, "fold": False, "show_parameters": True}),
+    "closed": (hostile(), {"depth": 1}),
+    "modules": (replace(hostile(), forward=None), {}),
+    "drift": (diff(hostile(), replace(hostile(), inputs=(Argument("x", SHAPE),))), {}),
+    "drift of modules": (diff(replace(hostile(), forward=None), replace(model(PLAIN), forward=None)), {}),
+    "all is new": (diff(model(PLAIN), hostile()), {}),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE_MODELS)
+def test_hostile_names_are_text(kind):
+    thing, asked = HOSTILE_MODELS[kind]
+    svg = str(render(thing, **asked))
+    texts = ["".join(element.itertext()) for element in parsed(svg) if element.tag.endswith("}text")]
     assert any("<script>" in text for text in texts)
-    assert any("back\\slash\\N\\G" in text for text in texts)
-    assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
     assert max(map(len, texts)) <= 90
+    with Image.open(BytesIO(bytes(render(thing, "png", **asked)))) as found:
+        found.load()
+
+
+def test_names_are_shown_as_they_are():
+    texts = "".join(ElementTree.fromstring(str(render(hostile(), depth=1)).encode()).itertext())
+    for name in HOSTILE:
+        plain = name.isascii() and name.isprintable() and len(name) < 80
+        assert not plain or name.strip().replace(" ", "\xa0") in texts.replace(" ", "\xa0"), name
+
+
+@posix
+@pytest.mark.parametrize("kind", HOSTILE_MODELS)
+def test_hostile_names_are_text_for_the_dot_of_the_system_too(kind, monkeypatch):
+    system = shutil.which("dot")
+    if system is not None:
+        monkeypatch.setenv("NNVIZ_DOT", system)
+    thing, asked = HOSTILE_MODELS[kind]
+    parsed(str(render(thing, **asked)))
+
+
+@settings(max_examples=25)
+@given(st.lists(st.text(max_size=40), min_size=3, max_size=6, unique=True), st.booleans())
+def test_any_text_is_text(names, forward):
+    first, *others = names
+    children = tuple((name, Module(first, (Argument(name, Literal(first)),))) for name in others)
+    calls, last = [], entry(first)
+    for name in others:
+        body = Body((function(first, entry(first), Literal(name)),), result(first))
+        calls.append(Call("module", name, (Argument(first, last),), SHAPE, body))
+        last = result(name)
+    returns = Tree("dict", (last, last), tuple(names[:2]))
+    body = Body(tuple(calls), returns) if forward else None
+    arch = Architecture("eval", Module(first, children=children), (Argument(first, SHAPE),), body)
+    for thing in (arch, diff(arch, replace(arch, root=Module("Other", children=children[1:])))):
+        parsed(str(render(thing, depth=2, fold=False)))
 
 
 def test_identifiers_are_unique():
@@ -547,23 +623,34 @@ def test_identifiers_are_unique():
     assert len(set(found)) == len(found)
 
 
-def test_the_bytes_do_not_depend_on_hash_seed_locale_or_home(tmp_path):
+def test_the_bytes_do_not_depend_on_hash_seed_locale_home_or_fonts(tmp_path):
+    empty = tmp_path / "fonts"
+    empty.mkdir()
+    without = f"<fontconfig><dir>{empty}</dir><cachedir>{empty}</cachedir></fontconfig>"
+    (tmp_path / "fonts.conf").write_text(f'<?xml version="1.0"?>{without}')
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); import test_pictures as t;"
         "from pytest_nnviz.drift import diff;"
         "d = diff(t.model(*[t.RESIDUAL] * 3), t.model(t.RESIDUAL, t.PLAIN, t.RESIDUAL));"
         "import hashlib; print([hashlib.sha256(x if isinstance(x, bytes) else x.encode()).hexdigest()"
-        " for x in (t.render(d), t.render(d, 'png'), t.render(t.hostile(), 'dot'))])"
+        " for x in (t.render(d), t.render(d, 'png'), t.render(t.hostile()), t.render(t.hostile(), 'png'),"
+        " t.render(t.hostile(), depth=9, fold=False, show_parameters=True))])"
     )
     found = set()
-    for seed, home, language in (("1", str(tmp_path), "C"), ("2", "/nonexistent", "tr_TR.UTF-8")):
-        environment = {
-            **os.environ,
-            "PYTHONHASHSEED": seed,
-            "HOME": home,
-            "LC_ALL": language,
-            "FONTCONFIG_FILE": "/dev/null",
-        }
+    plain = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG", "FONTCONFIG"))}
+    without_fonts = {"FONTCONFIG_FILE": str(tmp_path / "fonts.conf"), "FONTCONFIG_PATH": str(empty)}
+    for changes in (
+        {"PYTHONHASHSEED": "1", "HOME": str(tmp_path), "LC_ALL": "C", "TZ": "UTC"},
+        {"PYTHONHASHSEED": "2", "HOME": "/nonexistent", "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kolkata", **without_fonts},
+        {
+            "PYTHONHASHSEED": "3",
+            "LANG": "de_DE.UTF-8",
+            "TZ": "America/St_Johns",
+            "DOTFONTPATH": str(empty),
+            "COLUMNS": "9",
+        },
+    ):
+        environment = {**plain, **changes}
         command = [sys.executable, "-c", script, str(Path(__file__).parent)]
         found.add(subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout)
     assert len(found) == 1
@@ -699,9 +786,6 @@ def test_no_engine_is_an_error_that_says_what_to_install(monkeypatch, tmp_path):
     with pytest.raises(DrawingError, match=r"pip install graphviz-pure"):
         render(model(PLAIN))
     assert str(render(model(PLAIN), "dot")).startswith("digraph")
-
-
-posix = pytest.mark.skipif(os.name != "posix", reason="the stand-in for an engine is a script")
 
 
 @posix

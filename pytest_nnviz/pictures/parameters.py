@@ -9,7 +9,7 @@ from pytest_nnviz.architecture import Architecture, Parameter, Ref, Tree, Value,
 from pytest_nnviz.pictures import labels
 from pytest_nnviz.pictures.drawing import Box, Edge, Item, Node
 from pytest_nnviz.pictures.plan import Opened, Plan, Rest
-from pytest_nnviz.pictures.sites import Run, Site, safe_id
+from pytest_nnviz.pictures.sites import Run, Site, unique_id
 
 __all__ = ["with_parameters"]
 
@@ -33,7 +33,8 @@ class _Adding:
     def __init__(self, known: dict[str, Parameter]) -> None:
         self.known = known
         self.edges: list[Edge] = []
-        self.drawn: set[str] = set()
+        self.ids: dict[str, str] = {}
+        self.taken: dict[str, int] = {}
 
     def inside(self, items: tuple[Item, ...], plan: Plan) -> tuple[Item, ...]:
         """The items of a box, each behind the parameters that it uses first."""
@@ -49,14 +50,16 @@ class _Adding:
     def used_by(self, run: Run) -> Iterator[Node]:
         for name, parameter in self.of_site(run.first):
             path = _resolved(name, parameter)
-            identity = f"parameter/{safe_id(path)}"
-            self.edges.append(Edge(identity, run.first.id))
-            if identity not in self.drawn:
-                self.drawn.add(identity)
+            new = path not in self.ids
+            if new:
+                self.ids[path] = f"parameter/{unique_id(path, self.taken)}"
+            self.edges.append(Edge(self.ids[path], run.first.id))
+            if new:
                 times = f" {labels.TIMES}{len(run.sites)}" if len(run.sites) > 1 else ""
                 shape = labels.shape_text(parameter.spec) + times
                 frozen = () if parameter.trainable else ("frozen",)
-                yield Node(identity, "parameter", path.rpartition(".")[2], details=(shape, *frozen), tip=path)
+                facts = (shape, *frozen)
+                yield Node(self.ids[path], "parameter", path.rpartition(".")[2], details=facts, tip=path)
 
     def of_site(self, site: Site) -> Iterator[_Found]:
         """The parameters of the module that is called, or those that a function is given."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_nnviz.architecture import Architecture, Module, walk_modules
 from pytest_nnviz.pictures import labels
 from pytest_nnviz.pictures.drawing import Drawing, Node, Stack
-from pytest_nnviz.pictures.sites import counts_up, safe_id
+from pytest_nnviz.pictures.sites import counts_up, unique_id
 from pytest_nnviz.pictures.text import Text, joined
 
 if TYPE_CHECKING:
@@ -65,7 +65,11 @@ def draw_tree(
     drifted = not isinstance(thing, Architecture)
     root = _grow(thing)
     opened = _open(root, budget, depth, drifted=drifted)
-    rows = tuple(_node(item, indent, drifted=drifted) for indent, item in _outline(root, 0, opened, drifted=drifted))
+    taken: dict[str, int] = {}
+    rows = tuple(
+        _node(item, indent, unique_id(_path(item), taken), drifted=drifted)
+        for indent, item in _outline(root, 0, opened, drifted=drifted)
+    )
     outline = Stack("modules", rows, ("",) * len(rows))
     return Drawing(title, subtitle, (outline,), (), ("added", "removed", "changed") if drifted else ())
 
@@ -172,9 +176,13 @@ def _below(branch: _Branch, *, drifted: bool) -> Iterator[_Branch | _Rest]:
             yield _Rest(same)
 
 
-def _node(item: _Branch | _Rest, indent: int, *, drifted: bool) -> Node:
+def _path(item: _Branch | _Rest) -> str:
+    return item.path if isinstance(item, _Branch) else item.branches[0].path
+
+
+def _node(item: _Branch | _Rest, indent: int, identity: str, *, drifted: bool) -> Node:
     if isinstance(item, _Rest):
-        return _rest(item, indent)
+        return _rest(item, indent, identity)
     there = [module for module in item.modules if module is not None]
     classes = [_class_of(module) for module in there]
     times = f"{labels.TIMES}{item.times}" if item.times > 1 else ""
@@ -182,7 +190,7 @@ def _node(item: _Branch | _Rest, indent: int, *, drifted: bool) -> Node:
     marks = [mark for mark in there[0].marks if mark in there[-1].marks]
     name = labels.range_name(item.name, item.last or item.name)
     return Node(
-        f"module.{safe_id(item.path)}",
+        f"module.{identity}",
         "module",
         Text.pair(item.old_name, name) if item.old_name and item.times == 1 else name,
         joined([Text.pair(classes[0], classes[-1]) if item.path else "", times], " "),
@@ -200,8 +208,7 @@ def _class_of(module: Module) -> str:
     return module.class_name if module.shared is None else f"= {module.shared.lstrip('^')}"
 
 
-def _rest(rest: _Rest, indent: int) -> Node:
+def _rest(rest: _Rest, indent: int, identity: str) -> Node:
     count = sum(branch.size for branch in rest.branches)
     names = ", ".join(branch.name for branch in rest.branches)
-    name = f"rest.{safe_id(rest.branches[0].path)}"
-    return Node(name, "rest", f"{count:,} unchanged", details=(names,), dim=True, indent=indent)
+    return Node(f"rest.{identity}", "rest", f"{count:,} unchanged", details=(names,), dim=True, indent=indent)
