@@ -59,7 +59,7 @@ class _Adding:
                 shape = labels.shape_text(parameter.spec) + times
                 frozen = () if parameter.trainable else ("frozen",)
                 facts = (shape, *frozen)
-                yield Node(self.ids[path], "parameter", path.rpartition(".")[2], details=facts, tip=path)
+                yield Node(self.ids[path], "parameter", path.rpartition(".")[2], details=facts, tips=(path,) * 3)
 
     def of_site(self, site: Site) -> Iterator[_Found]:
         """The parameters of the module that is called, or those that a function is given."""
