@@ -890,6 +890,15 @@ def test_a_snapshot_and_a_drift_are_drawn(kind, capsys):
     assert all(Path(f"{name}.{kind}").read_bytes().startswith(begin) for name in ("model", "drift"))
 
 
+def test_a_side_of_a_drift_is_drawn_with_as_many_neighbours_as_are_asked_for():
+    Path("old.nnviz").write_text(dumps(net()), encoding="utf-8")
+    Path("new.nnviz").write_text(dumps(net(width=9)), encoding="utf-8")
+    command = ["diff", "old.nnviz", "new.nnviz", "--image", "side.svg", "--neighbours", "0"]
+    assert main([*command, "--side", "expected"]) == 1
+    assert "Net: expected<" in Path("side.svg").read_text()
+    assert main([*command[:-1], "-1"]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -10,9 +10,10 @@ from xml.etree import ElementTree
 import drift_cases
 import pytest
 from PIL import Image
-from test_pictures import PLAIN, RESIDUAL, block, linear, model
+from test_pictures import PLAIN, RESIDUAL, SHAPE, block, entry, linear, model, result
 
 from pytest_nnviz import dumps, loads
+from pytest_nnviz.architecture import Argument, Body, Call, Module
 from pytest_nnviz.drift import Drift, diff
 from pytest_nnviz.errors import OptionError
 from pytest_nnviz.pictures import render
@@ -34,6 +35,23 @@ def bare(depth: int) -> Drift:
     return diff(old, new)
 
 
+def wrapped() -> Drift:
+    """The same model in another one that hands on to it."""
+    inner = model(RESIDUAL, PLAIN)
+    call = Call("module", "model", (Argument("x", entry("x")),), SHAPE, inner.forward)
+    root = Module("Wrapped", children=(("model", inner.root),))
+    return diff(inner, replace(inner, root=root, forward=Body((call,), result("model"))))
+
+
+def uncalled() -> Drift:
+    """Modules that no call belongs to: one that came, one that went, one with another width."""
+    sides = []
+    for extra in ({"went": linear(), "stays": linear()}, {"stays": linear(8), "came": linear()}):
+        old = model(RESIDUAL)
+        sides.append(replace(old, root=replace(old.root, children=(*old.root.children, *extra.items()))))
+    return diff(*sides)
+
+
 def of_case(name: str) -> Drift:
     (case,) = [case for case in drift_cases.CASES if case.name == name]
     old, new = case.pair()
@@ -43,6 +61,8 @@ def of_case(name: str) -> Drift:
 DRIFTS = {
     "blocks": lambda: bare(0),
     "modules alone": lambda: bare(1),
+    "wrapped": wrapped,
+    "not called": uncalled,
     "upside down": lambda: diff(bare(0).new, bare(0).old),
     "a call": lambda: diff(model(PLAIN), model(RESIDUAL)),
     "removed residual": lambda: of_case("removed residual"),

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_nnviz.asked import Asked
+from pytest_nnviz.asked import SIDES, Asked
 from pytest_nnviz.atomic import write_atomic
 from pytest_nnviz.errors import OptionError, SourceError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
     from pytest_nnviz.drift import Drift
 
-__all__ = ["add_image_options", "write_image"]
+__all__ = ["add_drift_options", "add_image_options", "write_image"]
 
 
 def add_image_options(parser: ArgumentParser) -> None:
@@ -32,6 +32,13 @@ def add_image_options(parser: ArgumentParser) -> None:
     group.add_argument("--parameters", action="store_true", help="draw a node for each parameter")
 
 
+def add_drift_options(parser: ArgumentParser) -> None:
+    """What is drawn of a drift."""
+    group = parser.add_argument_group("picture of a drift")
+    group.add_argument("--side", choices=SIDES, default="both", help="draw one side alone, in the layout of both")
+    group.add_argument("--neighbours", type=int, default=1, metavar="N", help="keep N steps around a change visible")
+
+
 def write_image(thing: Architecture | Drift, options: Namespace) -> None:
     """Draw what the options ask for.
 
@@ -46,8 +53,11 @@ def write_image(thing: Architecture | Drift, options: Namespace) -> None:
     kind = path.suffix[1:].lower()
     if kind not in FORMATS:
         raise OptionError(f"--image {path}: end the name in one of {', '.join(f'.{name}' for name in FORMATS)}")
-    depth = getattr(options, "depth", None)
-    picture = draw(thing, kind, Asked(depth, tuple(options.expand), options.fold, options.parameters))
+    found = vars(options)
+    asked = Asked(
+        found.get("depth"), tuple(options.expand), options.fold, options.parameters, found.get("neighbours", 1)
+    )
+    picture = draw(thing, kind, asked, side=found.get("side", "both"))
     try:
         write_atomic(path, picture if isinstance(picture, bytes) else picture.encode())
     except OSError as error:

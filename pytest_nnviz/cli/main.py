@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from pytest_nnviz.cli import commands
-from pytest_nnviz.cli.images import add_image_options
+from pytest_nnviz.cli.images import add_drift_options, add_image_options
 from pytest_nnviz.cli.terminal import Terminal
 from pytest_nnviz.errors import NNVizError
 
@@ -93,6 +93,7 @@ def _diff(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", help="what to call the snapshot (default: by the file name of NEW)")
     add_image_options(parser)
+    add_drift_options(parser)
     parser.set_defaults(run=commands.diff)
 
 

@@ -57,8 +57,6 @@ def render(
     for name, value, choices in (("format", format, FORMATS), ("side", side, SIDES)):
         if value not in choices:
             raise OptionError(f"{name}={value!r}: choose one of {', '.join(map(repr, choices))}")
-    if not isinstance(neighbours, int) or neighbours < 0:
-        raise OptionError(f"neighbours={neighbours!r}: give a number of steps, 0 or more")
     asked = Asked(depth, patterns("expand", expand, "('layer4',)"), fold, show_parameters, neighbours)
     return draw(thing, format, asked, digest, side)
 
@@ -123,6 +121,8 @@ def mime_bundle(thing: Architecture | Drift) -> dict[str, str]:
 
 
 def _check(thing: Architecture | Drift, asked: Asked) -> None:
+    if not isinstance(asked.neighbours, int) or asked.neighbours < 0:
+        raise OptionError(f"neighbours={asked.neighbours!r}: give a number of steps, 0 or more")
     if not asked.expand:
         return
     from pytest_nnviz.architecture import Architecture, walk_modules
