@@ -13,11 +13,12 @@ from PIL import Image
 from test_pictures import PLAIN, RESIDUAL, SHAPE, block, entry, linear, model, result
 
 from pytest_nnviz import dumps, loads
-from pytest_nnviz.architecture import Argument, Body, Call, Module
+from pytest_nnviz.architecture import Argument, Body, Call, Module, Parameter, TensorSpec
 from pytest_nnviz.drift import Drift, diff
 from pytest_nnviz.errors import OptionError
 from pytest_nnviz.pictures import render
 from pytest_nnviz.pictures.drawing import Drawing, walk_nodes
+from pytest_nnviz.pictures.labels import TIMES
 from pytest_nnviz.pictures.text import Text, joined, part
 from pytest_nnviz.pictures.view import view
 
@@ -130,6 +131,20 @@ def test_a_side_says_which_it_is_and_its_own_values():
     assert {"Net: expected", "out_features 16", "256 parameters"} <= set(expected)
     assert {"Net: actual", "out_features 32", "512 parameters"} <= set(actual)
     assert not any(re.search(r"\b32\b|512", text) for text in expected)
+
+
+def test_parameters_stand_on_the_sides_that_have_them():
+    old, new = linear(), linear(32)
+    bias = Parameter("bias", TensorSpec("f32", (7,)))
+    drift = diff(
+        model(PLAIN, blocks=(block(old),)),
+        model(PLAIN, blocks=(block(replace(new, parameters=(*new.parameters, bias))),)),
+    )
+    sides = [texts(str(render(drift, side=side, show_parameters=True))) for side in ("expected", "actual")]
+    assert [("+ bias" in side, f"16{TIMES}16" in side, f"32{TIMES}16" in side) for side in sides] == [
+        (False, True, False),
+        (True, False, True),
+    ]
 
 
 def test_the_other_side_of_a_drift_turned_round_is_the_same_side(drift):

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pytest_nnviz.architecture import Architecture, Parameter, Ref, Tree, Value, resolve_shared, walk_modules
+from pytest_nnviz.asked import SIDES
 from pytest_nnviz.pictures import labels
 from pytest_nnviz.pictures.drawing import Box, Edge, Item, Node
 from pytest_nnviz.pictures.plan import Opened, Plan, Rest
 from pytest_nnviz.pictures.sites import Run, Site, unique_id
+from pytest_nnviz.pictures.text import Text, joined
 
 __all__ = ["with_parameters"]
 
@@ -50,16 +52,18 @@ class _Adding:
     def used_by(self, run: Run) -> Iterator[Node]:
         for name, parameter in self.of_site(run.first):
             path = _resolved(name, parameter)
+            change, before = _before(run.first, parameter)
             new = path not in self.ids
             if new:
                 self.ids[path] = f"parameter/{unique_id(path, self.taken)}"
-            self.edges.append(Edge(self.ids[path], run.first.id))
+            self.edges.append(Edge(self.ids[path], run.first.id, change=change))
             if new:
                 times = f" {labels.TIMES}{len(run.sites)}" if len(run.sites) > 1 else ""
-                shape = labels.shape_text(parameter.spec) + times
+                shape = Text.pair(labels.shape_text(before.spec), labels.shape_text(parameter.spec))
                 frozen = () if parameter.trainable else ("frozen",)
-                facts = (shape, *frozen)
-                yield Node(self.ids[path], "parameter", path.rpartition(".")[2], details=facts, tips=(path,) * 3)
+                facts = (joined([shape, times]), *frozen)
+                name, tips = path.rpartition(".")[2], (path,) * len(SIDES)
+                yield Node(self.ids[path], "parameter", name, details=facts, change=change, tips=tips)
 
     def of_site(self, site: Site) -> Iterator[_Found]:
         """The parameters of the module that is called, or those that a function is given."""
@@ -72,6 +76,15 @@ class _Adding:
                 path = _join(site.place, name)
                 if path in self.known:
                     yield path, self.known[path]
+
+
+def _before(site: Site, parameter: Parameter) -> tuple[str, Parameter]:
+    """Whether a parameter came or went with its call or in its module, and what it was before."""
+    old, new = site.modules
+    if site.change in ("added", "removed") or old is None or new is None:
+        return site.change if site.change != "changed" else "", parameter
+    before = next((other for other in old.parameters if other.name == parameter.name), None)
+    return ("added", parameter) if before is None else ("", before)
 
 
 def _attributes(value: Value) -> Iterator[str]:
