@@ -3,7 +3,7 @@
     python benchmarks/pictures.py [CALLS ...]
 
 Prints, for each size, the picture that is drawn when nothing is asked for and the one with every block asked for, in
-seconds, MiB of the engine at its peak and KiB of SVG; and, where torchview or torchviz are installed, theirs of the same
+seconds, MiB of the engine at its peak and KiB of SVG; and, where torchview or torchviz are there, theirs of the same
 model, drawn by the same engine, each with its ratios to the first. What takes longer than 30 seconds is given up, in
 larger models too. Runs from a checkout on Linux or macOS; needs torch.
 """
