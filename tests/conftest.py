@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -102,3 +103,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project").stub()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten_tables() -> Iterator[None]:
+    """What models of one file have cached is not looked for in every pass of the next."""
+    yield
+    tables = sys.modules.get("pytest_nnviz.tracing.keeping.tables")
+    for cache in tables.Tables()._filled if tables is not None else ():
+        cache.cache_clear()

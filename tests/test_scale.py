@@ -222,7 +222,7 @@ GROWING = {
 def test_twice_the_model_takes_twice_the_time(kind):
     make, size, shape = GROWING[kind]
     one, two = (_seconds(make(count).eval(), torch.ones(*shape)) for count in (size, 2 * size))
-    assert two < 2.6 * one
+    assert two < 3.4 * one
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_twice_the_model_takes_twice_the_time_to_view(make, asked):
     gc.disable()
     one, two = seconds(2_000), seconds(4_000)
     gc.enable()
-    assert two < 2.8 * one
+    assert two < 3.4 * one
 
 
 ENGINES = """

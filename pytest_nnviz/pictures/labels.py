@@ -199,7 +199,8 @@ def rest_text(runs: tuple[Run, ...], *, unchanged: bool) -> Text:
 
 def calls_text(runs: tuple[Run, ...]) -> Text:
     """How many opaque calls there are, on both sides where they differ."""
-    sizes = [sum(run.sizes[side] for run in runs) for side in (0, 1)]
+    both = [run.sizes for run in runs]
+    sizes = [sum(pair[side] for pair in both) for side in (0, 1)]
     old, new = (str(count_text(size, "call")) if size else "" for size in sizes)
     return Text.pair(old or new, new or old)
 
