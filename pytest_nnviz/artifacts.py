@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
@@ -11,14 +12,9 @@ from pytest_nnviz.atomic import write_atomic
 from pytest_nnviz.errors import ArtifactsError
 from pytest_nnviz.naming import SNAPSHOT_DIRNAME, clean
 
-__all__ = ["ARTIFACT_NAMES", "Artifacts", "ArtifactsFolder"]
+__all__ = ["Artifacts", "ArtifactsFolder"]
 
-ARTIFACT_NAMES = (
-    "expected.nnviz",
-    "actual.nnviz",
-    "words.txt",
-    *(f"{which}.{suffix}" for which in ("expected", "actual", "diff") for suffix in ("svg", "png")),
-)
+_OURS = re.compile(r"words\.txt|(expected|actual|diff)(\.[^/\\]+)?\.(nnviz|nnsummary|nnfilters|svg|png)")
 _MANIFEST = ".nnviz-files"
 _FORBIDDEN = (SNAPSHOT_DIRNAME, "__snapshots__")
 _ATTEMPTS = 5
@@ -30,10 +26,16 @@ class Artifacts:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def folder(self, module: PurePath, name: str) -> ArtifactsFolder:
-        """The folder of one snapshot; ``module`` is the test file's path from the rootdir, ``name`` the stem."""
+    def folder(self, module: PurePath, name: str, inner: str = "") -> ArtifactsFolder:
+        """The folder of one snapshot.
+
+        Args:
+            module: the test file's path from the rootdir.
+            name: the stem of the snapshot.
+            inner: the folder below that, where snapshots of several kinds have one stem.
+        """
         parts = [part if part != ".." else "/up" for part in module.with_suffix("").parts]
-        return ArtifactsFolder(self.root, self.root.joinpath(*(clean(part, 120) for part in parts), name))
+        return ArtifactsFolder(self.root, self.root.joinpath(*(clean(part, 120) for part in parts), name, inner))
 
 
 class ArtifactsFolder:
@@ -47,28 +49,30 @@ class ArtifactsFolder:
         """Make the folder, empty of what an earlier failure left.
 
         Raises:
-            ArtifactsError: it cannot be made, lies among the snapshots or outside of the artifacts, or holds files of
-                the user's under the names of ours.
+            ArtifactsError: it cannot be made, or lies among the snapshots or outside of the artifacts.
         """
         self._check_root()
         try:
             self._make()
             self._check_inside()
             self._remove(self._written())
-            self._check_free()
             write_atomic(self.path / _MANIFEST, json.dumps([]).encode())
         except OSError as error:
             raise ArtifactsError(f"{self.path} cannot be written: {error.strerror or error}") from error
 
     def write(self, name: str, data: bytes) -> None:
-        """Write one file, out of `ARTIFACT_NAMES`.
+        """Write one file: ``words.txt``, or ``expected``, ``actual`` or ``diff``, with what it shows behind a dot.
 
         Raises:
-            ArtifactsError: it cannot be written.
+            ArtifactsError: it cannot be written, or a file of the user's has its name.
         """
+        assert _OURS.fullmatch(name), name
+        written = self._written()
+        if name not in written and os.path.lexists(self.path / name):
+            raise ArtifactsError(f"{self.path / name} is not ours; give --nnviz-artifacts another folder")
         try:
             # The manifest goes first: a file that is listed and missing does no harm, one that is not listed stays.
-            write_atomic(self.path / _MANIFEST, json.dumps(sorted({*self._written(), name})).encode())
+            write_atomic(self.path / _MANIFEST, json.dumps(sorted({*written, name})).encode())
             write_atomic(self.path / name, data)
         except OSError as error:
             raise ArtifactsError(f"{self.path / name} cannot be written: {error.strerror or error}") from error
@@ -95,11 +99,6 @@ class ArtifactsFolder:
         if not inside.is_relative_to(root) or set(inside.parts) & set(_FORBIDDEN):
             raise ArtifactsError(f"{self.path} leads out of {self._root}; remove the link")
 
-    def _check_free(self) -> None:
-        for name in ARTIFACT_NAMES:
-            if os.path.lexists(self.path / name):
-                raise ArtifactsError(f"{self.path / name} is not ours; give --nnviz-artifacts another folder")
-
     def _make(self) -> None:
         for attempt in range(_ATTEMPTS):
             try:
@@ -115,7 +114,8 @@ class ArtifactsFolder:
             listed = json.loads((self.path / _MANIFEST).read_bytes())
         except (OSError, ValueError):
             return []
-        return [name for name in ARTIFACT_NAMES if name in listed] if isinstance(listed, list) else []
+        names = listed if isinstance(listed, list) else []
+        return [name for name in names if isinstance(name, str) and _OURS.fullmatch(name)]
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:

@@ -5,98 +5,116 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass, replace
-from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.architecture import Architecture, walk_modules
 from pytest_nnviz.errors import TextError, UnmatchedPatternWarning
+from pytest_nnviz.gates import Gates
 from pytest_nnviz.patterns import ProjectPattern
+from pytest_nnviz.verdict import Room, Status, Verdict, Where, places
 
 if TYPE_CHECKING:
     from pytest_nnviz.budgets import Excess
     from pytest_nnviz.drift import Drift
-    from pytest_nnviz.gates import Gates
     from pytest_nnviz.options import Options
 
-__all__ = ["Room", "Status", "Verdict", "Where", "causes_of", "check", "gist", "message", "words_of"]
+__all__ = ["ArchitectureVerdict", "check", "gist"]
 
 
-class Status(Enum):
-    """What became of a call."""
-
-    PASSED = "passed"
-    MISSING = "missing"
-    DRIFTED = "drifted"
-    DAMAGED = "damaged"
-    RECORDED = "recorded"
-    ACCEPTED = "accepted"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of a call, as data.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchitectureVerdict(Verdict):
+    """What became of a call of ``nnviz_snapshot``.
 
     Attributes:
-        status: see `Status`.
         architecture: what was traced.
-        text: its canonical text.
-        stored: the stored text, None where there was none.
+        gate: which changes fail the test.
         drift: the changes from the stored one; of a call that passed, those that are not gated.
-        damage: why the stored text could not be read.
         reads: with ``values="fixed"``, the calls that read values, by which these may decide the graph.
-        excess: the budgets that do not hold; with one of them nothing is written, whatever the status.
+        excess: the budgets that do not hold.
     """
 
-    status: Status
     architecture: Architecture
-    text: str
-    stored: str | None = None
+    gate: Gates
     drift: Drift | None = None
-    damage: str | None = None
     reads: tuple[str, ...] = ()
     excess: tuple[Excess, ...] = ()
 
     @property
-    def failed(self) -> bool:
-        """Whether the test has to fail."""
-        return bool(self.excess) or self.status in (Status.MISSING, Status.DRIFTED, Status.DAMAGED)
+    def exceeded(self) -> bool:
+        """Whether a budget does not hold."""
+        return bool(self.excess)
 
     @property
-    def refused(self) -> bool:
-        """Whether a budget keeps from being written what otherwise would be."""
-        return bool(self.excess) and self.status in (Status.RECORDED, Status.ACCEPTED)
+    def differs(self) -> bool:
+        """Whether there are changes to show, gated or not."""
+        return self.drift is not None
 
     @property
-    def kept(self) -> str:
-        """The text that the storage should hold after this call, if it may write."""
-        return self.stored if self.stored is not None and self.status is Status.PASSED else self.text
+    def gist(self) -> str:
+        """The architecture in a few words."""
+        return gist(self.architecture)
 
+    @property
+    def causes(self) -> list[str]:
+        """The edits behind a drift, in words that are the same for each model that has the part."""
+        from pytest_nnviz.wording import tell
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """What a message says about places: the snapshot's name and file, the artifacts, how to run the test alone."""
+        return [] if self.drift is None else [row.cause for row in tell(self.drift, gate=self._told_by).main]
 
-    name: str
-    expected: str
-    command: str
-    artifacts: str | None = None
+    def changes(self, name: str, room: Room) -> list[str]:
+        """What changed, headline first; empty when nothing did."""
+        if self.drift is None:
+            return []
+        if not self.drift:
+            return _text_difference(self, name, room)
+        from pytest_nnviz.wording import headline, words
 
+        lines = sys.maxsize if room.lines is None else room.lines - 1
+        facts = words(
+            self.drift,
+            gate=self._told_by,
+            limit=lines,
+            lines=lines,
+            width=room.width,
+            ripples=room.ripples,
+            root=room.root,
+        )
+        return [headline(self.drift, name, gate=self._told_by), *facts]
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """The room that a message has: characters a line, lines in all (None for any number), whether it is to be had in
-    full, with all that only follows from the edits, and the folder to which lines of source are relative.
-    """
+    def over_budget(self, where: Where, words: list[str]) -> list[str]:
+        """The message of a budget that does not hold."""
+        options = " and ".join(excess.option for excess in self.excess)
+        updating = "" if self.status is Status.PASSED else f", then {where.command}"
+        return [
+            f"over budget: {'; '.join(excess.text for excess in self.excess)} in {where.name}",
+            *_where_parameters_are(self),
+            *words[1:],
+            *(["not written: a budget holds when updating too"] if self.refused else []),
+            *places(where, words),
+            f"if intended: raise {options}{updating}",
+        ]
 
-    width: int = 110
-    lines: int | None = 60
-    ripples: bool = False
-    root: str = ""
+    @property
+    def remarks(self) -> list[str]:
+        """With ``values="fixed"``, what the graph depends on."""
+        if not self.reads:
+            return []
+        more = f"; {len(self.reads) - 3} more" if len(self.reads) > 3 else ""
+        return [
+            f'values="fixed", and values are read by {"; ".join(self.reads[:3])}{more}: another seed, checkpoint or '
+            "input gives another graph"
+        ]
+
+    @property
+    def _told_by(self) -> Gates:
+        """The gates to word a drift by: of one that passes no change is held, and all are told alike."""
+        return Gates() if self.status is Status.PASSED and not self.excess else self.gate
 
 
 def check(
     options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, stored: str | None, updates: str
-) -> Verdict:
+) -> ArchitectureVerdict:
     """Trace the model and judge it by the stored text.
 
     A call that passes costs one forward pass and a comparison of strings; nothing is parsed. Only what does not match
@@ -141,48 +159,6 @@ def check(
     )
 
 
-def words_of(verdict: Verdict, name: str, gate: Gates, room: Room) -> list[str]:
-    """What changed, headline first; empty when nothing did."""
-    if verdict.damage is not None:
-        return [f"the snapshot before could not be read: {verdict.damage}"]
-    if verdict.drift is None:
-        return []
-    if not verdict.drift:
-        return _text_difference(verdict, name, room)
-    from pytest_nnviz.wording import headline, words
-
-    lines = sys.maxsize if room.lines is None else room.lines - 1
-    drift, ripples, root = verdict.drift, room.ripples, room.root
-    facts = words(drift, gate=gate, limit=lines, lines=lines, width=room.width, ripples=ripples, root=root)
-    return [headline(verdict.drift, name, gate=gate), *facts]
-
-
-def causes_of(verdict: Verdict, gate: Gates) -> list[str]:
-    """The edits behind a drift, in words that are the same for each model that has the part."""
-    from pytest_nnviz.wording import tell
-
-    return [] if verdict.drift is None else [row.cause for row in tell(verdict.drift, gate=gate).main]
-
-
-def message(verdict: Verdict, where: Where, gate: Gates, room: Room) -> str:
-    """Why the test fails, headline first, and what to do next."""
-    around = _around(verdict, where, [])
-    left = None if room.lines is None else room.lines - len(around)
-    words = words_of(verdict, where.name, gate, replace(room, width=room.width - 2, lines=left))
-    return "\n  ".join(_around(verdict, where, words))
-
-
-def _around(verdict: Verdict, where: Where, words: list[str]) -> list[str]:
-    """The words of a drift, with what is said before and after them."""
-    if verdict.excess:
-        return _over_budget(verdict, where, words)
-    if verdict.status is Status.MISSING:
-        return _missing(verdict, where)
-    if verdict.status is Status.DAMAGED:
-        return _damaged(verdict, where)
-    return [*words, *_values(verdict), *_places(where, words), f"if intended: {where.command}"]
-
-
 def gist(architecture: Architecture) -> str:
     """An architecture in a few words."""
     return f"{architecture.root.class_name}, {architecture.mode}, {architecture.total_parameters:,} parameters"
@@ -194,29 +170,31 @@ def _same(text: str, stored: str | None) -> bool:
     return stored is not None and without_comments(text) == without_comments(stored)
 
 
-def _judge(options: Options, architecture: Architecture, text: str, stored: str | None, writes: bool) -> Verdict:
+def _judge(
+    options: Options, architecture: Architecture, text: str, stored: str | None, writes: bool
+) -> ArchitectureVerdict:
+    verdict = partial(ArchitectureVerdict, text=text, stored=stored, architecture=architecture, gate=options.gate)
     if stored is None:
-        return Verdict(Status.RECORDED if writes else Status.MISSING, architecture, text)
+        return verdict(status=Status.RECORDED if writes else Status.MISSING)
     if _same(text, stored):
-        return Verdict(Status.PASSED, architecture, text, stored)
+        return verdict(status=Status.PASSED)
     from pytest_nnviz.drift import diff
     from pytest_nnviz.textformat import loads
 
     try:
         old = loads(stored)
     except TextError as error:
-        status = Status.ACCEPTED if writes else Status.DAMAGED
-        return Verdict(status, architecture, text, stored, damage=str(error))
+        return verdict(status=Status.ACCEPTED if writes else Status.DAMAGED, damage=str(error))
     drift = diff(old, architecture)
     if writes:
-        return Verdict(Status.ACCEPTED, architecture, text, stored, drift)
+        return verdict(status=Status.ACCEPTED, drift=drift)
     if old == architecture:  # written in another way, by another version of this package
-        return Verdict(Status.PASSED, architecture, text, stored)
+        return verdict(status=Status.PASSED)
     gated = not drift or any(map(options.gate.held_in(drift), drift.changes))
-    return Verdict(Status.DRIFTED if gated else Status.PASSED, architecture, text, stored, drift)
+    return verdict(status=Status.DRIFTED if gated else Status.PASSED, drift=drift)
 
 
-def _warn_unmatched(gate: Gates, verdict: Verdict) -> None:
+def _warn_unmatched(gate: Gates, verdict: ArchitectureVerdict) -> None:
     """Warn about patterns that name no module, before or now; those of the whole project may."""
     models = [verdict.architecture, *([verdict.drift.old] if verdict.drift is not None else [])]
     for pattern in gate.unmatched({path for model in models for path, _ in walk_modules(model.root)}):
@@ -229,20 +207,7 @@ def _warn_unmatched(gate: Gates, verdict: Verdict) -> None:
             )
 
 
-def _over_budget(verdict: Verdict, where: Where, words: list[str]) -> list[str]:
-    options = " and ".join(excess.option for excess in verdict.excess)
-    updating = "" if verdict.status is Status.PASSED else f", then {where.command}"
-    return [
-        f"over budget: {'; '.join(excess.text for excess in verdict.excess)} in {where.name}",
-        *_where_parameters_are(verdict),
-        *words[1:],
-        *(["not written: a budget holds when updating too"] if verdict.refused else []),
-        *_places(where, words),
-        f"if intended: raise {options}{updating}",
-    ]
-
-
-def _where_parameters_are(verdict: Verdict) -> list[str]:
+def _where_parameters_are(verdict: ArchitectureVerdict) -> list[str]:
     """For a limit of all parameters; where they grew is told with the totals."""
     from pytest_nnviz.totals import where_parameters_are
 
@@ -250,39 +215,7 @@ def _where_parameters_are(verdict: Verdict) -> list[str]:
     return [f"parameters are in {where_parameters_are(verdict.architecture)}"] if limited else []
 
 
-def _missing(verdict: Verdict, where: Where) -> list[str]:
-    return [
-        f"no snapshot yet: {where.name}",
-        f"{gist(verdict.architecture)}",
-        f"expected  {where.expected}",
-        f"to record: {where.command}",
-    ]
-
-
-def _damaged(verdict: Verdict, where: Where) -> list[str]:
-    return [
-        f"unreadable snapshot: {where.name}, {verdict.damage}",
-        f"expected  {where.expected}",
-        f"to write it anew: {where.command}",
-    ]
-
-
-def _values(verdict: Verdict) -> list[str]:
-    if not verdict.reads:
-        return []
-    shown = "; ".join(verdict.reads[:3]) + (f"; {len(verdict.reads) - 3} more" if len(verdict.reads) > 3 else "")
-    return [f'values="fixed", and values are read by {shown}: another seed, checkpoint or input gives another graph']
-
-
-def _places(where: Where, words: list[str]) -> list[str]:
-    lines = [f"expected  {where.expected}"]
-    if where.artifacts is None:
-        return lines
-    cut = any(line.startswith("... and ") for line in words)
-    return [*lines, f"artifacts {where.artifacts}{', all of it in words.txt' if cut else ''}"]
-
-
-def _text_difference(verdict: Verdict, name: str, room: Room) -> list[str]:
+def _text_difference(verdict: ArchitectureVerdict, name: str, room: Room) -> list[str]:
     """The lines that differ, for texts that say the same: of an update, or, should it happen, of a gap in `diff`."""
     import difflib
 

@@ -12,6 +12,7 @@ __all__ = [
     "NNVizError",
     "NNVizWarning",
     "OptionError",
+    "SnapshotDrift",
     "SnapshotError",
     "SourceError",
     "TextError",
@@ -67,7 +68,11 @@ class DrawingError(NNVizError):
     """No engine could draw the picture, with what each of them said."""
 
 
-class ArchitectureDrift(AssertionError):
+class SnapshotDrift(AssertionError):
+    """What was found is not what the snapshot says, or there is no snapshot yet; the base of all verdicts."""
+
+
+class ArchitectureDrift(SnapshotDrift):
     """The architecture is not the one of the snapshot, there is no snapshot yet, or it is over a budget."""
 
 

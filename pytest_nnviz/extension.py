@@ -20,7 +20,8 @@ from syrupy.location import PyTestLocation
 from pytest_nnviz.atomic import write_atomic
 from pytest_nnviz.companions import remove_other_companions
 from pytest_nnviz.errors import SnapshotError
-from pytest_nnviz.naming import SNAPSHOT_DIRNAME, SUFFIX, call_suffix, owning_names, stem_of_test
+from pytest_nnviz.kinds import FILTERS, SNAPSHOT, SUMMARY, Kind
+from pytest_nnviz.naming import SNAPSHOT_DIRNAME, call_suffix, owning_names, stem_of_test
 from pytest_nnviz.unused import RunRecord
 
 __all__ = ["RUN_PLUGIN", "NNVizExtension", "Place", "Storage", "untested_version"]
@@ -30,13 +31,14 @@ _TESTED = ((7, 0, 1), (8,))
 
 
 class NNVizExtension(SingleFileSnapshotExtension):
-    """One text a snapshot, under a root of its own, with its pictures beside it.
+    """The snapshots of ``nnviz_snapshot``: one text each, under a root of its own, with its pictures beside it.
 
-    At the top level of its module and without arguments: syrupy rebuilds it by name on the controller of xdist.
+    At the top level of its module and without arguments, as its subclasses are: syrupy rebuilds it by name on the
+    controller of xdist.
     """
 
     _write_mode = WriteMode.TEXT
-    file_extension = SUFFIX
+    file_extension = SNAPSHOT.suffix
     snapshot_dirname = SNAPSHOT_DIRNAME
 
     @classmethod
@@ -95,6 +97,33 @@ class NNVizExtension(SingleFileSnapshotExtension):
         return kept
 
 
+class SummaryExtension(NNVizExtension):
+    """The snapshots of ``nnviz_summary``."""
+
+    file_extension = SUMMARY.suffix
+
+    def delete_snapshots(self, *, snapshot_location: str, snapshot_names: set[str]) -> None:
+        """Delete a text."""
+        Path(snapshot_location).unlink(missing_ok=True)
+
+
+class FiltersExtension(NNVizExtension):
+    """The snapshots of ``nnviz_filters``."""
+
+    file_extension = FILTERS.suffix
+
+    def delete_snapshots(self, *, snapshot_location: str, snapshot_names: set[str]) -> None:
+        """Delete a text."""
+        Path(snapshot_location).unlink(missing_ok=True)
+
+
+_EXTENSIONS: dict[Kind, type[NNVizExtension]] = {
+    SNAPSHOT: NNVizExtension,
+    SUMMARY: SummaryExtension,
+    FILTERS: FiltersExtension,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the snapshot of one call lies: its file, its name, and which call of its test it is, from 1."""
@@ -105,22 +134,27 @@ class Place:
 
 
 class Storage:
-    """The snapshots of one test. It counts the calls, those that raise among them, so there is one Storage a test.
+    """The snapshots of one kind of one test. It counts the calls, those that raise among them, so that there is one
+    Storage a fixture and test.
 
     Raises:
         SnapshotError: the fixture ``snapshot`` is not syrupy's, or the item is a doctest.
     """
 
-    def __init__(self, snapshot: Any, record: RunRecord) -> None:
+    def __init__(self, snapshot: Any, record: RunRecord, kind: Kind) -> None:
         if not isinstance(snapshot, SnapshotAssertion):
             raise SnapshotError(
-                f"the fixture 'snapshot' is {type(snapshot).__name__}, not syrupy's, on which nnviz_snapshot builds: "
+                f"the fixture 'snapshot' is {type(snapshot).__name__}, not syrupy's, on which {kind.fixture} builds: "
                 "pytest-snapshot cannot be loaded beside it (-p no:snapshot), and an override must return syrupy's"
             )
         self._location = snapshot.test_location
         if self._location.is_doctest:
-            raise SnapshotError(f"nnviz_snapshot: doctests are not supported ({self._location.nodeid}); use a test")
-        self._assertion = snapshot.with_defaults(extension_class=NNVizExtension)
+            raise SnapshotError(f"{kind.fixture}: doctests are not supported ({self._location.nodeid}); use a test")
+        self.kind = kind
+        self._extension = _EXTENSIONS[kind]
+        self._assertion = snapshot.with_defaults(extension_class=self._extension)
+        for other in set(_EXTENSIONS.values()) - {self._extension} if record.opens(self._location.filepath) else ():
+            snapshot.with_defaults(extension_class=other)  # what it has left behind is found, though nothing uses it
         self._record = record
         self._calls = 0
 
@@ -139,9 +173,9 @@ class Storage:
         """
         self._calls += 1
         stem = stem_of_test(self._location.item) + call_suffix(name or self._calls - 1)
-        path = Path(NNVizExtension.get_location(test_location=self._location, index=stem))
+        path = Path(self._extension.get_location(test_location=self._location, index=stem))
         self._record.called(self._location.item, path)
-        rivals = self._record.rivals(self._location.item)
+        rivals = self._record.rivals(self._location.item, self.kind)
         if rivals:
             raise SnapshotError(
                 f"{self._location.nodeid} and {rivals[0]} differ in upper and lower case alone, so that they share "
@@ -156,7 +190,7 @@ class Storage:
             SnapshotError: it cannot be read.
         """
         try:
-            return NNVizExtension().read_snapshot_data_from_location(
+            return self._extension().read_snapshot_data_from_location(
                 snapshot_location=str(place.path), snapshot_name=place.name, session_id=""
             )
         except OSError as error:

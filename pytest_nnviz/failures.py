@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pytest_nnviz.errors import ArchitectureDrift, NNVizError
+from pytest_nnviz.errors import NNVizError, SnapshotDrift
 
 __all__ = ["headline_first", "message_alone", "users_frames_only"]
 
@@ -53,11 +53,11 @@ def headline_first(longrepr: Any, error: BaseException) -> None:
 
 
 def _summary(error: BaseException) -> str:
-    return str(error) if isinstance(error, ArchitectureDrift) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, SnapshotDrift) else f"{type(error).__name__}: {error}"
 
 
 def _is_ours(error: BaseException) -> bool:
-    return isinstance(error, NNVizError | ArchitectureDrift)
+    return isinstance(error, NNVizError | SnapshotDrift)
 
 
 def _frames(first: TracebackType | None) -> Iterator[TracebackType]:

@@ -7,10 +7,9 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["SNAPSHOT_DIRNAME", "SUFFIX", "call_suffix", "clean", "owning_names", "stem_of_test"]
+__all__ = ["SNAPSHOT_DIRNAME", "call_suffix", "clean", "owning_names", "stem_of_test"]
 
 SNAPSHOT_DIRNAME = "__nnviz__"
-SUFFIX = "nnviz"
 
 _FOREIGN = re.compile(r"[^\w\-.,=+@ \[\]()]")
 _TEST_BYTES = 140

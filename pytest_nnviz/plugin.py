@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import defaultdict
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_nnviz.configuration import PREFIX, fixtures_with, ini_keys, marked, project_options
 from pytest_nnviz.errors import NNVizWarning, OptionError, SnapshotError
+from pytest_nnviz.kinds import SNAPSHOT, Kind
 from pytest_nnviz.naming import SNAPSHOT_DIRNAME
-from pytest_nnviz.options import Options
 from pytest_nnviz.recap import Note, Recap
 from pytest_nnviz.unused import RunRecord
 
 if TYPE_CHECKING:
-    from pytest_nnviz.snapshot import NNVizSnapshot, RunningTest
+    from pytest_nnviz.fixtures.running import RunningTest
+    from pytest_nnviz.fixtures.snapshot import NNVizSnapshot
+    from pytest_nnviz.options import OptionsBase
 
 __all__ = ["nnviz_snapshot"]
 
 _RUN = "nnviz-run"
-_PREFIX = "nnviz_"
 _LISTS = ("gate", "opaque")
 _WIDTH = "nnviz_width"
 _LINES, _MARGIN = 60, 8  # pytest indents a message
@@ -39,12 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="nnviz-artifacts",
         help="where failures leave texts and pictures, from the rootdir (default: nnviz-artifacts)",
     )
-    for key in Options.ini_keys():
-        text = f"option {key} of nnviz_snapshot, see pytest_nnviz.Options"
+    for key in ini_keys():
+        text = f"option {key} of {fixtures_with(key)}, see pytest_nnviz.options"
         if key in _LISTS:
-            parser.addini(f"{_PREFIX}{key}", text, type="args", default=None)
+            parser.addini(f"{PREFIX}{key}", text, type="args", default=None)
         else:
-            parser.addini(f"{_PREFIX}{key}", text, type="string", default=None)
+            parser.addini(f"{PREFIX}{key}", text, type="string", default=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,8 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     if not config.getoption("nnviz_artifacts"):
         raise pytest.UsageError("--nnviz-artifacts: '' is no folder, name one")
-    config.addinivalue_line("markers", "nnviz(**options): options of nnviz_snapshot for this test")
-    run = Run(config, _project_options(config))
+    config.addinivalue_line("markers", "nnviz(**options): options of the nnviz fixtures for this test")
+    try:
+        run = Run(config, project_options(config))
+    except OptionError as error:
+        raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(run, _RUN)
     if not config.pluginmanager.hasplugin("syrupy"):
         config.pluginmanager.register(WithoutSyrupy(), "nnviz-without-syrupy")
@@ -75,10 +79,16 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 def nnviz_snapshot(request: pytest.FixtureRequest, snapshot: Any) -> NNVizSnapshot:
     """Pin the architecture of a model: ``nnviz_snapshot(model, *args, **kwargs)``, as you would call the model."""
     __tracebackhide__ = True
-    from pytest_nnviz.snapshot import NNVizSnapshot
+    from pytest_nnviz.fixtures.snapshot import NNVizSnapshot
 
+    return NNVizSnapshot(*_started(request, snapshot, SNAPSHOT))
+
+
+def _started(request: pytest.FixtureRequest, snapshot: Any, kind: Kind) -> tuple[RunningTest, Any]:
+    """What a fixture is made of: the running test, and the options for it."""
+    __tracebackhide__ = True
     run: Any = request.config.pluginmanager.get_plugin(_RUN)
-    return NNVizSnapshot(run.start(request.node, snapshot), _marked(run.options, request.node))
+    return run.start(request.node, snapshot, kind), marked(run.options[kind], kind, request.node)
 
 
 class WithoutSyrupy:
@@ -94,7 +104,7 @@ class WithoutSyrupy:
 class Run:
     """The hooks that need to know what went before in this run."""
 
-    def __init__(self, config: pytest.Config, options: Options) -> None:
+    def __init__(self, config: pytest.Config, options: dict[Kind, OptionsBase]) -> None:
         self.config = config
         self.options = options
         self.artifacts: Path = config.rootpath / config.getoption("nnviz_artifacts")
@@ -103,13 +113,13 @@ class Run:
         self._strict: list[str] = []
         self._pending: defaultdict[str, list[Note]] = defaultdict(list)
 
-    def start(self, item: pytest.Item, snapshot: Any) -> RunningTest:
-        """What the calls of a test share; its notes wait for its next report, which carries them to who prints them."""
+    def start(self, item: pytest.Item, snapshot: Any, kind: Kind) -> RunningTest:
+        """What the calls of a fixture in a test share; notes wait for its next report, which carries them on."""
         __tracebackhide__ = True
         from pytest_nnviz.artifacts import Artifacts
-        from pytest_nnviz.checker import Room
         from pytest_nnviz.extension import Storage, untested_version
-        from pytest_nnviz.snapshot import RunningTest
+        from pytest_nnviz.fixtures.running import RunningTest
+        from pytest_nnviz.verdict import Room
 
         untested = untested_version()
         if untested is not None:
@@ -118,7 +128,7 @@ class Run:
         room = Room(
             _width(self.config) - _MARGIN, None if everything else _LINES, everything, str(self.config.rootpath)
         )
-        storage, artifacts = Storage(snapshot, self.record), Artifacts(self.artifacts)
+        storage, artifacts = Storage(snapshot, self.record, kind), Artifacts(self.artifacts)
         return RunningTest(item, storage, artifacts, partial(self._note, item), room)
 
     @pytest.hookimpl(optionalhook=True)
@@ -222,54 +232,9 @@ def _colour(line: str) -> dict[str, bool]:
     return {marks[line.lstrip()[:2]]: True} if line.lstrip()[:2] in marks else {}
 
 
-def _project_options(config: pytest.Config) -> Options:
-    values: dict[str, Any] = {}
-    for key, found in _configured(config).items():
-        try:
-            values |= Options.parse_ini({key: found})
-            Options(**{key: values[key]})
-        except ValueError as error:
-            raise pytest.UsageError(f"{_PREFIX}{key} in {_source(config, key)}: {error}") from error
-    return Options(**values)
-
-
-def _configured(config: pytest.Config) -> dict[str, object]:
-    """What the project sets, by option: as it stands there, unknown keys too, as long as pytest shows that."""
-    raw = _as_it_stands(config)
-    if raw is not None:
-        return {key.removeprefix(_PREFIX): raw[key] for key in raw if key.startswith(_PREFIX)}
-    found = {key: config.getini(f"{_PREFIX}{key}") for key in Options.ini_keys()}
-    return {key: value for key, value in found.items() if value is not None}
-
-
-def _as_it_stands(config: pytest.Config) -> Mapping[str, object] | None:
-    """The project's configuration without the types of pytest, which differ between its two forms of TOML."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecated, with nothing in its place
-        return getattr(config, "inicfg", None)
-
-
 def _width(config: pytest.Config) -> int:
     """Columns of the terminal, as pytest counts them; 80 where there is none."""
     import shutil
 
     told = getattr(config, "workerinput", {}).get(_WIDTH)
     return int(told or max(60, shutil.get_terminal_size((80, 24)).columns))
-
-
-def _source(config: pytest.Config, key: str) -> str:
-    overrides = config.getoption("override_ini", None) or ()
-    given = any(text.startswith(f"{_PREFIX}{key}=") for text in overrides)
-    return "-o" if given or config.inipath is None else str(config.inipath)
-
-
-def _marked(options: Options, item: pytest.Item) -> Options:
-    __tracebackhide__ = True
-    for marker in reversed(list(item.iter_markers("nnviz"))):
-        try:
-            if marker.args:
-                raise OptionError(f"{marker.args[0]!r} has no name; write name=value")
-            options = options.using(**marker.kwargs)
-        except OptionError as error:
-            raise OptionError(f"@pytest.mark.nnviz of {item.nodeid}: {error}") from None
-    return options

@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from pytest_nnviz.kinds import Kind, kind_of
 from pytest_nnviz.naming import owning_names, stem_of_test
 
 __all__ = ["RunRecord"]
@@ -26,7 +27,7 @@ class RunRecord:
         self.finishing = False
         self.partial = partial
         self._ended: set[tuple[Path, str]] = set()
-        self._called: set[tuple[Path, str]] = set()
+        self._called: set[tuple[Kind, tuple[Path, str]]] = set()
         self._reached: set[str] = set()
         self._not_passed: set[str] = set()
         self._modules: set[str] = set()
@@ -35,6 +36,7 @@ class RunRecord:
         self._items: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self._stems: dict[str, dict[str, list[Any]]] = {}
         self._claims: dict[str, str] = {}
+        self._opened: set[str] = set()
 
     def collected(self, module: Path, nodeid: str, items: list[Any], classes: list[str]) -> None:
         """Note that ``nodeid`` (a module, or a class in it) was opened and holds these items and these classes."""
@@ -50,6 +52,12 @@ class RunRecord:
         """Note that a module, or a class in it, could not be collected or was skipped as a whole."""
         self._broken.add(_key(module))
 
+    def opens(self, module: str) -> bool:
+        """Whether this is the first time that this module's snapshots are asked for."""
+        first = module not in self._opened
+        self._opened.add(module)
+        return first
+
     def ended(self, item: Any) -> None:
         """Note that a test came to the end of its teardown."""
         self._ended.add(_identity(item))
@@ -61,7 +69,7 @@ class RunRecord:
 
     def called(self, item: Any, place: Path) -> None:
         """Note that a test came to a call of its fixture, with this file, whether or not that call came to an end."""
-        self._called.add(_identity(item))
+        self._called.add((kind_of(place.suffix), _identity(item)))
         self._reached.add(str(place))
 
     def may_judge(self, location: Path) -> bool:
@@ -74,23 +82,25 @@ class RunRecord:
             return False
         stems = self._stems_of(_key(module))
         owners = [item for name in owning_names(location.stem) for item in stems.get(name.casefold(), ())]
-        return all(self._tells(item) for item in owners)
+        return all(self._tells(item, kind_of(location.suffix)) for item in owners)
 
-    def rivals(self, item: Any) -> list[str]:
-        """Other tests with this fixture whose files differ from this one's in upper and lower case alone."""
+    def rivals(self, item: Any, kind: Kind) -> list[str]:
+        """Other tests with this kind's fixture whose files differ from this one's in upper and lower case alone."""
         same = self._stems_of(_key(item.path)).get(stem_of_test(item).casefold(), [])
-        return [other.nodeid for other in same if other.nodeid != item.nodeid and _has_fixture(other)]
+        return [other.nodeid for other in same if other.nodeid != item.nodeid and _has_fixture(other, kind)]
 
     def claim(self, path: Path, owner: str) -> str | None:
         """Reserve a file for a call; the other call that has it already, or None."""
         holder = self._claims.setdefault(str(path).casefold(), owner)
         return None if holder == owner else holder
 
-    def _tells(self, item: Any) -> bool:
-        """Whether this run of a test shows which snapshots it uses: it passed, and called its fixture if it has it."""
+    def _tells(self, item: Any, kind: Kind) -> bool:
+        """Whether this run of a test shows which snapshots of a kind it uses: it passed, and called the fixture if it
+        has it.
+        """
         if item.nodeid in self._not_passed or _identity(item) not in self._ended:
             return False
-        return _identity(item) in self._called or not _has_fixture(item)
+        return (kind, _identity(item)) in self._called or not _has_fixture(item, kind)
 
     def _complete(self, key: str) -> bool:
         return key in self._modules and key not in self._broken and not self._unopened[key]
@@ -104,8 +114,8 @@ class RunRecord:
         return self._stems[key]
 
 
-def _has_fixture(item: Any) -> bool:
-    return "nnviz_snapshot" in getattr(item, "fixturenames", ())
+def _has_fixture(item: Any, kind: Kind) -> bool:
+    return kind.fixture in getattr(item, "fixturenames", ())
 
 
 def _identity(item: Any) -> tuple[Path, str]:

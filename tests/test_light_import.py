@@ -27,8 +27,8 @@ def test_importing_the_plugin_imports_little(project: Project) -> None:
         *(
             f"pytest_nnviz.{name}"
             for name in (
-                *("plugin", "asked", "budgets", "errors", "gates"),
-                *("naming", "options", "patterns", "recap", "unused"),
+                *("plugin", "asked", "budgets", "configuration", "errors", "gates", "kinds"),
+                *("naming", "options", "options.base", "options.snapshot", "patterns", "recap", "unused"),
             )
         ),
     }

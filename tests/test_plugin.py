@@ -340,7 +340,7 @@ def test_the_users_own_error_is_shown_where_it_was_raised(project: Project) -> N
     assert "pytest_nnviz/" not in run.out
     assert run.line("FAILED test_m.py::test - ValueError: planted")
     assert run.line("FAILED test_m.py::test_tracing - TraceError: nnviz_snapshot() needs a model")
-    assert "pytest_nnviz/snapshot.py" in project.pytest("--full-trace").out
+    assert "pytest_nnviz/fixtures/snapshot.py" in project.pytest("--full-trace").out
 
 
 def test_errors_of_ours_end_at_the_line_of_the_user(project: Project) -> None:

@@ -14,7 +14,7 @@ import pytest
 from conftest import Project
 from PIL import Image
 
-from pytest_nnviz.artifacts import ARTIFACT_NAMES, Artifacts
+from pytest_nnviz.artifacts import Artifacts
 from pytest_nnviz.errors import ArtifactsError
 from pytest_nnviz.pictures.digest import embed_in_png, embed_in_svg, read_digest
 from pytest_nnviz.recap import Note, Recap
@@ -38,6 +38,8 @@ TESTS = """
 """
 ROOT = "__nnviz__/test_m"
 SVG = f"{ROOT}/test[1].svg"
+PICTURES = {f"{which}.{suffix}" for which in ("expected", "actual", "diff") for suffix in ("svg", "png")}
+LEFT = {"expected.nnviz", "actual.nnviz", "words.txt", *PICTURES}
 
 
 @pytest.fixture
@@ -138,7 +140,7 @@ def test_a_failure_leaves_its_files_and_a_pass_clears_them(workers: str, recorde
     folder = recorded.root / "nnviz-artifacts/test_m/test[1]"
     run = recorded.pytest(*WORKERS[workers], WIDTH="5")
     assert run.line("artifacts nnviz-artifacts/test_m/test[1]")
-    assert {path.name for path in folder.iterdir()} == {*ARTIFACT_NAMES, ".nnviz-files"}
+    assert {path.name for path in folder.iterdir()} == {*LEFT, ".nnviz-files"}
     assert (folder / "expected.nnviz").read_bytes() == stored[f"{ROOT}/test[1].nnviz"]
     assert "width=5" in (folder / "actual.nnviz").read_text()
     assert (folder / "words.txt").read_text().startswith("breaks checkpoints: head weight")
@@ -184,7 +186,7 @@ def test_real_pictures(project: Project) -> None:
     assert run.ret == 0, run.out
     project.pytest(NNVIZ_REAL_DRAWING="1", WIDTH="5")
     folder = project.root / "nnviz-artifacts/test_m/test[1]"
-    assert {path.name for path in folder.iterdir()} == {*ARTIFACT_NAMES, ".nnviz-files"}
+    assert {path.name for path in folder.iterdir()} == {*LEFT, ".nnviz-files"}
     assert all(
         (folder / f"{which}.png").read_bytes().startswith(b"\x89PNG") for which in ("expected", "actual", "diff")
     )

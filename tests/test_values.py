@@ -13,9 +13,10 @@ from test_tracing import Forward
 from torch import nn
 
 from pytest_nnviz import Options
-from pytest_nnviz.checker import Room, Status, Where, check, message
+from pytest_nnviz.checker import check
 from pytest_nnviz.errors import UnstableArchitecture
 from pytest_nnviz.tracing import open_session
+from pytest_nnviz.verdict import Room, Status, Where, message
 
 X = torch.tensor([[0.5, -1.0, 2.0, -0.25], [1.0, 0.75, -2.0, 0.1]])
 
@@ -126,7 +127,7 @@ def _drift(options):
 def test_the_drift_of_a_graph_that_values_decide_says_so():
     verdict = _drift(Options(values="fixed"))
     assert verdict.status is Status.DRIFTED
-    text = message(verdict, Where("test_arch", "file", "pytest"), Options().gate, Room())
+    text = message(verdict, Where("test_arch", "file", "pytest"), Room())
     assert 'values="fixed", and values are read by bool at ' in text
     assert "models.py:" in text
 
@@ -135,7 +136,7 @@ def test_the_drift_of_any_other_graph_does_not():
     options = Options(values="fixed")
     stored = check(options, nn.Linear(4, 4), (X,), {}, stored=None, updates="all").text
     verdict = check(options, nn.Linear(4, 3), (X,), {}, stored=stored, updates="nothing")
-    assert "values are read" not in message(verdict, Where("test_arch", "file", "pytest"), options.gate, Room())
+    assert "values are read" not in message(verdict, Where("test_arch", "file", "pytest"), Room())
 
 
 DRAWN = {

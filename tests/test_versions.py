@@ -14,8 +14,9 @@ from conftest import Project
 from torch import nn
 
 from pytest_nnviz import Options, __version__, dumps, trace
-from pytest_nnviz.checker import Status, check
+from pytest_nnviz.checker import check
 from pytest_nnviz.tracing.describing import distributions
+from pytest_nnviz.verdict import Status
 
 X = torch.zeros(1, 2)
 ALWAYS = (("torch", torch.__version__.partition("+")[0]), ("pytest-nnviz", __version__))

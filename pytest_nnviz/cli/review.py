@@ -18,7 +18,8 @@ from pytest_nnviz.drift import Drift, checkpoint, diff
 from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.errors import OptionError, SourceError, suggest
 from pytest_nnviz.gates import GATES
-from pytest_nnviz.naming import SNAPSHOT_DIRNAME, SUFFIX
+from pytest_nnviz.kinds import SNAPSHOT
+from pytest_nnviz.naming import SNAPSHOT_DIRNAME
 from pytest_nnviz.report import drift_data, lone_data, markdown
 from pytest_nnviz.wording import headline, tell, words
 
@@ -26,7 +27,7 @@ __all__ = ["FAIL_ON", "run_review"]
 
 _CONSEQUENCES = dict(zip(("checkpoints", "function", "training"), CONSEQUENCES, strict=False))
 FAIL_ON = (*_CONSEQUENCES, *GATES, "removed", "drift")
-_PATTERN = f":(glob)**/{SNAPSHOT_DIRNAME}/**/*.{SUFFIX}"
+_PATTERN = f":(glob)**/{SNAPSHOT_DIRNAME}/**/*.{SNAPSHOT.suffix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def _work_tree(repository: Repository) -> Side:
 
 def _is_snapshot(path: str) -> bool:
     parts = PurePosixPath(path).parts
-    return path.endswith(f".{SUFFIX}") and SNAPSHOT_DIRNAME in parts[:-1]
+    return path.endswith(f".{SNAPSHOT.suffix}") and SNAPSHOT_DIRNAME in parts[:-1]
 
 
 def _compared(old: Side, new: Side) -> Review:

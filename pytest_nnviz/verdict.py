@@ -1,0 +1,160 @@
+"""What became of a call of a fixture, and how it is said: the frame that all kinds of snapshots share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+__all__ = ["Room", "Status", "Verdict", "Where", "message", "places"]
+
+
+class Status(Enum):
+    """What became of a call."""
+
+    PASSED = "passed"
+    MISSING = "missing"
+    DRIFTED = "drifted"
+    DAMAGED = "damaged"
+    RECORDED = "recorded"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a message says about places: the snapshot's name and file, the artifacts, how to run the test alone."""
+
+    name: str
+    expected: str
+    command: str
+    artifacts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The room that a message has: characters a line, lines in all (None for any number), whether it is to be had in
+    full, with all that only follows from the edits, and the folder to which lines of source are relative.
+    """
+
+    width: int = 110
+    lines: int | None = 60
+    ripples: bool = False
+    root: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a call, as data; each kind of snapshot says in its own class what changed.
+
+    Attributes:
+        status: see `Status`.
+        text: the text of what was found.
+        stored: the stored text, None where there was none.
+        damage: why the stored text could not be read.
+    """
+
+    status: Status
+    text: str
+    stored: str | None = None
+    damage: str | None = None
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether a budget does not hold: then the test fails and nothing is written, whatever the status."""
+        return False
+
+    @property
+    def failed(self) -> bool:
+        """Whether the test has to fail."""
+        return self.exceeded or self.status in (Status.MISSING, Status.DRIFTED, Status.DAMAGED)
+
+    @property
+    def refused(self) -> bool:
+        """Whether a budget keeps from being written what otherwise would be."""
+        return self.exceeded and self.status in (Status.RECORDED, Status.ACCEPTED)
+
+    @property
+    def differs(self) -> bool:
+        """Whether there are changes to show, gated or not."""
+        raise NotImplementedError
+
+    @property
+    def kept(self) -> str:
+        """The text that the storage should hold after this call, if it may write."""
+        return self.stored if self.stored is not None and self.status is Status.PASSED else self.text
+
+    @property
+    def gist(self) -> str:
+        """What was found, in a few words."""
+        raise NotImplementedError
+
+    @property
+    def causes(self) -> list[str]:
+        """The edits behind a drift, in words that are the same for each model that has the part."""
+        raise NotImplementedError
+
+    def changes(self, name: str, room: Room) -> list[str]:
+        """What changed, headline first; empty where nothing did."""
+        raise NotImplementedError
+
+    def words(self, name: str, room: Room) -> list[str]:
+        """What changed, or why that cannot be said, headline first."""
+        if self.damage is not None:
+            return [f"the snapshot before could not be read: {self.damage}"]
+        return self.changes(name, room)
+
+    def around(self, where: Where, words: list[str]) -> list[str]:
+        """The words of a failure, with what is said before and after them."""
+        if self.exceeded:
+            return self.over_budget(where, words)
+        if self.status is Status.MISSING:
+            return self._missing(where)
+        if self.status is Status.DAMAGED:
+            return self._damaged(where)
+        return [*words, *self.remarks, *places(where, words), f"if intended: {where.command}"]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be known beside the changes."""
+        return []
+
+    @property
+    def advice(self) -> list[str]:
+        """What is to be known before a first recording."""
+        return []
+
+    def over_budget(self, where: Where, words: list[str]) -> list[str]:
+        """The message of a budget that does not hold."""
+        raise NotImplementedError
+
+    def _missing(self, where: Where) -> list[str]:
+        return [
+            f"no snapshot yet: {where.name}",
+            self.gist,
+            *self.advice,
+            f"expected  {where.expected}",
+            f"to record: {where.command}",
+        ]
+
+    def _damaged(self, where: Where) -> list[str]:
+        return [
+            f"unreadable snapshot: {where.name}, {self.damage}",
+            f"expected  {where.expected}",
+            f"to write it anew: {where.command}",
+        ]
+
+
+def places(where: Where, words: list[str]) -> list[str]:
+    """Where the stored text is, and where the files of the failure are."""
+    lines = [f"expected  {where.expected}"]
+    if where.artifacts is None:
+        return lines
+    cut = any(line.startswith("... and ") for line in words)
+    return [*lines, f"artifacts {where.artifacts}{', all of it in words.txt' if cut else ''}"]
+
+
+def message(verdict: Verdict, where: Where, room: Room) -> str:
+    """Why the test fails, headline first, and what to do next."""
+    around = verdict.around(where, [])
+    left = None if room.lines is None else room.lines - len(around)
+    words = verdict.words(where.name, replace(room, width=room.width - 2, lines=left))
+    return "\n  ".join(verdict.around(where, words))
