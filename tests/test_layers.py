@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "totals": {"architecture", "drift"},
     "wording": {"architecture", "drift", "gates", "textformat", "totals"},
     "safetensors": {*DATA},
+    "filterbanks": {"errors", "textformat", "tracing", "wording"},  # the names of dtypes, versions, wrapped models
     "report": {"architecture", "drift", "gates", "textformat", "wording"},
     "cli": {
         *("", *DATA, "asked", "atomic", "checker", "drift", "gates", "kinds", "naming", "pictures", "report"),
@@ -66,7 +67,7 @@ LATE = {"options": "tracing", "architecture": "pictures", "drift": "pictures"}
 LIBRARIES: dict[str, set[str]] = {
     "pytest": {"plugin"},
     "syrupy": {"extension"},
-    "torch": {"tracing"},
+    "torch": {"tracing", "filterbanks"},
     "graphviz": {"pictures"},
     "graphviz_pure": {"pictures"},
     "pygraphviz": {"pictures"},
@@ -145,3 +146,9 @@ def test_the_table_has_no_circle_but_lazy_ones() -> None:
 )
 def test_the_check_notices(room: str, source: str) -> None:
     assert len(list(refused(room, source))) == 1
+
+
+def test_one_module_of_filterbanks_imports_torch() -> None:
+    room = {name: path.read_text(encoding="utf-8") for name, path in SOURCES.items() if name.startswith("filterbanks/")}
+    tops = {name: {each.partition(".")[0] for each in imported(source)} for name, source in room.items()}
+    assert [name for name, found in tops.items() if "torch" in found] == ["filterbanks/measuring.py"]

@@ -1,0 +1,61 @@
+"""The numbers of several filters out of those of each, and the pattern of signs and weights for projections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pytest_nnviz.filterbanks.data import Statistics
+
+__all__ = ["LARGEST", "NOISE", "pattern", "pool"]
+
+LARGEST = 1.5
+"""No weight counts for as much in the projection of a filter; in that of a run not for its square."""
+
+NOISE = 2.0**-45
+"""What sums of doubles may differ by from machine to machine, relative to the root of the sum of squares."""
+
+_STEP, _OTHER, _RANGE = 2654435769, 2246822519, 2**32
+
+
+def pattern(index: int) -> float:
+    """What the weight at an index counts for: a golden-ratio sequence, so that no two of them are equal, with signs.
+
+    >>> [round(pattern(index), 3) for index in range(4)]
+    [0.5, -1.118, 0.736, 1.354]
+    """
+    size = 0.5 + (index * _STEP % _RANGE) / _RANGE
+    return -size if index * _OTHER >> 13 & 1 else size
+
+
+def pool(parts: Sequence[Statistics], sizes: Sequence[int], start: int) -> Statistics:
+    """The numbers of filters together.
+
+    Args:
+        parts: the numbers of each.
+        sizes: of each, how many weights are finite.
+        start: which filter the first of them is.
+    """
+    held = [(part, size) for part, size in zip(parts, sizes, strict=True) if size]
+    count = sum(sizes)
+    mean = math.fsum(part.mean * size for part, size in held) / max(count, 1)
+    spread = math.hypot(*(math.hypot(part.std, part.mean - mean) * math.sqrt(size) for part, size in held))
+    norm = math.hypot(*(part.norm for part in parts))
+    low = min((part.low for part, _ in held), default=0.0)
+    high = max((part.high for part, _ in held), default=0.0)
+    projection = math.fsum(part.projection * pattern(start + index) for index, part in enumerate(parts))
+    noise = NOISE * norm / math.sqrt(max(count, 1))
+    return Statistics(
+        norm,
+        _above(mean, noise),
+        0.0 if low == high else spread / math.sqrt(max(count, 1)),
+        low,
+        high,
+        _above(projection, noise * count),
+        *(sum(part.wild[kind] for part in parts) for kind in range(3)),
+    )
+
+
+def _above(value: float, noise: float) -> float:
+    """A plain zero for what is nothing but the noise of summing."""
+    return value if abs(value) > noise else 0.0

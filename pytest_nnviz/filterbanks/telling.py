@@ -1,0 +1,182 @@
+"""What became of filters, in words: the headline, then layers, the worst first, with the filters of each."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from pytest_nnviz.filterbanks.changes import BankDrift, FilterChange, LayerChange, WeightChange
+from pytest_nnviz.filterbanks.data import Bank
+from pytest_nnviz.filterbanks.writing import place
+from pytest_nnviz.wording import wrapped
+
+__all__ = ["RANDOM", "gist", "headline", "tell", "words"]
+
+RANDOM = (
+    "weights that are random drift with every run: call torch.manual_seed(0) before the model is built, or load a "
+    "checkpoint"
+)
+_FILTERS, _WEIGHTS, _PLACES, _PLACE = 4, 3, 3, 24
+_SIGNS = {"added": "+", "removed": "-", "renamed": ">", "changed": "~"}
+
+
+def gist(bank: Bank) -> str:
+    """The filters of a model in a few words."""
+    return f"{bank.model}, {_many(len(bank.layers), 'layer')}, {_many(bank.filters, 'filter')}"
+
+
+def headline(drift: BankDrift, name: str) -> str:
+    """What changed most, in which snapshot."""
+    first = drift.layers[0]
+    more = len(drift.layers) - 1
+    behind = f" (+{_many(more, 'more layer')})" if more else ""
+    return f"filters: {place(first.path)} {tell(first)}{behind} in {name}"
+
+
+def words(drift: BankDrift, *, width: int = 110, lines: int | None = 60) -> list[str]:
+    """Layer by layer, the worst first; what does not fit is counted.
+
+    Args:
+        drift: what to word.
+        width: how many characters a line should have at most.
+        lines: how many lines there may be, None for any number; then all filters are told too.
+    """
+    groups = list(_grouped(drift.layers))
+    column = max((len(head) for head, _ in groups if len(head) <= _PLACE), default=0)
+    room = sys.maxsize if lines is None else lines
+    found: list[str] = []
+    for index, (head, members) in enumerate(groups):
+        told = wrapped(f"{head:<{column}}  {tell(members[0])}", width)
+        inside = _inside(members[0], None if lines is None else _FILTERS) if len(members) == 1 else ()
+        block = [*told, *(part for line in inside for part in wrapped(f"    {line}", width))]
+        last = index == len(groups) - 1
+        if index and len(found) + len(block) + (not last) > room:
+            left = sum(len(members) for _, members in groups[index:])
+            return [*found, f"... and {_many(left, 'more layer')}"]
+        found += block
+    return found
+
+
+def _grouped(changes: Sequence[LayerChange]) -> Iterator[tuple[str, list[LayerChange]]]:
+    """Layers of which the same is to be told, behind one head."""
+    groups: defaultdict[tuple[str, str, bool], list[LayerChange]] = defaultdict(list)
+    for change in changes:
+        alone = bool(change.filters) and not _renewed(change)
+        groups[change.kind, change.path if alone else tell(change), alone].append(change)
+    for members in groups.values():
+        paths = [place(member.path) for member in members]
+        shown = ", ".join(paths[:_PLACES]) + (f" and {len(paths) - _PLACES} more" if len(paths) > _PLACES else "")
+        yield f"{_SIGNS[members[0].kind]} {shown}{f'  x{len(members)}' if len(members) > 1 else ''}", members
+
+
+def _renewed(change: LayerChange) -> bool:
+    return any(name == "re-initialised" for name, _, _ in change.facts)
+
+
+def tell(change: LayerChange) -> str:
+    """What became of a layer, on one line."""
+    if change.kind in ("added", "removed"):
+        layer = change.new or change.old
+        assert layer is not None
+        return f"{change.kind}: {layer.class_name} {layer.dtype}{list(layer.shape)}"
+    told = [_fact(*fact) for fact in change.facts]
+    if change.permuted:
+        told.append(_permuted(change.permuted))
+    if change.filters and not _renewed(change):
+        told.append(_filters(change))
+    return ", ".join(told)
+
+
+def _fact(name: str, old: str, new: str) -> str:
+    match name:
+        case "scaled":
+            return {"-1": "sign flipped"}.get(new, f"weights x{new}")
+        case "re-initialised":
+            return f"re-initialised: {old} of {_many(int(new), 'filter')} have nothing of what they were"
+        case "rounded":
+            return f"values as rounded from {old} to {new}"
+        case "weights":
+            return "weights changed"
+        case "path":
+            return f"{place(old)} -> {place(new)}"
+    return f"{name} {old} -> {new}"
+
+
+def _permuted(pairs: Sequence[tuple[int, int]]) -> str:
+    shown = ", ".join(f"{old} -> {new}" for old, new in pairs[:6])
+    return f"filters permuted: {shown}{f' and {len(pairs) - 6} more' if len(pairs) > 6 else ''}"
+
+
+def _filters(change: LayerChange) -> str:
+    groups = {kind: [each for each in change.filters if each.kind == kind] for kind in ("removed", "added")}
+    told = [f"filter{'s' * (len(found) > 1)} {_names(found)} {kind}" for kind, found in groups.items() if found]
+    moved = [each for each in change.filters if each.kind in ("changed", "scaled")]
+    if moved:
+        known = max((each.by for each in moved if math.isfinite(each.by)), default=0.0)
+        located = all(each.moved is not None for each in moved)
+        by = f", by {known:.3g}{'' if located else ' or more'}" if known else ""
+        total = change.new.filters if change.new is not None else 0
+        count = sum(_count(each.name) for each in moved)
+        single = f"filter {moved[0].name}" if len(moved) == 1 else f"{count:,}"
+        told.append(f"{single} of {_many(total, 'filter')} changed{by}")
+    return ", ".join(told)
+
+
+def _count(name: str) -> int:
+    start, _, last = name.partition("..")
+    return int(last or start) - int(start) + 1
+
+
+def _names(found: Sequence[FilterChange]) -> str:
+    shown = ", ".join(each.name for each in found[:6])
+    return f"{shown} and {len(found) - 6} more" if len(found) > 6 else shown
+
+
+def _inside(change: LayerChange, limit: int | None) -> Iterator[str]:
+    """The filters of a layer, the furthest first."""
+    moved = [each for each in change.filters if each.kind in ("changed", "scaled")]
+    if _renewed(change):
+        return
+    shown = moved[:limit]
+    for each in shown:
+        yield f"filter {each.name}: {_filter(each)}"
+    if len(moved) > len(shown):
+        yield f"... and {_many(len(moved) - len(shown), 'more filter')}"
+
+
+def _filter(change: FilterChange) -> str:
+    told = list(change.became)
+    if change.kind == "scaled":
+        told.append("sign flipped" if change.factor == -1 else f"x{change.factor:g}")
+    elif change.moved is not None:
+        told += [_weight(each) for each in change.moved.largest[:_WEIGHTS]]
+        rest = change.moved.count - min(_WEIGHTS, len(change.moved.largest))
+        told += [f"{_many(rest, 'more weight')}"] if rest else []
+    else:
+        told += [f"{name} {_near(old, new)}" for name, old, new in change.numbers]
+    return ", ".join(told) or "another digest, all numbers within the tolerance"
+
+
+def _near(old: float, new: float) -> str:
+    """Two numbers with as many digits as it takes to tell them apart."""
+    for digits in range(3, 9):
+        texts = f"{old + 0.0:.{digits}g}", f"{new + 0.0:.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return f"{texts[0]} -> {texts[1]}"
+
+
+def _weight(change: WeightChange) -> str:
+    names = ("slice", "row", "column")[-len(change.position) :]
+    if len(change.position) == 1:
+        names = ("position",)
+    channel = "mean of channels" if change.channel < 0 else f"channel {change.channel}"
+    where = " ".join([channel, *(f"{name} {index}" for name, index in zip(names, change.position, strict=True))])
+    half = f" (±{change.step / 2:.2g})" if change.step else ""
+    return f"{where} {change.old:.4g}{half} -> {change.new:.4g}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
