@@ -22,6 +22,7 @@ __all__ = [
     "Totals",
     "Tree",
     "Value",
+    "join",
     "resolve_shared",
     "walk_calls",
     "walk_modules",
@@ -294,6 +295,11 @@ def _body_rows(body: Body) -> Iterator[object]:
         yield len(scopes), c.kind, c.target, c.args, c.result, inside, c.up, c.config
 
 
+def join(path: str, name: str) -> str:
+    """Path of what is called ``name`` in the module at ``path``."""
+    return f"{path}.{name}" if path and name else path or name
+
+
 def walk_modules(root: Module) -> Iterator[tuple[str, Module]]:
     """Yield ``(path, module)`` from the root (path ``""``) in registration order."""
     stack = [("", root)]
@@ -301,7 +307,7 @@ def walk_modules(root: Module) -> Iterator[tuple[str, Module]]:
         path, module = stack.pop()
         yield path, module
         for name, child in reversed(module.children):
-            stack.append((f"{path}.{name}" if path else name, child))
+            stack.append((join(path, name), child))
 
 
 def walk_calls(body: Body) -> Iterator[tuple[tuple[Call, ...], Call]]:

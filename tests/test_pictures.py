@@ -428,6 +428,13 @@ def test_a_changed_module_that_is_never_called_is_a_node_of_its_own():
     assert (node.title, node.change) == ("aux.head", "changed")
 
 
+def test_modules_of_similar_names_that_are_never_called_are_nodes_of_their_own():
+    arch, places = model(RESIDUAL), ("aux head", "aux_head")
+    extra = tuple(Change("structure", "changed", place, "bias", "True", "False", "cosmetic") for place in places)
+    lone = [node for node in nodes(view(Drift(arch, arch, extra))).values() if node.id.startswith("lone/")]
+    assert tuple(node.title for node in lone) == places
+
+
 def test_a_rename_is_noted_at_the_call_of_that_module_alone():
     extra = Module("Extra")
     old = model(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_nnviz.drift.pairs import Match, join
+from pytest_nnviz.architecture import join
+from pytest_nnviz.drift.pairs import Match
 from pytest_nnviz.drift.ties import Tensor, resolve, tensors_of
 
 __all__ = ["Aliases"]

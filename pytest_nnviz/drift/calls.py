@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from pytest_nnviz.architecture import Architecture, Argument, Call, Tree
+from pytest_nnviz.architecture import Architecture, Argument, Call, Tree, join
 from pytest_nnviz.drift.alignment import align_calls, crossing_calls, in_order
 from pytest_nnviz.drift.arguments import (
     fields_returned,
@@ -25,7 +25,7 @@ from pytest_nnviz.drift.identity import Identities
 from pytest_nnviz.drift.links import Links, Use
 from pytest_nnviz.drift.modules import label_arguments
 from pytest_nnviz.drift.order import Order, permutations
-from pytest_nnviz.drift.pairs import BY_NAME, BY_POSITION, BY_STRUCTURE, Match, join
+from pytest_nnviz.drift.pairs import BY_NAME, BY_POSITION, BY_STRUCTURE, Match
 from pytest_nnviz.drift.references import Graph, refs
 from pytest_nnviz.drift.spelling import tell_apart
 from pytest_nnviz.drift.tensors import out_of_place, sides

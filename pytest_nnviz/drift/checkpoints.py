@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from pytest_nnviz.architecture import Module, TensorSpec
+from pytest_nnviz.architecture import Module, TensorSpec, join
 from pytest_nnviz.drift.data import Drift
 from pytest_nnviz.drift.nesting import nested_keys
-from pytest_nnviz.drift.pairs import join
 from pytest_nnviz.drift.statedict import Entry, registered, tensors_saved
 from pytest_nnviz.drift.tensors import fits
 

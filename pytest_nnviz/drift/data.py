@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pytest_nnviz.architecture import Architecture, Body
+from pytest_nnviz.architecture import Architecture, Body, join
 
 __all__ = ["CONSEQUENCES", "Change", "Drift", "Row", "Way"]
 
@@ -111,9 +111,8 @@ def _followed(path: str, renames: Mapping[str, str]) -> str:
     head, tail = path, ""
     while head and head not in renames:
         head, _, name = head.rpartition(".")
-        tail = f"{name}.{tail}" if tail else name
-    place = renames.get(head, head)
-    return f"{place}.{tail}" if place and tail else place or tail
+        tail = join(name, tail)
+    return join(renames.get(head, head), tail)
 
 
 def _inside(body: Body | None, way: Way) -> Body | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from pytest_nnviz.architecture import Architecture, Module, walk_modules
+from pytest_nnviz.architecture import Architecture, Module, join, walk_modules
 from pytest_nnviz.drift.consequence import BREAKS, COSMETIC
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.defaults import defaults_of
-from pytest_nnviz.drift.pairs import Match, join
+from pytest_nnviz.drift.pairs import Match
 
 __all__ = ["ModuleEffects"]
 

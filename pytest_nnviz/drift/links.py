@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from pytest_nnviz.architecture import Argument, Body, Call, Const, Literal, Ref, Step, Tree, Value
+from pytest_nnviz.architecture import Argument, Body, Call, Const, Literal, Ref, Step, Tree, Value, join
 from pytest_nnviz.drift.aliases import Aliases
 from pytest_nnviz.drift.consequence import FUNCTION, worst
 from pytest_nnviz.drift.data import Row, Way
-from pytest_nnviz.drift.pairs import Match, join
+from pytest_nnviz.drift.pairs import Match
 from pytest_nnviz.drift.references import Graph, Source, refs
 
 __all__ = ["Links", "Use"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from pytest_nnviz.architecture import Architecture, Module, walk_modules
+from pytest_nnviz.architecture import Architecture, Module, join, walk_modules
 from pytest_nnviz.drift.identity import Identities
 from pytest_nnviz.drift.moves import Moves
-from pytest_nnviz.drift.pairs import BY_NAME, Found, Match, Pair, join
+from pytest_nnviz.drift.pairs import BY_NAME, Found, Match, Pair
 from pytest_nnviz.drift.siblings import displaced, match_siblings
 from pytest_nnviz.drift.wrapping import Wrappers, find_wrapping
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pytest_nnviz.architecture import Architecture, Argument, Module, TensorSpec, walk_modules
+from pytest_nnviz.architecture import Architecture, Argument, Module, TensorSpec, join, walk_modules
 from pytest_nnviz.drift.consequence import BREAKS, COSMETIC, FUNCTION, TRAINING, of_config, of_mark, of_module, worst
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.defaults import defaults_of
-from pytest_nnviz.drift.pairs import BY_NAME, Match, Pair, Wrapping, join
+from pytest_nnviz.drift.pairs import BY_NAME, Match, Pair, Wrapping
 from pytest_nnviz.drift.siblings import is_numbered, trades
 from pytest_nnviz.drift.tensors import compare_tensors, fits, reordered, sides, went_to
 from pytest_nnviz.drift.ties import Ties, resolve, tensors_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
 
-from pytest_nnviz.architecture import Module, walk_modules
+from pytest_nnviz.architecture import Module, join, walk_modules
 from pytest_nnviz.drift.identity import Identities
-from pytest_nnviz.drift.pairs import BY_POSITION, BY_STRUCTURE, Found, Pair, alike, join
+from pytest_nnviz.drift.pairs import BY_POSITION, BY_STRUCTURE, Found, Pair, alike
 
 __all__ = ["Moves"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
-from pytest_nnviz.architecture import Module
+from pytest_nnviz.architecture import Module, join
 
-__all__ = ["BY_NAME", "BY_POSITION", "BY_STRUCTURE", "Found", "Match", "Pair", "Sibling", "Wrapping", "alike", "join"]
+__all__ = ["BY_NAME", "BY_POSITION", "BY_STRUCTURE", "Found", "Match", "Pair", "Sibling", "Wrapping", "alike"]
 
 Found = tuple[str, Module]
 Sibling = tuple[int, int, str]
@@ -15,11 +15,6 @@ Sibling = tuple[int, int, str]
 BY_NAME = "by name"
 BY_STRUCTURE = "by structure"
 BY_POSITION = "by position"
-
-
-def join(path: str, name: str) -> str:
-    """Path of what is called ``name`` in the module at ``path``."""
-    return f"{path}.{name}" if path and name else path or name
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ from bisect import bisect_left
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-from pytest_nnviz.architecture import Body, Call, Ref, Tree, Value
+from pytest_nnviz.architecture import Body, Call, Ref, Tree, Value, join
 from pytest_nnviz.drift.data import Way
-from pytest_nnviz.drift.pairs import join
 
 __all__ = ["Graph", "Source", "refs"]
 

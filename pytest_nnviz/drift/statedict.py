@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pytest_nnviz.architecture import Buffer, Module, Parameter, TensorSpec, resolve_shared, walk_modules
-from pytest_nnviz.drift.pairs import join
+from pytest_nnviz.architecture import Buffer, Module, Parameter, TensorSpec, join, resolve_shared, walk_modules
 
 __all__ = ["Entry", "Registered", "registered", "state_dict", "tensors_saved"]
 

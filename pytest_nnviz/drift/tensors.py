@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pytest_nnviz.architecture import Buffer, Parameter, TensorSpec
+from pytest_nnviz.architecture import Buffer, Parameter, TensorSpec, join
 from pytest_nnviz.drift.consequence import BREAKS, FUNCTION, TRAINING
 from pytest_nnviz.drift.data import Change
-from pytest_nnviz.drift.pairs import BY_STRUCTURE, Match, Pair, join
+from pytest_nnviz.drift.pairs import BY_STRUCTURE, Match, Pair
 from pytest_nnviz.drift.ties import Tensor, Ties, resolve, tensors_of
 from pytest_nnviz.textformat.write import format_spec
 

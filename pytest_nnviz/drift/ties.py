@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import cached_property
 
-from pytest_nnviz.architecture import Buffer, Module, Parameter, resolve_shared, walk_modules
-from pytest_nnviz.drift.pairs import Match, join
+from pytest_nnviz.architecture import Buffer, Module, Parameter, join, resolve_shared, walk_modules
+from pytest_nnviz.drift.pairs import Match
 
 __all__ = ["Tensor", "Ties", "resolve", "tensors_of"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pytest_nnviz.architecture import join
 from pytest_nnviz.drift.checkpoints import Loading, State, load
 from pytest_nnviz.drift.consequence import BREAKS, FUNCTION
 from pytest_nnviz.drift.data import Change, Drift
-from pytest_nnviz.drift.pairs import join
 
 __all__ = ["weighed"]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 
-from pytest_nnviz.architecture import Argument, Body, Call, Literal, Module, Ref, Step, Tree, Value, walk_calls
+from pytest_nnviz.architecture import Argument, Body, Call, Literal, Module, Ref, Step, Tree, Value, join, walk_calls
 from pytest_nnviz.drift.data import Way
 from pytest_nnviz.drift.identity import Identities
-from pytest_nnviz.drift.pairs import Found, Wrapping, join
+from pytest_nnviz.drift.pairs import Found, Wrapping
 from pytest_nnviz.drift.references import Graph, refs
 
 __all__ = ["Wrappers", "find_wrapping", "handed_on"]
@@ -100,7 +100,7 @@ def _is_result(value: Value, result: Value, ref: Ref) -> bool:
     """Whether a value is what ``ref`` stands for, whole or part by part."""
     if not isinstance(result, Tree) or not isinstance(value, Tree):
         return value in (ref, result) if isinstance(result, Literal) else value == ref
-    steps: list[int | str] = [key.strip("\"'") for key in result.keys] or list(range(len(result.items)))
+    steps: list[int | str] = [*_names(result)] or list(range(len(result.items)))
     return (value.kind, value.keys, len(value.items)) == (result.kind, result.keys, len(result.items)) and all(
         _is_result(item, part, replace(ref, path=(*ref.path, step)))
         for item, part, step in zip(value.items, result.items, steps, strict=True)
@@ -121,9 +121,14 @@ def _in_terms(value: Value, given: dict[str, Value]) -> Value:
     found, path = given.get(value.steps[0].name, value), list(value.path)
     while path and isinstance(found, Tree):
         step = path.pop(0)
-        names = [key.strip("\"'") for key in found.keys]
+        names = _names(found)
         at = step if isinstance(step, int) else names.index(step) if step in names else len(names)
         if at >= len(found.items):
             return value
         found = found.items[at]
     return replace(found, path=(*found.path, *path)) if isinstance(found, Ref) and path else found
+
+
+def _names(tree: Tree) -> list[str]:
+    """The keys of a container as a path of a reference has them: without quotes."""
+    return [key.strip("\"'") for key in tree.keys]

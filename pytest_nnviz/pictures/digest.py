@@ -9,13 +9,15 @@ from pathlib import Path
 
 from pytest_nnviz.errors import OptionError
 
-__all__ = ["embed_in_png", "embed_in_svg", "read_digest"]
+__all__ = ["SIGNATURE", "chunk", "embed_in_png", "embed_in_svg", "read_digest", "without_digest"]
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+"""The first bytes of a PNG."""
 
 _HEAD = 1024
-_PNG = b"\x89PNG\r\n\x1a\n"
-_IHDR_END = len(_PNG) + 12 + 13
+_IHDR_END = len(SIGNATURE) + 12 + 13
 _KEYWORD = b"pytest-nnviz digest"
-_COMMENT = re.compile(rb"<!-- pytest-nnviz digest=([A-Za-z0-9_.:+/=]+) -->")
+_COMMENT = re.compile(rb"<!-- pytest-nnviz digest=([A-Za-z0-9_.:+/=]+) -->\n?")
 _DIGEST = re.compile(r"[A-Za-z0-9_.:+/=]{1,256}")
 
 
@@ -27,7 +29,7 @@ def read_digest(path: Path) -> str | None:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    if head.startswith(_PNG):
+    if head.startswith(SIGNATURE):
         return _from_png(head)
     found = _COMMENT.search(head)
     return found.group(1).decode("ascii") if found else None
@@ -41,13 +43,22 @@ def embed_in_svg(svg: str, digest: str | None) -> str:
     return f"{head}{newline}<!-- pytest-nnviz digest={_checked(digest)} -->\n{rest}"
 
 
+def without_digest(svg: bytes) -> bytes:
+    """The SVG without its digest, if it has one, and without the ends of lines of another system."""
+    return _COMMENT.sub(b"", svg.replace(b"\r\n", b"\n"), count=1)
+
+
 def embed_in_png(png: bytes, digest: str | None) -> bytes:
     """The PNG with the digest as its first text chunk; the pixels stay the same bytes."""
     if digest is None:
         return png
-    body = b"tEXt" + _KEYWORD + b"\0" + _checked(digest).encode("ascii")
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return png[:_IHDR_END] + chunk + png[_IHDR_END:]
+    text = chunk(b"tEXt", _KEYWORD + b"\0" + _checked(digest).encode("ascii"))
+    return png[:_IHDR_END] + text + png[_IHDR_END:]
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def _checked(digest: str) -> str:
@@ -57,7 +68,7 @@ def _checked(digest: str) -> str:
 
 
 def _from_png(head: bytes) -> str | None:
-    at = len(_PNG)
+    at = len(SIGNATURE)
     while at + 8 <= len(head):
         (length,) = struct.unpack(">I", head[at : at + 4])
         data = head[at + 8 : at + 8 + length]

@@ -12,11 +12,11 @@ __all__ = ["Box", "Drawing", "Edge", "Item", "Node", "Stack", "walk_nodes"]
 class Node:
     """One node.
 
-    ``kind`` is ``input``, ``output``, ``module`` (opaque, or closed in this picture), ``function``, ``rest``
-    (calls folded together) or ``point`` (an edge branches there). ``title`` is bold, ``label`` stands behind it,
-    ``details`` are small texts below, ``size`` says how many parameters there are, ``notes`` what changed. ``change``
-    is ``""``, ``added``, ``removed`` or ``changed``; ``dim`` is True for what did not change in the picture of a
-    drift, ``weighty`` for what holds parameters. ``family`` is one of `FAMILIES` or ``""``. ``indent`` is how far a row
+    ``kind`` is ``input``, ``output``, ``module`` (opaque, or closed in this picture), ``function``, ``rest`` (calls
+    folded together) or ``point`` (an edge branches there). ``title`` is bold, ``label`` stands behind it, ``details``
+    are small texts below, ``size`` says how many parameters there are, ``notes`` what changed. ``change`` is ``""``,
+    ``added``, ``removed`` or ``changed``; ``dim`` is True for what did not change in the picture of a drift,
+    ``weighty`` for what holds parameters. ``family`` is one of `theme.FAMILIES` or ``""``. ``indent`` is how far a row
     of a `Stack` stands in. ``tips`` are told where the mouse rests: for both sides, before, after. ``only`` is the side
     of a drift that has it, where ``change`` does not say so; ``hidden`` is True for what keeps its place alone.
     """

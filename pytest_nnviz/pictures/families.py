@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["FAMILIES", "family_of"]
-
-FAMILIES = ("convolution", "linear", "attention", "normalization", "activation", "embedding", "recurrent", "pooling")
-"""In the order of the key."""
+__all__ = ["family_of"]
 
 _NAMES = {
     "attention": r"[Aa]ttention|[Aa]ttn",

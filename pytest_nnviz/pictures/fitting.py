@@ -13,7 +13,7 @@ from pytest_nnviz.pictures.drawing import Drawing
 from pytest_nnviz.pictures.effort import crossed_ranks, node_count
 from pytest_nnviz.pictures.picture import TooSlow, draw_svg, give_up
 from pytest_nnviz.pictures.svg import size
-from pytest_nnviz.pictures.view import start_budget, view
+from pytest_nnviz.pictures.view import Scene, start_budget
 
 if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
@@ -61,21 +61,21 @@ def fit(thing: Architecture | Drift, asked: Asked) -> Picture:
         TooMuch: even the coarsest view has too much in it.
         DrawingError: there is no engine, or none that can draw this.
     """
+    scene, budget = Scene.of(thing, asked), start_budget(thing)
     if asked.depth is None and not asked.expand:
-        return _fitting(thing, asked, None)
+        return _fitting(scene, budget, None)
     try:
-        return _draw(view(thing, asked))
+        return _draw(scene.view(budget))
     except (TooSlow, TooMuch) as error:  # what fits is better than none
-        return _fitting(thing, replace(asked, depth=None, expand=()), error)
+        return _fitting(Scene.of(thing, replace(asked, depth=None, expand=())), budget, error)
 
 
-def _fitting(thing: Architecture | Drift, asked: Asked, failure: TooSlow | TooMuch | None) -> Picture:
+def _fitting(scene: Scene, budget: int, failure: TooSlow | TooMuch | None) -> Picture:
     found: list[Picture] = []
     slow = int(isinstance(failure, TooSlow))
-    budget = start_budget(thing)
     while budget and len(found) < _TRIES and slow < _SLOW_TRIES:
         try:
-            picture = _draw(_remarked(view(thing, asked, budget=budget), failure))
+            picture = _draw(_remarked(scene.view(budget), failure))
         except (TooSlow, TooMuch) as error:
             failure = failure or error
             slow += isinstance(error, TooSlow)
@@ -85,13 +85,13 @@ def _fitting(thing: Architecture | Drift, asked: Asked, failure: TooSlow | TooMu
             return picture
         found.append(picture)
         budget = min(budget - 1, round(budget / min(picture.excess, _HASTE)))
-    return min(found, key=lambda picture: picture.excess) if found else _coarsest(thing, failure)
+    return min(found, key=lambda picture: picture.excess) if found else _coarsest(scene, failure)
 
 
-def _coarsest(thing: Architecture | Drift, failure: DrawingError | None) -> Picture:
+def _coarsest(scene: Scene, failure: DrawingError | None) -> Picture:
     """The model as one node; an engine that does not draw that in time is not asked again."""
     try:
-        return _draw(_remarked(view(thing, _COARSEST), failure))
+        return _draw(_remarked(replace(scene, asked=_COARSEST).view(1), failure))
     except TooSlow:
         give_up()
         raise

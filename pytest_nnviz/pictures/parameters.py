@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pytest_nnviz.architecture import Architecture, Parameter, Ref, Tree, Value, resolve_shared, walk_modules
+from pytest_nnviz.architecture import Architecture, Parameter, Ref, Tree, Value, join, resolve_shared, walk_modules
 from pytest_nnviz.asked import SIDES
 from pytest_nnviz.pictures import labels
 from pytest_nnviz.pictures.drawing import Box, Edge, Item, Node
@@ -23,7 +23,7 @@ def with_parameters(
 ) -> tuple[tuple[Item, ...], tuple[Edge, ...]]:
     """The same drawing with a node for each parameter that an open call uses, and an edge from it to the call."""
     known = {
-        _join(path, parameter.name): parameter
+        join(path, parameter.name): parameter
         for path, module in walk_modules(model.root)
         for parameter in module.parameters
     }
@@ -69,11 +69,11 @@ class _Adding:
         """The parameters of the module that is called, or those that a function is given."""
         if site.module is not None:
             if not site.inside:
-                yield from ((_join(site.place, p.name), p) for p in site.module.parameters)
+                yield from ((join(site.place, p.name), p) for p in site.module.parameters)
             return
         for argument in site.call.args:
             for name in _attributes(argument.value):
-                path = _join(site.place, name)
+                path = join(site.place, name)
                 if path in self.known:
                     yield path, self.known[path]
 
@@ -100,7 +100,3 @@ def _attributes(value: Value) -> Iterator[str]:
 def _resolved(path: str, parameter: Parameter) -> str:
     """Where a parameter is registered first."""
     return path if parameter.tied is None else resolve_shared(path.rpartition(".")[0], parameter.tied)
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
+
+from pytest_nnviz.pictures.digest import without_digest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = ["Difference", "compare"]
 
-_DIGEST = re.compile(rb"<!-- pytest-nnviz digest=\S+ -->\n")
 _RED, _PAPER = (214, 39, 40), (255, 255, 255)
 _FAINT = 0.25
 
@@ -36,7 +36,7 @@ def compare(stored: bytes, fresh: bytes, kind: str) -> Difference:
     What only one of two PNGs of different sizes covers differs. A PNG that cannot be read differs everywhere.
     """
     if kind == "svg":
-        return Difference(float(_drawn(stored) != _drawn(fresh)))
+        return Difference(float(without_digest(stored) != without_digest(fresh)))
     from PIL import Image
 
     drawn = _opened(fresh)
@@ -44,10 +44,6 @@ def compare(stored: bytes, fresh: bytes, kind: str) -> Difference:
         return _compare(_opened(stored), drawn)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return Difference(1.0)
-
-
-def _drawn(svg: bytes) -> bytes:
-    return _DIGEST.sub(b"", svg.replace(b"\r\n", b"\n"), count=1)
 
 
 def _opened(png: bytes) -> Image:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from pytest_nnviz.pictures.digest import SIGNATURE, chunk
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = ["shrink"]
 
 _MOST_COLOURS = 256
-_MAGIC = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {"RGB": 2, "RGBA": 6}
 _UNFILTERED = b"\0"
 
@@ -55,8 +56,4 @@ def _plain(image: Image) -> bytes:
     rows = b"".join(_UNFILTERED + pixels[at : at + step] for at in range(0, len(pixels), step))
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[image.mode], 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
-    return _MAGIC + b"".join(_chunk(name, data) for name, data in chunks)
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return SIGNATURE + b"".join(chunk(name, data) for name, data in chunks)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from pytest_nnviz.architecture import Architecture, Module, walk_modules
+from pytest_nnviz.architecture import Architecture, Module, join, walk_modules
 from pytest_nnviz.pictures import labels
 from pytest_nnviz.pictures.drawing import Drawing, Node, Stack
 from pytest_nnviz.pictures.sites import counts_up, unique_id
@@ -106,19 +106,15 @@ class _Grower:
         old, new = modules
         there = dict(old.children) if old is not None else {}
         for name, child in new.children if new is not None else ():
-            inner = _join(path, name)
+            inner = join(path, name)
             origin = self.drift.old_path(inner) if self.drift is not None else inner
             before = self.before.get(origin) if origin != inner else there.get(name)
             yield self.branch(inner, name, (before, child))
         left = set(there) - {name for name, _ in (new.children if new is not None else ())}
         moved = {origin for origin, _ in (self.drift.renames if self.drift is not None else ())}
         for name in there:
-            if name in left and _join(path, name) not in moved:
-                yield self.branch(_join(path, name), name, (there[name], None))
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+            if name in left and join(path, name) not in moved:
+                yield self.branch(join(path, name), name, (there[name], None))
 
 
 def _fold(branches: Iterable[_Branch]) -> tuple[_Branch, ...]:

@@ -18,7 +18,7 @@ from pytest_nnviz.pictures.flow import Sight, Stream, follow
 from pytest_nnviz.pictures.parameters import with_parameters
 from pytest_nnviz.pictures.plan import Opened, Plan, Rest, left_out, plan_drift, plan_whole, sights
 from pytest_nnviz.pictures.ports import branch_inside
-from pytest_nnviz.pictures.sites import Run, Weave, safe_id, unique_id, walk_runs, weave
+from pytest_nnviz.pictures.sites import Run, Weave, unique_id, walk_runs, weave
 from pytest_nnviz.pictures.stacks import stack_chains
 from pytest_nnviz.pictures.text import Text, joined, part
 from pytest_nnviz.pictures.tree import draw_tree
@@ -26,7 +26,7 @@ from pytest_nnviz.pictures.tree import draw_tree
 if TYPE_CHECKING:
     from pytest_nnviz.drift import Change, Drift
 
-__all__ = ["BUDGET", "DRIFT_BUDGET", "start_budget", "view"]
+__all__ = ["BUDGET", "DRIFT_BUDGET", "Scene", "start_budget", "view"]
 
 BUDGET = 70
 """Nodes of a picture of a whole model."""
@@ -51,39 +51,49 @@ def view(thing: Architecture | Drift, asked: Asked = _NOTHING_ASKED, *, budget: 
 
     ``budget`` is how many nodes it has at most where nothing else is asked for.
     """
-    scene = _Scene.of(thing, asked)
-    runs = scene.weave.runs
-    if not runs:
-        return draw_tree(thing, budget or BUDGET, asked.depth, _title(scene), _subtitle(scene))
-    if scene.drift is None or asked.depth is not None:
-        plan = plan_whole(runs, budget or BUDGET, asked)
-    else:
-        ports = sum(1 for _ in (*_inputs(scene), *_homeless(scene), *_outputs(scene)))
-        room = max(_LEAST_ROOM, (budget or DRIFT_BUDGET) - ports)
-        plan = plan_drift(runs, room, asked, lambda bare, steps: _beside_changes(scene, bare, steps))
-    return _assemble(scene, plan, tuple(_edges(scene, plan)), show_parameters=asked.show_parameters)
+    return Scene.of(thing, asked).view(start_budget(thing) if budget is None else budget)
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
-    """What is drawn: one model (after), or two and the drift between them."""
+class Scene:
+    """What is drawn: one model (after), or two and the drift between them; for views with more and with fewer nodes."""
 
     models: tuple[Architecture | None, Architecture]
     drift: Drift | None
     weave: Weave
+    asked: Asked
 
     @classmethod
-    def of(cls, thing: Architecture | Drift, asked: Asked) -> _Scene:
+    def of(cls, thing: Architecture | Drift, asked: Asked) -> Scene:
+        """The scene of an Architecture or of a Drift."""
         if isinstance(thing, Architecture):
-            return cls((None, thing), None, weave(None, thing, None, asked))
-        return cls((thing.old, thing.new), thing, weave(thing.old, thing.new, thing, asked))
+            return cls((None, thing), None, weave(None, thing, None, asked), asked)
+        return cls((thing.old, thing.new), thing, weave(thing.old, thing.new, thing, asked), asked)
 
     @property
     def model(self) -> Architecture:
+        """The model, of two the one after."""
         return self.models[1]
 
+    def view(self, budget: int) -> Drawing:
+        """The drawing; ``budget`` is how many nodes it has at most where nothing else is asked for."""
+        if not self.weave.runs:
+            thing = self.model if self.drift is None else self.drift
+            return draw_tree(thing, budget, self.asked.depth, _title(self), _subtitle(self))
+        plan = _plan(self, budget)
+        return _assemble(self, plan, tuple(_edges(self, plan)), show_parameters=self.asked.show_parameters)
 
-def _beside_changes(scene: _Scene, plan: Plan, steps: int) -> set[str]:
+
+def _plan(scene: Scene, budget: int) -> Plan:
+    runs, asked = scene.weave.runs, scene.asked
+    if scene.drift is None or asked.depth is not None:
+        return plan_whole(runs, budget, asked)
+    ports = sum(1 for _ in (*_inputs(scene), *_homeless(scene), *_outputs(scene)))
+    room = max(_LEAST_ROOM, budget - ports)
+    return plan_drift(runs, room, asked, lambda bare, steps: _beside_changes(scene, bare, steps))
+
+
+def _beside_changes(scene: Scene, plan: Plan, steps: int) -> set[str]:
     """The nodes so many steps from a changed one, or from where an edge ends that came or went."""
     found: set[str] = set()
     edges = tuple(_edges(scene, plan)) if steps else ()
@@ -96,7 +106,7 @@ def _beside_changes(scene: _Scene, plan: Plan, steps: int) -> set[str]:
     return found
 
 
-def _edges(scene: _Scene, plan: Plan) -> Iterator[Edge]:
+def _edges(scene: Scene, plan: Plan) -> Iterator[Edge]:
     """The edges of both sides as one set: an edge that is there on one side only was added or removed."""
     before, after = _side_edges(scene, plan, 0), _side_edges(scene, plan, 1)
     if scene.drift is None:
@@ -118,7 +128,7 @@ def _both_shapes(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
     return (*before, *(joined([Text.between("→ "), part(line, "actual")]) for line in new))
 
 
-def _side_edges(scene: _Scene, plan: Plan, side: int) -> dict[tuple[str, str], tuple[str, ...]]:
+def _side_edges(scene: Scene, plan: Plan, side: int) -> dict[tuple[str, str], tuple[str, ...]]:
     model = scene.models[side]
     if model is None or model.forward is None:
         return {}
@@ -146,7 +156,7 @@ def _few(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts if len(texts) <= 3 else (*texts[:2], f"… {len(texts) - 2} more")
 
 
-def _assemble(scene: _Scene, plan: Plan, edges: tuple[Edge, ...], *, show_parameters: bool) -> Drawing:
+def _assemble(scene: Scene, plan: Plan, edges: tuple[Edge, ...], *, show_parameters: bool) -> Drawing:
     inside = _items(scene, plan)
     if show_parameters:
         inside, edges = with_parameters(inside, edges, plan, scene.model)
@@ -158,14 +168,14 @@ def _assemble(scene: _Scene, plan: Plan, edges: tuple[Edge, ...], *, show_parame
     return Drawing(_title(scene), (*_subtitle(scene), *_more(scene, plan)), items, drawn, legend)
 
 
-def _title(scene: _Scene) -> str:
+def _title(scene: Scene) -> str:
     old, new = scene.models
     if old is None:
         return new.root.class_name
     return joined([Text.pair(old.root.class_name, new.root.class_name), Text.pair("expected", "actual")], ": ")
 
 
-def _subtitle(scene: _Scene) -> tuple[str, ...]:
+def _subtitle(scene: Scene) -> tuple[str, ...]:
     totals = [model.totals for model in scene.models if model is not None]
     facts = joined([Text.pair(f"{totals[0].parameters:,}", f"{totals[-1].parameters:,}"), " parameters"])
     if scene.drift is None:
@@ -187,7 +197,7 @@ def _count(drift: Drift) -> str:
     return said + (f" and {len(ripples):,} that follow{'s' if len(ripples) == 1 else ''}" if ripples else "")
 
 
-def _more(scene: _Scene, plan: Plan) -> Iterator[str]:
+def _more(scene: Scene, plan: Plan) -> Iterator[str]:
     """What changed and stands nowhere."""
     homeless = len(_homeless_places(scene)[_MOST_HOMELESS:])
     left = homeless + (left_out(scene.weave.runs, plan) if scene.drift is not None else 0)
@@ -195,7 +205,7 @@ def _more(scene: _Scene, plan: Plan) -> Iterator[str]:
         yield f"and {labels.count_text(left, 'more place')}, see the words"
 
 
-def _is_about_model(scene: _Scene, change: Change) -> bool:
+def _is_about_model(scene: Scene, change: Change) -> bool:
     """Is it a fact about the model that no node shows?"""
     if change.what.startswith("return "):
         return False
@@ -203,11 +213,11 @@ def _is_about_model(scene: _Scene, change: Change) -> bool:
     return not change.place and change.what not in drawn
 
 
-def _items(scene: _Scene, plan: Plan) -> tuple[Item, ...]:
+def _items(scene: Scene, plan: Plan) -> tuple[Item, ...]:
     return tuple(_item(scene, item) for item in plan)
 
 
-def _item(scene: _Scene, item: Run | Opened | Rest) -> Item:
+def _item(scene: Scene, item: Run | Opened | Rest) -> Item:
     match item:
         case Opened(run, items):
             return _box(scene, run, _items(scene, items))
@@ -218,14 +228,14 @@ def _item(scene: _Scene, item: Run | Opened | Rest) -> Item:
     return _node(scene, item)
 
 
-def _whole(scene: _Scene, rest: Rest) -> Node:
+def _whole(scene: Scene, rest: Rest) -> Node:
     """The model as one node."""
     root = scene.model.root
     count = labels.count_text(sum(run.size for run in rest.runs), "call")
     return Node(rest.id, "module", root.class_name, "", (count,), labels.parameters_text((None, root)), weighty=True)
 
 
-def _rest(scene: _Scene, rest: Rest, runs: tuple[Run, ...]) -> Node:
+def _rest(scene: Scene, rest: Rest, runs: tuple[Run, ...]) -> Node:
     unchanged = scene.drift is not None and not any(run.first.touched for run in runs)
     hidden = sum(bool(run.first.change) for run in walk_runs(runs))
     return Node(
@@ -277,7 +287,7 @@ def _label(run: Run) -> Text:
     return joined(["" if of_class == labels.run_name(run) else of_class, times], " ")
 
 
-def _box(scene: _Scene, run: Run, items: tuple[Item, ...]) -> Box:
+def _box(scene: Scene, run: Run, items: tuple[Item, ...]) -> Box:
     site = run.first
     dim = scene.drift is not None and not site.change
     only = (
@@ -287,7 +297,7 @@ def _box(scene: _Scene, run: Run, items: tuple[Item, ...]) -> Box:
     return Box(f"box/{site.id}", name, _label(run), items, _notes(run), site.change, dim, tips, only)
 
 
-def _node(scene: _Scene, run: Run) -> Node:
+def _node(scene: Scene, run: Run) -> Node:
     site = run.first
     kind = "function" if site.call.kind == "function" else "module"
     hidden = sum(len(inner.sites) for inner in walk_runs(site.inside) if inner.first.change)
@@ -322,12 +332,12 @@ def _detail(run: Run, kind: str) -> str:
     return labels.config_text(*(found.config for found in modules or calls))
 
 
-def _input_ids(scene: _Scene) -> dict[str, str]:
+def _input_ids(scene: Scene) -> dict[str, str]:
     """The identifier of each argument of forward."""
     return _ids("input", (str(a.name) for model in scene.models if model is not None for a in model.inputs))
 
 
-def _output_ids(scene: _Scene) -> dict[str, str]:
+def _output_ids(scene: Scene) -> dict[str, str]:
     """The identifier of each output that has a node of its own, by its key."""
     forwards = [model.forward for model in scene.models if model is not None]
     keys = [_output_names(forward.returns) for forward in forwards if forward is not None]
@@ -339,7 +349,7 @@ def _ids(kind: str, names: Iterable[str]) -> dict[str, str]:
     return {name: f"{kind}/{unique_id(name, taken)}" for name in dict.fromkeys(names)}
 
 
-def _inputs(scene: _Scene) -> Iterator[Node]:
+def _inputs(scene: Scene) -> Iterator[Node]:
     sides = [{str(a.name): a for a in model.inputs} if model is not None else {} for model in scene.models]
     for name, identity in _input_ids(scene).items():
         values = [side.get(name) for side in sides]
@@ -351,7 +361,7 @@ def _inputs(scene: _Scene) -> Iterator[Node]:
         yield _port("input", identity, name, texts, scene)
 
 
-def _port(kind: str, identity: str, name: str, texts: list[str], scene: _Scene) -> Node:
+def _port(kind: str, identity: str, name: str, texts: list[str], scene: Scene) -> Node:
     """An input or output, with what it was and what it is."""
     old, new = texts
     if scene.drift is None or old == new:
@@ -369,7 +379,7 @@ def _specs(value: Value | Argument) -> list[TensorSpec]:
     return []
 
 
-def _outputs(scene: _Scene) -> Iterator[Node]:
+def _outputs(scene: Scene) -> Iterator[Node]:
     sides = [
         _output_names(model.forward.returns) if model is not None and model.forward is not None else None
         for model in scene.models
@@ -394,17 +404,17 @@ def _has_ref(value: Value) -> bool:
     return isinstance(value, Ref) or (isinstance(value, Tree) and any(map(_has_ref, value.items)))
 
 
-def _homeless(scene: _Scene) -> Iterator[Node]:
+def _homeless(scene: Scene) -> Iterator[Node]:
     """Changed modules that no call belongs to, each as a node without edges."""
     changes = [c for c in scene.weave.homeless if c.place]
-    for place in _homeless_places(scene)[:_MOST_HOMELESS]:
+    for place, identity in _ids("lone", _homeless_places(scene)[:_MOST_HOMELESS]).items():
         own = [change for change in changes if change.place == place]
         kinds = {change.kind for change in own if not change.what}
         change = next(iter(kinds)) if kinds in ({"added"}, {"removed"}) else "changed"
         notes = tuple(filter(None, map(labels.change_text, own[:4])))
         label = "not called" if _never_called(scene, place) else ""
         name = Text.pair(_origin(scene, place), place) if change == "changed" else place
-        yield Node(f"lone/{safe_id(place)}", "module", name, label, notes=notes, change=change)
+        yield Node(identity, "module", name, label, notes=notes, change=change)
 
 
 def _listed(nodes: tuple[Node, ...]) -> tuple[Item, ...]:
@@ -412,17 +422,17 @@ def _listed(nodes: tuple[Node, ...]) -> tuple[Item, ...]:
     return (Stack("lone", nodes, ("",) * len(nodes)),) if len(nodes) > 1 else nodes
 
 
-def _homeless_places(scene: _Scene) -> list[str]:
+def _homeless_places(scene: Scene) -> list[str]:
     """Their paths, what matters most first."""
     changes = [change for change in scene.weave.homeless if change.place]
     return list(dict.fromkeys(c.place for c in sorted(changes, key=lambda c: CONSEQUENCES.index(c.consequence))))
 
 
-def _origin(scene: _Scene, place: str) -> str:
+def _origin(scene: Scene, place: str) -> str:
     return place if scene.drift is None else scene.drift.old_path(place)
 
 
-def _never_called(scene: _Scene, place: str) -> bool:
+def _never_called(scene: Scene, place: str) -> bool:
     """Is the module at a path, or one around it, marked so? A container is not, if what it holds is called."""
     known = [dict(walk_modules(model.root)) for model in scene.models if model is not None]
     while place:

@@ -15,6 +15,7 @@ from pytest_nnviz.architecture import (
     Ref,
     Tree,
     Value,
+    join,
     resolve_shared,
     walk_modules,
 )
@@ -30,8 +31,8 @@ def resolve_ties(root: Module, fail: Callable[[str], TextError]) -> Module:
     modules = dict(walk_modules(root))
     tensors: dict[str, Parameter | Buffer] = {}
     for path, module in modules.items():
-        tensors.update({_join(path, tensor.name): tensor for tensor in module.parameters})
-        tensors.update({_join(path, tensor.name): tensor for tensor in module.buffers})
+        tensors.update({join(path, tensor.name): tensor for tensor in module.parameters})
+        tensors.update({join(path, tensor.name): tensor for tensor in module.buffers})
 
     def target(path: str, place: str) -> str:
         try:
@@ -65,7 +66,7 @@ def resolve_ties(root: Module, fail: Callable[[str], TextError]) -> Module:
             module,
             parameters=tuple(parameter(path, p) for p in module.parameters),
             buffers=tuple(buffer(path, b) for b in module.buffers),
-            children=tuple((name, rebuild(_join(path, name), child)) for name, child in module.children),
+            children=tuple((name, rebuild(join(path, name), child)) for name, child in module.children),
         )
 
     return rebuild("", root)
@@ -93,8 +94,8 @@ class _GraphCheck:
         self.index = -1
         for path, module in walk_modules(root):
             self.modules[path] = module
-            self.tensors.update(_join(path, parameter.name) for parameter in module.parameters)
-            self.tensors.update(_join(path, buffer.name) for buffer in module.buffers)
+            self.tensors.update(join(path, parameter.name) for parameter in module.parameters)
+            self.tensors.update(join(path, buffer.name) for buffer in module.buffers)
 
     def body(self, body: Body, scopes: list[_Scope], *, written: bool = True) -> None:
         """``written`` is False inside a call that the text folds into ``same as``: its calls have no lines."""
@@ -115,7 +116,7 @@ class _GraphCheck:
         if call.kind != "module":
             return None
         owner = self.scope(call.up, scopes).path
-        path = None if owner is None else _join(owner, call.target)
+        path = None if owner is None else join(owner, call.target)
         if path is not None and path not in self.modules:
             raise self.fail(f"the graph calls {path}, which is no module", self.index)
         return path
@@ -136,8 +137,8 @@ class _GraphCheck:
             raise self.fail(
                 f"{name!r} is no argument here (arguments: {', '.join(sorted(scope.inputs)) or 'none'})", self.index
             )
-        if ref.kind == "attribute" and scope.path is not None and _join(scope.path, name) not in self.tensors:
-            raise self.fail(f"{_join(scope.path, name)} is no parameter or buffer", self.index)
+        if ref.kind == "attribute" and scope.path is not None and join(scope.path, name) not in self.tensors:
+            raise self.fail(f"{join(scope.path, name)} is no parameter or buffer", self.index)
         if ref.kind == "result":
             self.result(ref, scope.results)
         if ref.after is not None:
@@ -164,7 +165,3 @@ def _refs(value: Value) -> Iterator[Ref]:
             yield top
         elif isinstance(top, Tree):
             stack.extend(top.items)
-
-
-def _join(path: str, name: str) -> str:
-    return ".".join(filter(None, (path, name)))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_nnviz.architecture import Module
+from pytest_nnviz.architecture import Module, join
 from pytest_nnviz.drift.data import Change, Drift
-from pytest_nnviz.drift.pairs import join
 
 __all__ = ["wrapping_of"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
-from pytest_nnviz.architecture import Argument, Buffer, Literal, Module, Parameter, TensorSpec, Value
+from pytest_nnviz.architecture import Argument, Buffer, Literal, Module, Parameter, TensorSpec, Value, join
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_spec, format_value
 from pytest_nnviz.tracing.calls.functions import one_size
@@ -69,14 +69,14 @@ class Places:
             for path, module in modules:
                 for name, tensor in getattr(module, table).items():
                     if tensor is not None:
-                        places.note(places.tensors, tensor, _join(path, name))
-                        places._note_parts(_join(path, name), tensor)
+                        places.note(places.tensors, tensor, join(path, name))
+                        places._note_parts(join(path, name), tensor)
         for path, module in modules:
             places.alive.append(module)
             places.slots[id(module)] = {name: id(tensor) for name, tensor in _slots(module)}
             for name, thing in module.__dict__.items():
                 if name not in ("_parameters", "_buffers"):
-                    places._note_consts(_join(path, name), thing)
+                    places._note_consts(join(path, name), thing)
         return places
 
     def note(self, table: dict[int, str], tensor: torch.Tensor, path: str) -> None:
@@ -117,7 +117,7 @@ def _walk(module: torch.nn.Module, path: str, seen: dict[int, str]) -> Iterator[
         seen[id(module)] = path
         yield path, module
         children = [(name, unwrap(child)) for name, child in module._modules.items() if child is not None]
-        stack.extend((_join(path, name), child) for name, child in reversed(children))
+        stack.extend((join(path, name), child) for name, child in reversed(children))
 
 
 def _slots(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
@@ -132,10 +132,6 @@ def class_name(module: torch.nn.Module) -> str:
     if isinstance(module, torch.jit.ScriptModule):
         return str(getattr(module, "original_name", "") or qualified_name(type(module)))
     return qualified_name(type(module))
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
 
 
 Held = dict[int, tuple[Argument, ...]]
@@ -220,7 +216,7 @@ class _Describer:
         for name, wrapped in module._modules.items():
             if wrapped is None:
                 continue
-            child, place = unwrap(wrapped), _join(path, name)
+            child, place = unwrap(wrapped), join(path, name)
             first = self.places.modules[id(child)]
             if first != place:
                 yield name, Module("", shared=relative(path, first))
@@ -231,18 +227,18 @@ class _Describer:
         for name, parameter in module._parameters.items():
             if parameter is not None:
                 tied = self._tied(parameter, path, name)
-                yield Parameter(name, _spec(parameter, _join(path, name)), parameter.requires_grad, tied)
+                yield Parameter(name, _spec(parameter, join(path, name)), parameter.requires_grad, tied)
 
     def _buffers(self, module: torch.nn.Module, path: str) -> Iterator[Buffer]:
         for name, buffer in module._buffers.items():
             if buffer is not None:
                 persistent = name not in module._non_persistent_buffers_set
-                yield Buffer(name, _spec(buffer, _join(path, name)), persistent, self._tied(buffer, path, name))
-        yield from (Buffer(name, _spec(tensor, _join(path, name))) for name, tensor in _saved_besides(module))
+                yield Buffer(name, _spec(buffer, join(path, name)), persistent, self._tied(buffer, path, name))
+        yield from (Buffer(name, _spec(tensor, join(path, name))) for name, tensor in _saved_besides(module))
 
     def _tied(self, tensor: torch.Tensor, path: str, name: str) -> str | None:
         first = self.places.tensors[id(tensor)]
-        return None if first == _join(path, name) else relative(path, first)
+        return None if first == join(path, name) else relative(path, first)
 
 
 def _spec(tensor: torch.Tensor, place: str) -> TensorSpec:
