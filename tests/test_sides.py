@@ -133,6 +133,17 @@ def test_a_side_says_which_it_is_and_its_own_values():
     assert not any(re.search(r"\b32\b|512", text) for text in expected)
 
 
+def starts(svg: str) -> dict[str, float]:
+    return {"".join(e.itertext()): float(e.get("x", "")) for e in ElementTree.fromstring(svg).iter(f"{SVG}text")}
+
+
+def test_the_value_of_a_side_stands_in_the_middle_of_its_node():
+    wide = diff(model(PLAIN), model(PLAIN, blocks=(block(linear(32)),)))
+    (left,) = (x for text, x in starts(str(render(wide))).items() if text.startswith("out_features"))
+    for side, text in (("expected", "out_features 16"), ("actual", "out_features 32")):
+        assert 8 < starts(str(render(wide, side=side)))[text] - left < 13  # half of an arrow and a number
+
+
 def test_parameters_stand_on_the_sides_that_have_them():
     old, new = linear(), linear(32)
     bias = Parameter("bias", TensorSpec("f32", (7,)))

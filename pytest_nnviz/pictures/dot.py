@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["to_dot"]
 
 _TRANSPARENT = "transparent"
+_STRUT = f'<font point-size="{theme.SIZES["strut"]}"> </font>'
 _LONGEST = 80
 _LONGEST_TIP = 400
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
@@ -196,12 +197,13 @@ def _lines(node: Node, width: int) -> list[Text]:
 def _label(item: Node | Box, look: theme.Look, details: list[str] | list[Text], align: str = "") -> str:
     first = f"<b>{_text(joined([_sign(item), item.title]))}</b>" + (_text(_behind(item)) if item.label else "")
     muted = look.ink if item.dim or look.ink is not theme.INK else theme.MUTED
-    small = theme.SIZES["detail"]
-    lines = [first, *(_font(_text(line), small, muted) for line in details)]
+    small, centred = theme.SIZES["detail"], not align
+    lines = [first, *(_font(_text(line, centred=centred), small, muted) for line in details)]
     noted = theme.CHANGES[item.change].line if item.change else theme.INK
     notes = [line for text in item.notes for line in _wrap(text, theme.WIDTHS["note"], 3)]
     notes.sort(key=lambda line: not line.shown)
-    lines += [_font(f"<b>{_text(line)}</b>", small, noted) for line in notes]
+    lines += [_font(f"<b>{_text(line, centred=centred)}</b>", small, noted) for line in notes]
+    lines[1:2] = [line + _STRUT for line in lines[1:2]]
     end = f'<br align="{align}"/>' if align else "<br/>"
     if isinstance(item, Node) and item.indent:
         lines = [_font("&#160;" * theme.INDENT * item.indent, theme.SIZES["node"], look.ink) + line for line in lines]
@@ -241,7 +243,7 @@ def _edge_attributes(edge: Edge) -> dict[str, Any]:
     if not edge.arrow:
         found["arrowhead"] = "none"
     if edge.labels:
-        found["label"] = "<" + "<br/>".join(_text(_padded(line)) for line in edge.labels) + ">"
+        found["label"] = "<" + "<br/>".join(_text(_padded(line), centred=True) for line in edge.labels) + ">"
     return found
 
 
@@ -255,15 +257,16 @@ def _font(text: str, size: float, colour: theme.Colour) -> str:
     return f'<font point-size="{size:g}" color="{colour.light}">{text}</font>'
 
 
-def _text(text: str) -> str:
+def _text(text: str, *, centred: bool = False) -> str:
     """Any text as text of an HTML label: control characters gone, markup and backslashes escaped, cut if long.
 
-    What is hidden stands behind what is shown, so that it keeps its width.
+    What is hidden keeps its width behind what is shown, or on both sides of it.
     """
     whole = Text.of(text)
     if len(whole) > _LONGEST:
         whole = _ending(whole.cut(0, _LONGEST - 1), "…")
-    spans = [span for span in (_plain(whole.shown), _hide(whole.hidden)) if span]
+    at = len(whole.hidden) // 2 if centred and whole.shown else 0
+    spans = [span for span in (_hide(whole.hidden[:at]), _plain(whole.shown), _hide(whole.hidden[at:])) if span]
     return "".join(spans if len(spans) > 1 or not _is_sided(whole) else _halves(whole)) or " "
 
 

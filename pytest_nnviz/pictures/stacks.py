@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 from pytest_nnviz.pictures.drawing import Box, Edge, Item, Node, Stack
-from pytest_nnviz.pictures.text import joined
+from pytest_nnviz.pictures.text import Text, joined
 
 __all__ = ["stack_chains"]
 
@@ -53,9 +53,15 @@ def _chain(first: str, siblings: dict[str, Node], after: dict[str, str], links: 
     names = [first]
     while names[-1] in after:
         names.append(after[names[-1]])
-    shapes = [joined(links[name].labels, ", ") for name in names[:-1]]
+    shapes = [_in_a_row(links[name].labels) for name in names[:-1]]
     shown = [shape if index == 0 or shape != shapes[index - 1] else "" for index, shape in enumerate(shapes)]
     return Stack(first, tuple(siblings[name] for name in names), (*shown, ""))
+
+
+def _in_a_row(labels: tuple[str, ...]) -> Text:
+    """Shapes behind each other; those after a change follow those before it by an arrow."""
+    arrow = next((at for at, label in enumerate(labels) if label.startswith("→")), len(labels))
+    return joined([joined(labels[:arrow], ", "), joined(labels[arrow:], ", ")], " ")
 
 
 def _last(inner: dict[str, str]) -> dict[str, str]:

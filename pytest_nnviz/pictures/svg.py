@@ -13,7 +13,7 @@ _REMARK = re.compile(r"<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*", re.DOTALL)
 _ROOT = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"([^>]*)>')
 _VIEW_BOX = re.compile(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"')
 _UNSEEN = re.compile(
-    r'<text [^>]*fill="transparent"[^>]*>[^<]*</text>\n'
+    r'<text [^>]*fill="transparent"[^>]*>[^<]*</text>\n|<text [^>]*>\s*</text>\n'
     r'|<g id="[^"]*" class="cluster[^"]*">\n<title>[^<]*</title>\n</g>\n'
 )
 _END = "</g>\n</svg>"

@@ -57,7 +57,7 @@ PLATE = Colour("#ffffff", "#0d1117")
 INK = Colour("#1f2328", "#e6edf3")
 MUTED = Colour("#59636e", "#9198a1")
 FAINT = Colour("#717983", "#848c96")
-HAIR = Colour("#c3cbd3", "#3a424b")
+HAIR = Colour("#c3cbd3", "#4d5661")
 EDGE = Colour("#6e7781", "#848d97")
 
 _MODULE = Colour("#e6ebf0", "#1c2530")
@@ -140,7 +140,8 @@ SIGNS = {"added": "+", "removed": "-", "changed": "~", "": ""}
 PAGE = (1600.0, 2400.0)
 """Width and height in pixels that a picture fits, at one pixel a point."""
 
-SIZES = {"title": 16, "subtitle": 11, "node": 12, "detail": 9.5, "edge": 9, "box": 11}
+SIZES = {"title": 16, "subtitle": 11, "node": 12, "detail": 9, "edge": 9, "box": 11, "strut": 11}
+"""Of texts in points, which engines take whole; the strut keeps the line below a name away from it."""
 
 WIDTHS = {"node": 34, "row": 48, "note": 46}
 """Characters in a line of small text: in a node, in a row of a stack, in a note about a change."""
