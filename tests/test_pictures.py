@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from importlib import metadata
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -45,6 +46,7 @@ from pytest_nnviz.pictures.families import family_of
 from pytest_nnviz.pictures.fitting import fit
 from pytest_nnviz.pictures.labels import TIMES
 from pytest_nnviz.pictures.sites import weave
+from pytest_nnviz.pictures.stacks import stack_chains
 from pytest_nnviz.pictures.svg import size
 from pytest_nnviz.pictures.view import BUDGET, view
 
@@ -734,11 +736,11 @@ def test_a_picture_fits_a_page_whatever_the_model():
         assert found.height <= theme.PAGE[1] + 1
 
 
-@pytest.mark.parametrize("asked", [{"depth": 2}, {"expand": ["blocks.*"]}], ids=str)
-def test_what_is_asked_for_and_too_much_is_drawn_coarser_and_says_so(asked):
-    drawn = str(render(model(*other_blocks(1_000)), **asked))
-    assert "coarser than asked for: it has 5,002 nodes, and 2,000 are drawn at most" in drawn
-    assert drawn.count('class="node') <= BUDGET
+@pytest.mark.parametrize(("asked", "most"), [({"depth": 7}, 1_002), ({"expand": ["blocks.*"]}, BUDGET)], ids=str)
+def test_what_is_asked_for_and_too_much_is_drawn_coarser_and_says_so(asked, most):
+    fitted = fit(model(*other_blocks(1_000)), Asked(**asked))
+    assert "coarser than asked for: it has 5,002 nodes, and 2,000 are drawn at most" in fitted.svg
+    assert most // 3 < len(nodes(fitted.drawing)) <= most
     assert "coarser" not in str(render(model(*other_blocks(20)), **asked))
 
 
@@ -752,6 +754,21 @@ def test_long_edges_are_told_before_an_engine_is_asked():
     assert "coarser than asked for: it has 403 nodes and edges too long to draw" in drawn
     with pytest.raises(fitting.TooMuch):
         fitting._check(view(flat, Asked(depth=1)))
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_line_below_a_name_keeps_clear_of_its_letters(depth):
+    svg = ElementTree.fromstring(str(render(model(RESIDUAL), depth=depth)))
+    found = [(e.get("font-size"), float(e.get("y", ""))) for e in svg.iter("{http://www.w3.org/2000/svg}text")]
+    below = {y - above for (size, above), (_, y) in pairwise(found) if size == "12.00"}
+    assert any(11 < gap < 12 for gap in below)
+    assert not any(8 < gap < 11 for gap in below)
+
+
+def test_shapes_before_and_after_stand_in_a_row_with_an_arrow_between_them():
+    wide = Edge("a", "b", ("1", "2", "→ 3", "4"), "changed")
+    (stack,) = stack_chains((Node("a", "module", "a"), Node("b", "module", "b")), (wide,), dense=True)[0]
+    assert stack.shapes[0] == "1, 2 → 3, 4"
 
 
 def test_the_rank_of_a_source_is_right_before_its_use_and_circles_end():
@@ -841,10 +858,24 @@ def test_an_engine_that_hangs_is_not_asked_again(monkeypatch, tmp_path):
     for depth in (None, 1, None, 2):
         with pytest.raises(DrawingError, match=r"took longer than 1 s"):
             render(model(PLAIN), depth=depth)
-    assert log.read_text() == "asked " * 3
+    assert log.read_text() == "asked " * 2
     assert time.monotonic() - start < 20
     monkeypatch.delenv("NNVIZ_DOT")
     assert "<svg" in str(render(model(PLAIN)))
+
+
+@posix
+def test_an_engine_that_hangs_on_one_format_is_not_asked_for_it_again(monkeypatch, tmp_path):
+    log = tmp_path / "log"
+    hangs = f"import sys, time; open({str(log)!r}, 'a').write(sys.argv[1])\nif '-Tpng' in sys.argv: time.sleep(60)"
+    drawn = "print('<svg viewBox=\"0 0 9 9\"></svg>')"
+    monkeypatch.setenv("NNVIZ_DOT", program(tmp_path / "dot", f"{hangs}\n{drawn}"))
+    monkeypatch.setattr(picture, "TIME_LIMIT", 1.0)
+    for _ in range(3):
+        assert "<svg" in str(render(model(PLAIN)))
+        with pytest.raises(DrawingError, match=r"took longer than 1 s"):
+            render(model(PLAIN), "png")
+    assert log.read_text().count("-Tpng") == 2
 
 
 @posix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from pytest_nnviz.pictures import theme
 from pytest_nnviz.pictures.dot import to_dot
 from pytest_nnviz.pictures.drawing import Drawing
 from pytest_nnviz.pictures.effort import crossed_ranks, node_count
-from pytest_nnviz.pictures.picture import TooSlow, draw_svg, give_up
+from pytest_nnviz.pictures.picture import TooSlow, draw_svg
 from pytest_nnviz.pictures.svg import size
 from pytest_nnviz.pictures.view import Scene, start_budget
 
@@ -54,20 +55,34 @@ class Picture:
 def fit(thing: Architecture | Drift, asked: Asked) -> Picture:
     """The picture of a thing as it is asked for, opened as far as fits a page; the smallest, if none fits.
 
-    Where what is asked for is too much to draw, what fits is drawn, and the picture says so.
+    Where what is asked for is too much to draw, as many levels of it are drawn as are not, else what fits, and the
+    picture says so.
 
     Raises:
-        TooSlow: no engine drew even the coarsest view in time; it is not asked again.
+        TooSlow: no engine drew even the coarsest view in time.
         TooMuch: even the coarsest view has too much in it.
         DrawingError: there is no engine, or none that can draw this.
     """
     scene, budget = Scene.of(thing, asked), start_budget(thing)
-    if asked.depth is None and not asked.expand:
-        return _fitting(scene, budget, None)
-    try:
-        return _draw(scene.view(budget))
-    except (TooSlow, TooMuch) as error:  # what fits is better than none
-        return _fitting(Scene.of(thing, replace(asked, depth=None, expand=())), budget, error)
+    failure: TooSlow | TooMuch | None = None
+    for coarser in _ever_coarser(scene):
+        try:
+            return _draw(_remarked(coarser.view(budget), failure))
+        except (TooSlow, TooMuch) as error:  # less is better than none
+            failure = failure or error
+            if isinstance(error, TooSlow):
+                break
+    unasked = scene if failure is None else Scene.of(thing, replace(asked, depth=None, expand=()))
+    return _fitting(unasked, budget, failure)
+
+
+def _ever_coarser(scene: Scene) -> Iterator[Scene]:
+    """What is asked for, then level by level less of it; nothing where nothing is asked for."""
+    asked = scene.asked
+    if asked.depth is not None or asked.expand:
+        yield scene
+    for depth in range(min(asked.depth or 0, scene.levels) - 1, 0, -1):
+        yield replace(scene, asked=replace(asked, depth=depth, expand=()))
 
 
 def _fitting(scene: Scene, budget: int, failure: TooSlow | TooMuch | None) -> Picture:
@@ -89,12 +104,8 @@ def _fitting(scene: Scene, budget: int, failure: TooSlow | TooMuch | None) -> Pi
 
 
 def _coarsest(scene: Scene, failure: DrawingError | None) -> Picture:
-    """The model as one node; an engine that does not draw that in time is not asked again."""
-    try:
-        return _draw(_remarked(replace(scene, asked=_COARSEST).view(1), failure))
-    except TooSlow:
-        give_up()
-        raise
+    """The model as one node."""
+    return _draw(_remarked(replace(scene, asked=_COARSEST).view(1), failure))
 
 
 def _remarked(drawing: Drawing, failure: DrawingError | None) -> Drawing:

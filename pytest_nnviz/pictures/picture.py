@@ -7,16 +7,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata, util
-from itertools import islice
 from pathlib import Path
 
 from pytest_nnviz.errors import DrawingError
 from pytest_nnviz.pictures import theme
 from pytest_nnviz.pictures.svg import finish
 
-__all__ = ["TIME_LIMIT", "Engine", "TooSlow", "draw_png", "draw_svg", "engines", "give_up"]
+__all__ = ["TIME_LIMIT", "Engine", "TooSlow", "draw_png", "draw_svg", "engines"]
 
 TIME_LIMIT = 10.0
 """Seconds that an engine may take for one picture."""
@@ -44,12 +44,7 @@ class Engine:
     command: tuple[str, ...]
 
 
-_given_up: set[Engine] = set()
-
-
-def give_up() -> None:
-    """Do not ask the engine again that comes first: it hangs, and each time would cost its whole time limit."""
-    _given_up.update(islice(engines(), 1))
+_given_up: set[tuple[Engine, str]] = set()
 
 
 def engines() -> Iterator[Engine]:
@@ -109,11 +104,12 @@ def draw_png(dot: str, sides: tuple[float, float]) -> bytes:
 def _draw(dot: str, arguments: tuple[str, ...]) -> bytes:
     said: list[str] = []
     for engine in engines():
-        if engine in _given_up:
+        if (engine, arguments[0]) in _given_up:
             raise TooSlow(f"{engine.name} took longer than {TIME_LIMIT:g} s for one node, and is not asked again")
         try:
             return _run(engine, dot, arguments)
         except TooSlow:
+            _try_least(engine, arguments[0])
             raise
         except DrawingError as error:
             said.append(f"  {engine.name}: {error}")
@@ -123,6 +119,15 @@ def _draw(dot: str, arguments: tuple[str, ...]) -> bytes:
             f"(or name a dot in the environment variable {_VARIABLE})"
         )
     raise DrawingError("\n".join(["no engine could draw the picture:", *said]))
+
+
+def _try_least(engine: Engine, output: str) -> None:
+    """Do not ask an engine again for what it does not draw of one node: each time would cost its whole time limit."""
+    with suppress(DrawingError):
+        try:
+            _run(engine, "digraph { least }", (output,))
+        except TooSlow:
+            _given_up.add((engine, output))
 
 
 def _run(engine: Engine, dot: str, arguments: tuple[str, ...]) -> bytes:

@@ -75,6 +75,11 @@ class Scene:
         """The model, of two the one after."""
         return self.models[1]
 
+    @property
+    def levels(self) -> int:
+        """How many levels of modules there are to open."""
+        return _levels(self.weave.runs) or max(path.count(".") + 2 for path, _ in walk_modules(self.model.root))
+
     def view(self, budget: int) -> Drawing:
         """The drawing; ``budget`` is how many nodes it has at most where nothing else is asked for."""
         if not self.weave.runs:
@@ -82,6 +87,10 @@ class Scene:
             return draw_tree(thing, budget, self.asked.depth, _title(self), _subtitle(self))
         plan = _plan(self, budget)
         return _assemble(self, plan, tuple(_edges(self, plan)), show_parameters=self.asked.show_parameters)
+
+
+def _levels(runs: tuple[Run, ...]) -> int:
+    return max((1 + _levels(run.first.inside) for run in runs), default=0)
 
 
 def _plan(scene: Scene, budget: int) -> Plan:
@@ -125,7 +134,7 @@ def _edges(scene: Scene, plan: Plan) -> Iterator[Edge]:
 
 def _both_shapes(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
     before = [part(line, "expected") for line in old]
-    return (*before, *(joined([Text.between("→ "), part(line, "actual")]) for line in new))
+    return (*before, *(joined([Text.between("" if at else "→ "), part(line, "actual")]) for at, line in enumerate(new)))
 
 
 def _side_edges(scene: Scene, plan: Plan, side: int) -> dict[tuple[str, str], tuple[str, ...]]:
