@@ -42,6 +42,7 @@ from pytest_nnviz.tracing.interception.patches import intercepted
 from pytest_nnviz.tracing.keeping.caching import once_a_trace
 from pytest_nnviz.tracing.keeping.keeper import Keeper
 from pytest_nnviz.tracing.keeping.leftovers import Leftovers
+from pytest_nnviz.tracing.observing import Observer
 from pytest_nnviz.tracing.provenance.births import Births
 from pytest_nnviz.tracing.provenance.handover import Handover, may_write, says_it_writes, targets_of, unwrapped
 from pytest_nnviz.tracing.provenance.origins import Origins, Scope
@@ -74,6 +75,7 @@ class Recorder(TorchFunctionMode):
             out that something of theirs is used later (``lost``), the pass has to be recorded again with them.
         leftovers: is told of what the pass made; None where that may stay.
         sources: note the line of the author's code that makes each call.
+        observer: is handed each call of a module to make, recorded or not.
     """
 
     def __init__(
@@ -85,9 +87,11 @@ class Recorder(TorchFunctionMode):
         hooks: bool = False,
         leftovers: Leftovers | None = None,
         sources: bool = False,
+        observer: Observer | None = None,
     ) -> None:
         super().__init__()
         self.sources = sources
+        self.observer = observer
         self.model = model
         self.opaque = opaque
         self.keeper = keeper
@@ -155,8 +159,8 @@ class Recorder(TorchFunctionMode):
             if inner is not module:
                 return inner(*args, **kwargs)
             if not self.is_recording():
-                return original(module, *args, **kwargs)
-            run = functools.partial(self._run, original, module)
+                return self._observed(module, lambda args, kwargs: original(module, *args, **kwargs))(args, kwargs)
+            run = self._observed(module, functools.partial(self._run, original, module))
             if module is self.model and not self._entered:
                 self._entered = True
                 if not _is_leaf(module) and not self._is_opaque(module, ""):
@@ -164,6 +168,9 @@ class Recorder(TorchFunctionMode):
             return self._module(module, run, args, kwargs)
 
         return call
+
+    def _observed(self, module: torch.nn.Module, run: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        return run if self.observer is None else functools.partial(self.observer, module, run)
 
     def is_recording(self) -> bool:
         """Whether what is called now belongs to the record."""

@@ -31,6 +31,8 @@ from pytest_nnviz.tracing.keeping.keeper import Keeper, Watch, children_in_place
 from pytest_nnviz.tracing.keeping.leftovers import Leftovers
 from pytest_nnviz.tracing.keeping.surroundings import reseed, same_randomness, unvalidated, watch_draws
 from pytest_nnviz.tracing.keeping.tables import Tables
+from pytest_nnviz.tracing.layers import Layers, layers_of
+from pytest_nnviz.tracing.observing import Observer
 from pytest_nnviz.tracing.recorder import Recorder, matches
 from pytest_nnviz.tracing.substitution import OnMeta, Replace, copy_inputs, perturbed, substituted, to_meta
 
@@ -40,8 +42,6 @@ Begin = Callable[[], None]
 
 _ACTIVE = threading.Lock()
 _MAX_RUNS = 5
-_MAX_FRAMES = 9000
-_MAX_FRAMES = 9000
 _MAX_FRAMES = 9000
 _SEEDS = (1, 2, 3, 4, 5, 6)
 _RARE = (1751, 1470)  # first draws of Python and numpy near one end or the other: what happens one time in ten does
@@ -109,6 +109,8 @@ class Session:
         self.matched: set[str] = set()
         self.keep_hooks = False
         self.sources = False
+        self.observes = False
+        self.observer: Observer | None = None
         self.tables: Tables | None = None
         self.leftovers: Leftovers | None = None
         self.untracked: set[tuple[str, str, int]] = set()
@@ -151,6 +153,17 @@ class Session:
         if not self.options.forward:
             return self._architecture(None, {})
         return self._watched(self.meta) if self.on_meta else self._record(None)
+
+    def layers(self) -> Layers:
+        """The rows of a table of layers: one forward pass, none with ``forward=False``.
+
+        Raises:
+            As `run`.
+        """
+        self.observes = True
+        mode = self.run().mode
+        self.untracked.clear()  # edges are no part of a table
+        return layers_of(self.model, mode, None if self.observer is None else self.observer.calls())
 
     def settle(self, first: Architecture) -> Architecture:
         """Trace again until two traces in a row agree: cached tables computed anew, what modules hold filled.
@@ -249,6 +262,7 @@ class Session:
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
             stack.enter_context(torch.enable_grad() if self.options.grad else torch.no_grad())
             before = held_by(self.model)
+            self.observer = Observer(self.model) if self.observes else None
             recorder = Recorder(
                 self.model,
                 self.options.opaque,
@@ -256,6 +270,7 @@ class Session:
                 hooks=self.keep_hooks,
                 sources=self.sources,
                 leftovers=None if replace is None else self.leftovers,
+                observer=self.observer,
             )
             put_back = children_in_place(self.model)
             drawn = watch_draws()

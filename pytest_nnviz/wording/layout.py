@@ -9,7 +9,7 @@ from pytest_nnviz.drift.data import Drift
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.wording.telling import FACT, PLACE, WIDTH, Row, tell
 
-__all__ = ["words", "wrapped"]
+__all__ = ["columns", "section", "words", "wrapped"]
 
 
 def words(
@@ -39,13 +39,13 @@ def words(
     remarks = [line for remark in told.remarks for line in wrapped(remark, width)]
     behind = 2 * sum(bool(rows or more) for rows, more in ((told.notes, told.more_notes), (told.ripples, 0)))
     room = sys.maxsize if lines is None else lines - len(remarks) - behind
-    found = _section("", _columns(told.main, width), told.more, room)
-    found += _section("not gated:", _columns(told.notes, width), told.more_notes, room + 2 - len(found))
-    found += _section("downstream:", _columns(told.ripples, width), told.more_ripples, room + behind - len(found))
+    found = section("", columns(told.main, width), told.more, room)
+    found += section("not gated:", columns(told.notes, width), told.more_notes, room + 2 - len(found))
+    found += section("downstream:", columns(told.ripples, width), told.more_ripples, room + behind - len(found))
     return [*found, *remarks]
 
 
-def _section(title: str, blocks: Sequence[Sequence[str]], more: int, room: int) -> list[str]:
+def section(title: str, blocks: Sequence[Sequence[str]], more: int, room: int) -> list[str]:
     """The lines of as many edits as there is room for (without a title of one at least), and how many are left out."""
     if not blocks and not more:
         return []
@@ -58,7 +58,7 @@ def _section(title: str, blocks: Sequence[Sequence[str]], more: int, room: int) 
     return [*lines, *_left_out(more)]
 
 
-def _columns(rows: Sequence[Row], width: int) -> list[list[str]]:
+def columns(rows: Sequence[Row], width: int) -> list[list[str]]:
     """A line for each row, in columns as far as they fit; what does not is written below it."""
     cells = [(f"{row.marker} {row.place}", row.facts, row.extra, row.consequence, row.source) for row in rows]
     heads, facts, extras, ends, _ = ([row[column] for row in cells] for column in range(5))
@@ -79,7 +79,7 @@ def _line(row: Sequence[str], columns: Sequence[int], width: int) -> list[str]:
             lines[-1] += f"  {text}"
         else:
             lines.append(f"    {text}")
-    return lines
+    return [line.rstrip() for line in lines]
 
 
 def wrapped(text: str, width: int) -> list[str]:

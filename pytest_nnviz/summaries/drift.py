@@ -1,0 +1,232 @@
+"""What changed from one table to another: rows, totals, and the options that it was drawn with."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_nnviz.summaries.matching import Match, grow, pair_up
+from pytest_nnviz.summaries.table import TITLES, Row, Summary, listed
+
+__all__ = ["Change", "Difference", "Edit", "diff"]
+
+_HANDED = ("input_size", "output_size", "mult_adds", "params_percent")
+_FOLLOWS_INSIDE = frozenset({*(TITLES[name] for name in _HANDED), TITLES["trainable"]})
+_FOLLOWS = frozenset(TITLES[name] for name in _HANDED)
+_INPUT = TITLES["input_size"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that is another: what it says, before and after."""
+
+    what: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What happened to one row.
+
+    Attributes:
+        kind: ``added``, ``removed``, ``moved`` (past its siblings) or ``changed``.
+        old: the row before, None for what was added.
+        new: the row now, None for what was removed.
+        changes: what is different: columns by their titles, ``Layer`` (the class), ``name``, ``number``, ``order``.
+        place: path of the row now (before, for what was removed); classes where names are not shown; empty for the model.
+        nth: which row of that name or class it is among its siblings, from 1.
+        inside: how many rows below it came or went along.
+        ripple: whether it only follows from other edits.
+    """
+
+    kind: str
+    old: Row | None
+    new: Row | None
+    changes: tuple[Change, ...]
+    place: str
+    nth: int = 1
+    inside: int = 0
+    ripple: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Difference:
+    """All that changed from one table to another; falsy when nothing did.
+
+    Attributes:
+        old: the table before.
+        new: the table now.
+        options: what it was drawn with, where that changed.
+        compared: whether rows were compared: they are not where an option changed what a row counts.
+        edits: the rows that changed, in the order of the table.
+        totals: what stands below the table differently.
+    """
+
+    old: Summary
+    new: Summary
+    options: tuple[Change, ...]
+    compared: bool
+    edits: tuple[Edit, ...]
+    totals: tuple[Change, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.options or self.edits or self.totals)
+
+    def __repr__(self) -> str:
+        return f"<Difference of {self.old!r} and {self.new!r}: {len(self.edits)} rows>"
+
+
+def diff(old: Summary, new: Summary) -> Difference:
+    """What changed from ``old`` to ``new``; nothing where they are equal."""
+    options = tuple(_options(old, new))
+    compared = not any(option.what in ("depth", "forward") for option in options) and _hides(old) is _hides(new)
+    edits = tuple(_edits(old, new)) if compared else ()
+    return Difference(old, new, options, compared, edits, tuple(_totals(old, new)))
+
+
+def _hides(summary: Summary) -> bool:
+    return "hide_recursive_layers" in summary.row_settings
+
+
+def _options(old: Summary, new: Summary) -> Iterator[Change]:
+    pairs = (
+        ("mode", old.mode, new.mode),
+        ("depth", str(old.depth), str(new.depth)),
+        ("col_names", listed(old.col_names), listed(new.col_names)),
+        ("row_settings", listed(old.row_settings), listed(new.row_settings)),
+        ("forward", str(old.total_mult_adds is not None), str(new.total_mult_adds is not None)),
+    )
+    yield from (Change(what, a, b) for what, a, b in pairs if a != b)
+
+
+def _totals(old: Summary, new: Summary) -> Iterator[Change]:
+    yield from _total("Total params", old.total_params, new.total_params)
+    if new.trainable_params - old.trainable_params != new.total_params - old.total_params:
+        yield from _total("Trainable params", old.trainable_params, new.trainable_params)
+    if old.total_mult_adds is not None and new.total_mult_adds is not None:
+        yield from _total("Total mult-adds", old.total_mult_adds, new.total_mult_adds)
+    if old.remark != new.remark:
+        yield Change("remark", old.remark or "none", new.remark or "none")
+
+
+def _total(what: str, old: int, new: int) -> Iterator[Change]:
+    if old != new:
+        yield Change(what, f"{old:,}", f"{new:,}")
+
+
+def _edits(old: Summary, new: Summary) -> Iterator[Edit]:
+    """The edits of rows, those that only follow from others marked."""
+    columns = [name for name in new.col_names if name in old.col_names]
+    both = set(old.row_settings) & set(new.row_settings)
+    named, numbered = "var_names" in both, "depth" in both
+    before, after = (_comparable(side, columns, named=named, numbered=numbered) for side in (old, new))
+    if before == after:
+        return
+    own = [at for at, name in enumerate(columns) if name not in _HANDED]
+    numbers: dict[Hashable, int] = {}
+    forwards = _order(before) <= _order(after)
+    matches = pair_up(grow(before, own, numbers), grow(after, own, numbers), named=named, forwards=forwards)
+    yield from _marked([each for each in _found(matches, columns) if each.edit is not None], columns)
+
+
+def _comparable(summary: Summary, columns: Sequence[str], *, named: bool, numbered: bool) -> list[Row]:
+    """The rows with what both tables show."""
+    cells = [summary.col_names.index(name) for name in columns]
+    return [
+        replace(
+            row,
+            path=row.path if named else "",
+            name=row.name if named else "",
+            number=row.number if numbered else None,
+            cells=tuple(row.cells[at] for at in cells),
+        )
+        for row in summary.rows
+    ]
+
+
+def _order(rows: Sequence[Row]) -> list[tuple[int, str, str, tuple[str, ...]]]:
+    return [(row.depth, row.class_name, row.name, row.cells) for row in rows]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What became of a row: an edit or none, whether one came before that is not above it, whether one is inside."""
+
+    edit: Edit | None
+    before: bool
+    inside: bool = False
+
+
+def _found(matches: Iterable[Match], columns: Sequence[str]) -> Iterator[_Found]:
+    way: list[_Found] = []
+    seen = 0
+    for match in matches:
+        row = _row(match)
+        del way[row.depth :]
+        edit = _edit(match, columns)
+        found = _Found(edit, seen > sum(above.edit is not None for above in way))
+        if edit is not None:
+            seen += 1
+            for above in way:
+                above.inside = True
+        way.append(found)
+        yield found
+
+
+def _row(match: Match) -> Row:
+    node = match.new or match.old
+    assert node is not None
+    return node.row
+
+
+def _edit(match: Match, columns: Sequence[str]) -> Edit | None:
+    """What happened to a row, None where nothing did."""
+    old, new = match.old, match.new
+    node = new or old
+    assert node is not None
+    if old is None or new is None:
+        kind = "added" if old is None else "removed"
+        return Edit(kind, old and old.row, new and new.row, (), node.place, node.nth, node.size - 1)
+    changes = tuple(_changes(old.row, new.row, columns))
+    if match.moved:
+        places = Change("order", *(str(at + 1) for at in match.places))
+        return Edit("moved", old.row, new.row, (places, *changes), node.place, node.nth)
+    return Edit("changed", old.row, new.row, changes, node.place, node.nth) if changes else None
+
+
+def _changes(old: Row, new: Row, columns: Sequence[str]) -> Iterator[Change]:
+    if old.class_name != new.class_name:
+        yield Change("Layer", old.class_name, new.class_name)
+    if old.name != new.name and new.depth:
+        yield Change("name", old.name, new.name)
+    for name, a, b in zip(columns, old.cells, new.cells, strict=True):
+        if a != b:
+            yield Change(TITLES[name], a, b)
+    if old.number != new.number:
+        yield Change("number", f"{old.depth}-{old.number}", f"{new.depth}-{new.number}")
+
+
+def _marked(found: Sequence[_Found], columns: Sequence[str]) -> Iterator[Edit]:
+    edits = [each.edit for each in found if each.edit is not None]
+    shifted = {_parent(edit) for edit in edits if edit.kind != "changed"}
+    handed = any(not edit.place and _INPUT in {change.what for change in edit.changes} for edit in edits)
+    for each, edit in zip(found, edits, strict=True):
+        left = {change.what for change in edit.changes} - {"number", TITLES["params_percent"]}
+        if _parent(edit) in shifted and str(edit.new and edit.new.name).isdecimal():
+            left.discard("name")  # a number is a place, and places have shifted
+        follows = edit.kind == "changed" and _follows(each, left, shows_input="input_size" in columns, handed=handed)
+        yield replace(edit, ripple=True) if follows else edit
+
+
+def _follows(found: _Found, left: set[str], *, shows_input: bool, handed: bool) -> bool:
+    """Whether what is left of the changes of a row only follows from what changed in it or before it."""
+    is_model = found.edit is not None and not found.edit.place
+    if not left or (found.inside and left <= _FOLLOWS_INSIDE and not (is_model and handed)):
+        return True
+    by_itself = shows_input and _INPUT not in left and TITLES["output_size"] in left
+    return left <= _FOLLOWS and not by_itself and (found.before or (handed and not is_model))
+
+
+def _parent(edit: Edit) -> str:
+    return edit.place.rpartition(".")[0]
