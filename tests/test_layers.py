@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "totals": {"architecture", "drift"},
     "wording": {"architecture", "drift", "gates", "textformat", "totals"},
     "safetensors": {*DATA},
+    "summaries": {"errors", "drift", "options", "textformat", "tracing", "verdict", "wording"},
     "filterbanks": {"errors", "textformat", "tracing", "wording"},  # the names of dtypes, versions, wrapped models
     "report": {"architecture", "drift", "gates", "textformat", "wording"},
     "cli": {
@@ -68,6 +69,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pytest": {"plugin"},
     "syrupy": {"extension"},
     "torch": {"tracing", "filterbanks"},
+    "torchinfo": {"summaries"},
     "graphviz": {"pictures"},
     "graphviz_pure": {"pictures"},
     "pygraphviz": {"pictures"},

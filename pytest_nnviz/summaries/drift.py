@@ -34,7 +34,7 @@ class Edit:
         old: the row before, None for what was added.
         new: the row now, None for what was removed.
         changes: what is different: columns by their titles, ``Layer`` (the class), ``name``, ``number``, ``order``.
-        place: path of the row now (before, for what was removed); classes where names are not shown; empty for the model.
+        place: path of the row now, before for what was removed; classes where names are not shown.
         nth: which row of that name or class it is among its siblings, from 1.
         inside: how many rows below it came or went along.
         ripple: whether it only follows from other edits.
@@ -185,9 +185,10 @@ def _edit(match: Match, columns: Sequence[str]) -> Edit | None:
     old, new = match.old, match.new
     node = new or old
     assert node is not None
-    if old is None or new is None:
-        kind = "added" if old is None else "removed"
-        return Edit(kind, old and old.row, new and new.row, (), node.place, node.nth, node.size - 1)
+    if old is None:
+        return Edit("added", None, node.row, (), node.place, node.nth, node.size - 1)
+    if new is None:
+        return Edit("removed", node.row, None, (), node.place, node.nth, node.size - 1)
     changes = tuple(_changes(old.row, new.row, columns))
     if match.moved:
         places = Change("order", *(str(at + 1) for at in match.places))

@@ -40,6 +40,9 @@ class Node:
     alike: int = 0
 
 
+_KEYS: tuple[_Key, ...] = (lambda node: node.equal, lambda node: node.alike, lambda node: node.row.class_name)
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Two nodes that are one row before and after, or one without a partner.
@@ -160,9 +163,8 @@ def _in_order(old: Sequence[Node], new: Sequence[Node], left: Sequence[int], rig
     """Partners among siblings whose places are their names, in order: what is equal, what is alike, by class."""
     if [old[i].row.class_name for i in left] == [new[j].row.class_name for j in right]:
         return list(zip(left, right, strict=True))
-    keys: tuple[_Key, ...] = (lambda node: node.equal, lambda node: node.alike, lambda node: node.row.class_name)
     chain: _Indexes = []
-    for key in keys:
+    for key in _KEYS:
         for i, j in list(gaps(chain, len(left), len(right))):
             found = common([key(old[left[at]]) for at in i], [key(new[right[at]]) for at in j])
             chain += [(i[a], j[b]) for a, b in found]
@@ -175,7 +177,7 @@ def _in_order(old: Sequence[Node], new: Sequence[Node], left: Sequence[int], rig
 def _elsewhere(old: Sequence[Node], new: Sequence[Node], left: Sequence[int], right: Sequence[int]) -> _Indexes:
     """Partners among what is left, under other names or elsewhere: what is equal, then what is alike."""
     found: _Indexes = []
-    for key in (lambda node: node.equal, lambda node: node.alike):
+    for key in _KEYS[:2]:
         waiting: dict[Hashable, list[int]] = {}
         for i in reversed(left):
             waiting.setdefault(key(old[i]), []).append(i)

@@ -50,7 +50,8 @@ def _check_ends(lines: list[str]) -> None:
         raise TextError(f"format {version} does not exist; this pytest-nnviz reads {FORMAT_VERSION}", 1)
     if _END not in lines:
         raise TextError(
-            f"the text ends early, without {_END!r}: it was cut off; restore the file from version control, or {_AGAIN}",
+            f"the text ends early, without {_END!r}: it was cut off; restore the file from version control, "
+            f"or {_AGAIN}",
             max(number for number, line in enumerate(lines, 1) if line or number == 1),
         )
 
