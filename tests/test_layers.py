@@ -73,7 +73,7 @@ LIBRARIES: dict[str, set[str]] = {
     "graphviz": {"pictures"},
     "graphviz_pure": {"pictures"},
     "pygraphviz": {"pictures"},
-    "PIL": {"pictures"},
+    "PIL": {"pictures", "filterbanks"},
 }
 
 

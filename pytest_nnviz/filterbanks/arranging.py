@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_nnviz.filterbanks.data import View
 from pytest_nnviz.filterbanks.options import FilterOptions
 
-__all__ = ["MOST_SHEETS", "SIDE", "Tile", "columns_of", "fitted", "tile_of", "view_of"]
+__all__ = ["GAP", "MOST_SHEETS", "SIDE", "Tile", "columns_of", "fitted", "tile_of", "view_of"]
 
 SIDE = 1900
 """Pixels that the filters of a sheet may be wide, and high."""
@@ -16,8 +16,8 @@ SIDE = 1900
 MOST_SHEETS = 100
 """Layers of a model that have a sheet; the rest is pinned by its numbers alone."""
 
-GAP = 4
-"""Pixels between filters; a block of a filter is one pixel from the next."""
+GAP, BLOCK_GAP = 8, 2
+"""Pixels between filters, and between the blocks of one."""
 
 _COARSEST, _FINEST, _USUAL = 2, 24, 128
 _WRAP, _LONGEST = 512, 600
@@ -38,16 +38,16 @@ class Tile:
 
     def width(self, pixels: int) -> int:
         """In pixels, at so many a weight."""
-        return self.across * (self.columns * pixels + 1) - 1
+        return self.across * (self.columns * pixels + BLOCK_GAP) - BLOCK_GAP
 
     def height(self, pixels: int) -> int:
         """In pixels, at so many a weight."""
-        return math.ceil(self.blocks / self.across) * (self.rows * pixels + 1) - 1
+        return math.ceil(self.blocks / self.across) * (self.rows * pixels + BLOCK_GAP) - BLOCK_GAP
 
     def corner(self, block: int, pixels: int) -> tuple[int, int]:
         """The left upper pixel of a block in its tile."""
         row, column = divmod(block, self.across)
-        return column * (self.columns * pixels + 1), row * (self.rows * pixels + 1)
+        return column * (self.columns * pixels + BLOCK_GAP), row * (self.rows * pixels + BLOCK_GAP)
 
 
 def view_of(kernel: tuple[int, ...], filters: int, options: FilterOptions) -> View:

@@ -19,6 +19,7 @@ class WeightChange:
         old: what it was, as it was drawn.
         step: how far apart two drawn values are: it was within half of that of ``old``.
         new: what it is.
+        alone: whether its kernel has no other weight.
     """
 
     channel: int
@@ -26,6 +27,7 @@ class WeightChange:
     old: float
     step: float
     new: float
+    alone: bool = False
 
     @property
     def by(self) -> float:

@@ -116,7 +116,7 @@ def _filters(change: LayerChange) -> str:
     if moved:
         known = max((each.by for each in moved if math.isfinite(each.by)), default=0.0)
         located = all(each.moved is not None for each in moved)
-        by = f", by {known:.3g}{'' if located else ' or more'}" if known else ""
+        by = (f", by up to {known:.3g}" if located else f", by {known:.3g} or more") if known else ""
         total = change.new.filters if change.new is not None else 0
         count = sum(_count(each.name) for each in moved)
         single = f"filter {moved[0].name}" if len(moved) == 1 else f"{count:,}"
@@ -151,9 +151,9 @@ def _filter(change: FilterChange) -> str:
     if change.kind == "scaled":
         told.append("sign flipped" if change.factor == -1 else f"x{change.factor:g}")
     elif change.moved is not None:
-        told += [_weight(each) for each in change.moved.largest[:_WEIGHTS]]
-        rest = change.moved.count - min(_WEIGHTS, len(change.moved.largest))
-        told += [f"{_many(rest, 'more weight')}"] if rest else []
+        few = change.moved.count <= _WEIGHTS
+        told += [_weight(each) for each in change.moved.largest[: _WEIGHTS if few else 1]]
+        told += [] if few else [f"{change.moved.count - 1:,} more weights"]
     else:
         told += [f"{name} {_near(old, new)}" for name, old, new in change.numbers]
     return ", ".join(told) or "another digest, all numbers within the tolerance"
@@ -169,13 +169,11 @@ def _near(old: float, new: float) -> str:
 
 
 def _weight(change: WeightChange) -> str:
-    names = ("slice", "row", "column")[-len(change.position) :]
-    if len(change.position) == 1:
-        names = ("position",)
-    channel = "mean of channels" if change.channel < 0 else f"channel {change.channel}"
-    where = " ".join([channel, *(f"{name} {index}" for name, index in zip(names, change.position, strict=True))])
+    names = {1: ("position",), 2: ("row", "column")}.get(len(change.position), ("slice", "row", "column"))
+    where = [] if change.alone else [f"{name} {index}" for name, index in zip(names, change.position, strict=True)]
+    channel = "mean of the channels" if change.channel < 0 else f"channel {change.channel}"
     half = f" (±{change.step / 2:.2g})" if change.step else ""
-    return f"{where} {change.old:.4g}{half} -> {change.new:.4g}"
+    return f"{' '.join([channel, *where])} {change.old:.4g}{half} -> {change.new:.4g}"
 
 
 def _many(count: int, what: str) -> str:

@@ -1,0 +1,162 @@
+"""Filters before, after, and what lies between, on one scale: the filters that changed most first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from pytest_nnviz.filterbanks.arranging import GAP, SIDE, Tile, fitted
+from pytest_nnviz.filterbanks.changes import LayerChange
+from pytest_nnviz.filterbanks.lettering import LARGE, SMALL, width
+from pytest_nnviz.filterbanks.levels import Levels, largest, levels_for
+from pytest_nnviz.filterbanks.looks import EMPTY, MARGIN
+from pytest_nnviz.filterbanks.paper import KEY_WIDTH, blank, frame, head, head_height, key, write
+from pytest_nnviz.filterbanks.sheets import short, title_of
+from pytest_nnviz.filterbanks.stored import Sheet
+from pytest_nnviz.filterbanks.telling import tell
+from pytest_nnviz.filterbanks.tiles import paste_tile
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["MOST_ROWS", "Row", "draw_contrast", "rows_of"]
+
+MOST_ROWS = 16
+_TITLES, _KEY, _SIDES = 18, 40, ("before", "after", "difference")
+
+Weights = Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A filter before and now, and by how much it moved; one side is None of what is on the other alone."""
+
+    name: str
+    before: Sequence[float] | None
+    after: Sequence[float] | None
+    by: float = math.inf
+
+    @property
+    def difference(self) -> Sequence[float] | None:
+        """After less before; what was infinite and still is did not move."""
+        if self.before is None or self.after is None:
+            return None
+        return [0.0 if new == old else new - old for old, new in zip(self.before, self.after, strict=True)]
+
+
+def rows_of(change: LayerChange, sheet: Sheet, after: Weights) -> list[Row]:
+    """The filters that are drawn on both sides and moved by more than half a step, and those of one side alone."""
+    new = change.new
+    assert new is not None
+    before = [sheet.values(index) for index in range(sheet.layout.filters)]
+    if change.old is not None and change.old.filters != new.filters:
+        return _one_sided(change, before, after)
+    found = []
+    for index, (old, now) in enumerate(zip(before, after, strict=False)):
+        row = Row(str(index), old, now)
+        by = max(map(_distance, row.difference or ()), default=0.0)
+        if by > sheet.levels(index).step * 0.51:
+            found.append(Row(str(index), old, now, by))
+    return sorted(found, key=lambda row: -row.by)
+
+
+def _one_sided(change: LayerChange, before: Weights, after: Weights) -> list[Row]:
+    rows = []
+    for each in change.filters:
+        removed = each.kind == "removed"
+        side, index = before if removed else after, int(each.name.partition("..")[0])
+        if index < len(side):
+            sides = (side[index], None) if removed else (None, side[index])
+            rows.append(Row(f"{each.name} {each.kind}", *sides))
+    return rows
+
+
+def _distance(value: float) -> float:
+    return math.inf if math.isnan(value) else abs(value)
+
+
+def draw_contrast(change: LayerChange, rows: Sequence[Row], tile: Tile, channels: str) -> bytes:
+    """The picture of a layer that changed, as PNG.
+
+    Args:
+        change: what became of it.
+        rows: its filters, the first at the top; no more than `MOST_ROWS` are drawn, the rest is said.
+        tile: how the weights of a filter stand.
+        channels: which of them are drawn, ``rgb`` in colours.
+    """
+    shown = rows[:MOST_ROWS]
+    sides = [side for row in shown for side in (row.before, row.after, row.difference) if side is not None]
+    levels = levels_for(largest(sides), channels)
+    page = _Page(tile, len(shown), max(width(_label(row), SMALL) for row in shown))
+    image = page.blank(change, len(rows), levels)
+    for index, row in enumerate(shown):
+        write(image, _label(row), page.label(index), align="right")
+        for place, side in enumerate((row.before, row.after, row.difference)):
+            if side is not None:
+                at = page.corner(index, place)
+                frame(image, (*at, tile.width(page.pixels), tile.height(page.pixels)), EMPTY)
+                paste_tile(image, levels.of(side), tile, page.pixels, at)
+    file = BytesIO()
+    image.save(file, "PNG", compress_level=9)
+    return file.getvalue()
+
+
+def _label(row: Row) -> str:
+    return f"filter {row.name}" + (f"  by {row.by:.3g}" if math.isfinite(row.by) else "")
+
+
+class _Page:
+    """Where the rows of a picture stand: in columns, three filters each."""
+
+    def __init__(self, tile: Tile, count: int, label: int) -> None:
+        self.tile, self.label_width = tile, label + 8
+        self.pixels = fitted(tile, 3 * count)
+        while self.pixels > 1 and self._across() > SIDE:
+            self.pixels -= 1
+        self.columns = max(1, min(SIDE // self._across(), round(math.sqrt(count * self._down() / self._across()))))
+        self.rows = math.ceil(count / self.columns)
+        self.top = 0
+
+    def _across(self) -> int:
+        return self.label_width + 3 * (self.tile.width(self.pixels) + GAP) + 2 * GAP
+
+    def _down(self) -> int:
+        return max(self.tile.height(self.pixels), SMALL[0]) + GAP
+
+    def blank(self, change: LayerChange, count: int, levels: Levels) -> Image:
+        """The page without filters."""
+        layer = change.new or change.old
+        assert layer is not None
+        drawn = (
+            f"the {MOST_ROWS} of {count} filters that moved most"
+            if count > MOST_ROWS
+            else "all that is drawn and moved"
+        )
+        lines = [tell(change), f"{drawn}, one scale for before, after and difference"]
+        texts = max(width(title_of(layer), LARGE), *(width(line, SMALL) for line in lines), KEY_WIDTH)
+        self.top = head_height(lines) + _KEY + _TITLES
+        across = max(self.columns * self._across(), min(texts, 720)) + 2 * MARGIN
+        page = blank(across, self.top + self.rows * self._down() + MARGIN)
+        head(page, title_of(layer), lines)
+        if levels.side == 127:
+            page = page.convert("RGB")
+        key(page, (MARGIN, head_height(lines) + 2), (short(-levels.limit), "0", short(levels.limit)))
+        for column in range(self.columns):
+            for place, title in enumerate(_SIDES):
+                x, y = self.corner(column * self.rows, place)
+                write(page, title, (x + self.tile.width(self.pixels) // 2, y - _TITLES), align="middle")
+        return page
+
+    def corner(self, index: int, place: int) -> tuple[int, int]:
+        """The left upper pixel of a filter: before, after or difference."""
+        column, row = divmod(index, self.rows)
+        left = MARGIN + column * self._across() + self.label_width + place * (self.tile.width(self.pixels) + GAP)
+        return left, self.top + row * self._down()
+
+    def label(self, index: int) -> tuple[int, int]:
+        """Where the label of a row ends."""
+        x, y = self.corner(index, 0)
+        return x - 8, y + (self.tile.height(self.pixels) - SMALL[0]) // 2
