@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePath
@@ -49,13 +48,15 @@ class ArtifactsFolder:
         """Make the folder, empty of what an earlier failure left.
 
         Raises:
-            ArtifactsError: it cannot be made, or lies among the snapshots or outside of the artifacts.
+            ArtifactsError: it cannot be made, lies among the snapshots or outside of the artifacts, or holds files of
+                the user's under names of ours.
         """
         self._check_root()
         try:
             self._make()
             self._check_inside()
             self._remove(self._written())
+            self._check_free()
             write_atomic(self.path / _MANIFEST, json.dumps([]).encode())
         except OSError as error:
             raise ArtifactsError(f"{self.path} cannot be written: {error.strerror or error}") from error
@@ -64,15 +65,12 @@ class ArtifactsFolder:
         """Write one file: ``words.txt``, or ``expected``, ``actual`` or ``diff``, with what it shows behind a dot.
 
         Raises:
-            ArtifactsError: it cannot be written, or a file of the user's has its name.
+            ArtifactsError: it cannot be written.
         """
         assert _OURS.fullmatch(name), name
-        written = self._written()
-        if name not in written and os.path.lexists(self.path / name):
-            raise ArtifactsError(f"{self.path / name} is not ours; give --nnviz-artifacts another folder")
         try:
             # The manifest goes first: a file that is listed and missing does no harm, one that is not listed stays.
-            write_atomic(self.path / _MANIFEST, json.dumps(sorted({*written, name})).encode())
+            write_atomic(self.path / _MANIFEST, json.dumps(sorted({*self._written(), name})).encode())
             write_atomic(self.path / name, data)
         except OSError as error:
             raise ArtifactsError(f"{self.path / name} cannot be written: {error.strerror or error}") from error
@@ -98,6 +96,11 @@ class ArtifactsFolder:
         inside, root = self.path.resolve(), self._root.resolve()
         if not inside.is_relative_to(root) or set(inside.parts) & set(_FORBIDDEN):
             raise ArtifactsError(f"{self.path} leads out of {self._root}; remove the link")
+
+    def _check_free(self) -> None:
+        for path in sorted(self.path.iterdir()):
+            if _OURS.fullmatch(path.name):
+                raise ArtifactsError(f"{path} is not ours; give --nnviz-artifacts another folder")
 
     def _make(self) -> None:
         for attempt in range(_ATTEMPTS):

@@ -292,10 +292,9 @@ def test_links_do_not_lead_out(tmp_path: Path) -> None:
     (root / "test_m/test").unlink()
     folder.open()
     (folder.path / "expected.nnviz").symlink_to(outside / "expected.nnviz")
-    with pytest.raises(ArtifactsError, match="is not ours"):
-        folder.write("expected.nnviz", b"ours")
+    folder.write("expected.nnviz", b"ours")
     assert (outside / "expected.nnviz").read_text() == "mine"
-    assert (folder.path / "expected.nnviz").is_symlink()
+    assert (folder.path / "expected.nnviz").read_bytes() == b"ours"
 
 
 def test_a_manifest_cannot_name_what_is_not_ours(tmp_path: Path) -> None:
