@@ -890,13 +890,16 @@ def test_a_snapshot_and_a_drift_are_drawn(kind, capsys):
     assert all(Path(f"{name}.{kind}").read_bytes().startswith(begin) for name in ("model", "drift"))
 
 
-def test_a_side_of_a_drift_is_drawn_with_as_many_neighbours_as_are_asked_for():
+def test_a_side_of_a_drift_is_drawn_with_as_many_neighbours_as_are_asked_for(capsys):
     Path("old.nnviz").write_text(dumps(net()), encoding="utf-8")
     Path("new.nnviz").write_text(dumps(net(width=9)), encoding="utf-8")
     command = ["diff", "old.nnviz", "new.nnviz", "--image", "side.svg", "--neighbours", "0"]
     assert main([*command, "--side", "expected"]) == 1
     assert "Net: expected<" in Path("side.svg").read_text()
     assert main([*command[:-1], "-1"]) == 2
+    assert main([*command[:3], "--side", "expected"]) == 2
+    assert main(["diff", os.devnull, *command[2:]]) == 1
+    assert "side.svg is not drawn: one side alone has no drift" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -905,6 +908,8 @@ def test_a_side_of_a_drift_is_drawn_with_as_many_neighbours_as_are_asked_for():
         (["--image", "out.jpg"], "--image out.jpg: end the name in one of .svg, .png, .dot"),
         (["--image", "nowhere/out.svg"], "nowhere/out.svg: No such file or directory"),
         (["--image", "out.svg", "--expand", "layer"], "expand='layer' names no module of Net"),
+        (["--expand", "layer"], "--expand is about the picture: say with --image OUT where to draw it"),
+        (["--no-fold"], "--no-fold is about the picture"),
     ],
 )
 def test_what_cannot_be_drawn_is_an_error_that_says_why(arguments, said, capsys):

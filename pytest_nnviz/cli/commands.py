@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.architecture import walk_modules
 from pytest_nnviz.checker import gist
-from pytest_nnviz.cli.images import write_image
+from pytest_nnviz.cli.images import wants_image, write_image
 from pytest_nnviz.cli.sources import Source, read_source
 from pytest_nnviz.cli.terminal import Terminal
 from pytest_nnviz.errors import SourceError
@@ -35,7 +35,7 @@ def show(options: Namespace, out: Terminal) -> int:
             raise
         out.text(f"{error}\n\n{Path(options.file).read_bytes().decode('utf-8', 'replace')}")
         return 0
-    if options.image is not None:
+    if wants_image(options):
         if source.architecture is None:
             raise SourceError(f"{source.name} holds no snapshot")
         write_image(source.architecture, options)
@@ -57,7 +57,7 @@ def diff(options: Namespace, out: Terminal) -> int:
 
     drift = compare(old.architecture, new.architecture)
     _warn_unmatched(gates, drift)
-    if options.image is not None:
+    if wants_image(options):
         write_image(drift, options)
     if options.json:
         from pytest_nnviz.report import drift_data
@@ -137,6 +137,8 @@ def _one_sided(old: Source, new: Source, name: str, options: Namespace, out: Ter
         _print_json(lone_data(there, name, came=came), out)
     else:
         out.text(f"**{what}**\n") if options.markdown else out.title(what)
+    if wants_image(options):
+        print(f"pytest-nnviz: {options.image} is not drawn: one side alone has no drift", file=sys.stderr)
     return 1
 
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
     from pytest_nnviz.drift import Drift
 
-__all__ = ["add_drift_options", "add_image_options", "write_image"]
+__all__ = ["add_drift_options", "add_image_options", "wants_image", "write_image"]
+
+_UNASKED = {"--expand": [], "--no-fold": True, "--parameters": False, "--side": "both", "--neighbours": 1}
+"""The options that ask for something of a picture, and their values where they are not given."""
 
 
 def add_image_options(parser: ArgumentParser) -> None:
@@ -37,6 +40,19 @@ def add_drift_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("picture of a drift")
     group.add_argument("--side", choices=SIDES, default="both", help="draw one side alone, in the layout of both")
     group.add_argument("--neighbours", type=int, default=1, metavar="N", help="keep N steps around a change visible")
+
+
+def wants_image(options: Namespace) -> bool:
+    """Whether a picture is to be drawn.
+
+    Raises:
+        OptionError: something is asked of a picture that is not drawn.
+    """
+    given = vars(options)
+    for option, unasked in _UNASKED.items() if options.image is None else ():
+        if given.get(option.removeprefix("--no-").removeprefix("--"), unasked) != unasked:
+            raise OptionError(f"{option} is about the picture: say with --image OUT where to draw it")
+    return options.image is not None
 
 
 def write_image(thing: Architecture | Drift, options: Namespace) -> None:
