@@ -59,7 +59,7 @@ def test_it_fits_a_page_and_can_be_read(path):
 
 
 def test_the_page_shows_every_picture(make):
-    page = make.page([model.name for model in make.MODELS], list(make.drifts()))
+    page = make.page([model.name for model in make.MODELS], {name: make.stories()[name] for name in make.drifts()})
     assert make.PAGE.read_text(encoding="utf-8") == page
     assert {make.stem(name) for name in [*make.drifts(), *(model.name for model in make.MODELS)]} == {
         path.stem for path in PICTURES

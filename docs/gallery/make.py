@@ -96,6 +96,9 @@ the second alone is `render(trace(model, x), show_parameters=True)`, the graph t
 
 """
 
+_DRIFTS = """What changed, in words: [ten drifts](drift.md).
+"""
+
 
 def drifts() -> dict[str, Callable[[], Drift]]:
     """The edits of `docs/drift.md`."""
@@ -111,18 +114,24 @@ def drifts() -> dict[str, Callable[[], Drift]]:
     return {case.name: lambda case=case: drift(case.pair) for case in CASES}
 
 
+def stories() -> dict[str, str]:
+    """What was edited, by the name of the edit."""
+    from drift_cases import CASES
+
+    return {case.name: case.story for case in CASES}
+
+
 def stem(name: str) -> str:
     """What the file of a picture is called."""
     return name.lower().replace(" ", "_")
 
 
-def page(models: list[str], edits: list[str]) -> str:
-    """The page with a picture for each name."""
-
-    def part(names: list[str]) -> str:
-        return "\n".join(f"### {name}\n\n![{name}](gallery/{stem(name)}.svg)\n" for name in names)
-
-    return f"{_PAGE}## Models\n\n{part(models)}\n## Drifts\n\n{part(edits)}"
+def page(models: list[str], edits: dict[str, str]) -> str:
+    """The page with a picture for each model, and for each edit, whose story comes first."""
+    pictures = {name: f"![{name}](gallery/{stem(name)}.svg)" for name in (*models, *edits)}
+    drawn = "\n".join(f"### {name}\n\n{pictures[name]}\n" for name in models)
+    edited = "\n".join(f"### {name}\n\n{story}\n\n{pictures[name]}\n" for name, story in edits.items())
+    return f"{_PAGE}## Models\n\n{drawn}\n## Drifts\n\n{_DRIFTS}\n{edited}"
 
 
 def main(names: list[str]) -> None:
@@ -135,7 +144,7 @@ def main(names: list[str]) -> None:
     for name in names or things:
         picture = render(things[name](), **views.get(name, {}))
         (HERE / f"{stem(name)}.svg").write_text(str(picture), encoding="utf-8", newline="\n")
-    PAGE.write_text(page(list(models), list(edits)), encoding="utf-8", newline="\n")
+    PAGE.write_text(page(list(models), stories()), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
