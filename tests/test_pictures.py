@@ -771,6 +771,14 @@ def test_shapes_before_and_after_stand_in_a_row_with_an_arrow_between_them():
     assert stack.shapes[0] == "1, 2 → 3, 4"
 
 
+@pytest.mark.parametrize("blocks", [10, 14, 40])
+def test_a_picture_that_fits_is_found_in_few_steps(blocks, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(fitting, "draw_svg", lambda dot: drawn.append(dot) or picture.draw_svg(dot))
+    assert fit(model(*other_blocks(blocks)), Asked()).excess <= 1
+    assert len(set(drawn)) == len(drawn) <= 3
+
+
 def test_the_rank_of_a_source_is_right_before_its_use_and_circles_end():
     chain = tuple(Edge(str(n), str(n + 1)) for n in range(9))
     assert crossed_ranks(Drawing("", (), (), (*chain, Edge("weight", "8")))) == 0

@@ -10,7 +10,7 @@ from pytest_nnviz.asked import Asked
 from pytest_nnviz.errors import DrawingError
 from pytest_nnviz.pictures import theme
 from pytest_nnviz.pictures.dot import to_dot
-from pytest_nnviz.pictures.drawing import Drawing
+from pytest_nnviz.pictures.drawing import Drawing, walk_nodes
 from pytest_nnviz.pictures.effort import crossed_ranks, node_count
 from pytest_nnviz.pictures.picture import TooSlow, draw_svg
 from pytest_nnviz.pictures.svg import size
@@ -32,6 +32,7 @@ _TRIES = 8
 _SLOW_TRIES = 2
 _HASTE = 3
 _COARSEST = Asked(depth=0)
+_BESIDE = ("input", "output", "parameter", "point")
 
 
 class TooMuch(DrawingError):
@@ -99,8 +100,13 @@ def _fitting(scene: Scene, budget: int, failure: TooSlow | TooMuch | None) -> Pi
         if picture.excess <= 1:
             return picture
         found.append(picture)
+        budget = min(budget, _planned(picture.drawing))  # with any number from there on it is the same picture
         budget = min(budget - 1, round(budget / min(picture.excess, _HASTE)))
     return min(found, key=lambda picture: picture.excess) if found else _coarsest(scene, failure)
+
+
+def _planned(drawing: Drawing) -> int:
+    return sum(node.kind not in _BESIDE for node in walk_nodes(drawing.items))
 
 
 def _coarsest(scene: Scene, failure: DrawingError | None) -> Picture:
