@@ -15,6 +15,7 @@ __all__ = [
     "SnapshotDrift",
     "SnapshotError",
     "SourceError",
+    "SummaryDrift",
     "TextError",
     "TraceError",
     "UnmatchedPatternWarning",
@@ -74,6 +75,10 @@ class SnapshotDrift(AssertionError):
 
 class ArchitectureDrift(SnapshotDrift):
     """The architecture is not the one of the snapshot, there is no snapshot yet, or it is over a budget."""
+
+
+class SummaryDrift(SnapshotDrift):
+    """The summary table is not the one of the snapshot, or there is no snapshot yet."""
 
 
 class NNVizWarning(UserWarning):

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_nnviz.configuration import PREFIX, fixtures_with, ini_keys, marked, project_options
 from pytest_nnviz.errors import NNVizWarning, OptionError, SnapshotError
-from pytest_nnviz.kinds import SNAPSHOT, Kind
+from pytest_nnviz.kinds import SNAPSHOT, SUMMARY, Kind
 from pytest_nnviz.naming import SNAPSHOT_DIRNAME
 from pytest_nnviz.recap import Note, Recap
 from pytest_nnviz.unused import RunRecord
@@ -20,12 +20,13 @@ from pytest_nnviz.unused import RunRecord
 if TYPE_CHECKING:
     from pytest_nnviz.fixtures.running import RunningTest
     from pytest_nnviz.fixtures.snapshot import NNVizSnapshot
+    from pytest_nnviz.fixtures.summary import NNVizSummary
     from pytest_nnviz.options import OptionsBase
 
-__all__ = ["nnviz_snapshot"]
+__all__ = ["nnviz_snapshot", "nnviz_summary"]
 
 _RUN = "nnviz-run"
-_LISTS = ("gate", "opaque")
+_LISTS = ("gate", "opaque", "col_names", "row_settings")
 _WIDTH = "nnviz_width"
 _LINES, _MARGIN = 60, 8  # pytest indents a message
 
@@ -84,6 +85,15 @@ def nnviz_snapshot(request: pytest.FixtureRequest, snapshot: Any) -> NNVizSnapsh
     return NNVizSnapshot(*_started(request, snapshot, SNAPSHOT))
 
 
+@pytest.fixture
+def nnviz_summary(request: pytest.FixtureRequest, snapshot: Any) -> NNVizSummary:
+    """Pin the summary table of a model: ``nnviz_summary(model, *args, **kwargs)``, as you would call the model."""
+    __tracebackhide__ = True
+    from pytest_nnviz.fixtures.summary import NNVizSummary
+
+    return NNVizSummary(*_started(request, snapshot, SUMMARY))
+
+
 def _started(request: pytest.FixtureRequest, snapshot: Any, kind: Kind) -> tuple[RunningTest, Any]:
     """What a fixture is made of: the running test, and the options for it."""
     __tracebackhide__ = True
@@ -98,7 +108,18 @@ class WithoutSyrupy:
     def nnviz_snapshot(self) -> None:
         """Say that syrupy is missing, in place of an unknown fixture ``snapshot``."""
         __tracebackhide__ = True
-        raise SnapshotError("nnviz_snapshot builds on syrupy, which is not loaded: drop -p no:syrupy, or add -p syrupy")
+        _without_syrupy(SNAPSHOT)
+
+    @pytest.fixture
+    def nnviz_summary(self) -> None:
+        """As ``nnviz_snapshot``."""
+        __tracebackhide__ = True
+        _without_syrupy(SUMMARY)
+
+
+def _without_syrupy(kind: Kind) -> None:
+    __tracebackhide__ = True
+    raise SnapshotError(f"{kind.fixture} builds on syrupy, which is not loaded: drop -p no:syrupy, or add -p syrupy")
 
 
 class Run:

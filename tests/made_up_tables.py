@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from pytest_nnviz.options.summary import COL_NAMES, ROW_SETTINGS
 from pytest_nnviz.summaries.drawing import draw
-from pytest_nnviz.summaries.table import COL_NAMES, ROW_SETTINGS, Row, Summary, label
+from pytest_nnviz.summaries.table import Row, Summary, label
 
 CELLS = {
     "input_size": ["--", "[]", "[1, 3]", "[1, ?, 64]"],

@@ -54,7 +54,8 @@ ROOMS: dict[str, set[str]] = {
     "extension": {"errors", "atomic", "companions", "kinds", "naming", "unused"},
     "configuration": {"errors", "kinds", "options"},
     "fixtures": {
-        *(*DATA, "artifacts", "checker", "companions", "drift", "extension", "options", "recap", "verdict", "wording"),
+        *(*DATA, "artifacts", "checker", "companions", "drift", "extension", "options", "recap", "summaries"),
+        *("verdict", "wording"),
     },
     "plugin": {
         *("", "errors", "artifacts", "configuration", "extension", "failures", "fixtures", "kinds", "naming"),

@@ -18,7 +18,8 @@ from torch.nn.utils import prune
 
 from pytest_nnviz import Options
 from pytest_nnviz.errors import TraceError
-from pytest_nnviz.summaries import COL_NAMES, Summary, loads, summarize
+from pytest_nnviz.options.summary import COL_NAMES
+from pytest_nnviz.summaries import Summary, loads, summarize
 
 X = torch.ones(1, 3, 8, 8)
 SHORT = ("output_size", "num_params")

@@ -3,12 +3,10 @@
 from pytest_nnviz.summaries.drift import Change, Difference, Edit, diff
 from pytest_nnviz.summaries.making import summarize
 from pytest_nnviz.summaries.reading import loads
-from pytest_nnviz.summaries.table import COL_NAMES, ROW_SETTINGS, Row, Summary
+from pytest_nnviz.summaries.table import Row, Summary
 from pytest_nnviz.summaries.wording import causes, headline, words
 
 __all__ = [
-    "COL_NAMES",
-    "ROW_SETTINGS",
     "Change",
     "Difference",
     "Edit",

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.options import Options
-from pytest_nnviz.summaries.table import NEED_FORWARD, ROW_SETTINGS, Row, Summary, label
+from pytest_nnviz.options.summary import ROW_SETTINGS
+from pytest_nnviz.summaries.table import NEED_FORWARD, Row, Summary, label
 from pytest_nnviz.textformat.names import path_name
 
 if TYPE_CHECKING:

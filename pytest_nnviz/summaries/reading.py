@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from pytest_nnviz.errors import TextError
+from pytest_nnviz.options.summary import COL_NAMES, ROW_SETTINGS
 from pytest_nnviz.summaries.rows import RowReader
-from pytest_nnviz.summaries.table import COL_NAMES, FORMAT_VERSION, NOTICE, ROW_SETTINGS, Row, Summary
+from pytest_nnviz.summaries.table import FORMAT_VERSION, NOTICE, Row, Summary
 
 __all__ = ["loads"]
 

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from pytest_nnviz.textformat.names import plain_name
 
 __all__ = [
-    "COL_NAMES",
     "FORMAT_VERSION",
     "NEED_FORWARD",
     "NOTICE",
-    "ROW_SETTINGS",
     "TITLES",
     "Row",
     "Summary",
@@ -35,8 +33,6 @@ TITLES = {
     "mult_adds": "Mult-Adds",
     "trainable": "Trainable",
 }
-COL_NAMES = tuple(TITLES)
-ROW_SETTINGS = ("ascii_only", "depth", "hide_recursive_layers", "var_names")
 NEED_FORWARD = ("input_size", "output_size", "mult_adds")
 
 _COLUMN, _NAMES, _STEP = 25, 40, 5  # characters, as torchinfo has them
