@@ -42,7 +42,18 @@ def tables(draw_from: st.DrawFn, settings: tuple[str, ...] | None = None) -> Sum
         total_params=total,
         trainable_params=draw_from(st.integers(0, total)),
         total_mult_adds=draw_from(st.none() | st.integers(0, 10**15)),
-        remark=draw_from(st.sampled_from(["", "torchinfo says 5: b is a, counted once here"])),
+        remark=draw_from(
+            st.sampled_from(
+                [
+                    "",
+                    *(
+                        f"torchinfo says {n}: {tied}, counted once here"
+                        for n in (5, 6)
+                        for tied in ("b is a", "c is a")
+                    ),
+                ]
+            )
+        ),
     )
     return replace(summary, text=draw(summary))
 

@@ -9,6 +9,8 @@ import architectures
 import breadth
 import pytest
 
+from pytest_nnviz.options.summary import COL_NAMES
+
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
 # transformers runs these on another path by torch release, so their insides are not pinned.
@@ -26,6 +28,12 @@ def test_torch(name, mode, nnviz_snapshot):
 def test_architecture(name, nnviz_snapshot):
     model, inputs = architectures.build(name)
     nnviz_snapshot.using(images="off", values="fixed", opaque=EXPERTS.get(name, ()))(model, **inputs)
+
+
+@pytest.mark.parametrize("name", [*architectures.TRANSFORMERS, *architectures.PLAIN])
+def test_summary(name, nnviz_summary):
+    model, inputs = architectures.build(name)
+    nnviz_summary.using(depth=4, col_names=COL_NAMES)(model, **inputs)
 
 
 def test_experts_are_excepted_by_name():

@@ -359,7 +359,7 @@ def test_a_model_that_calls_itself() -> None:
     assert loads(summary.text) == summary
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of scripting
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # torch's own, of scripting
 def test_scripted_modules_have_a_row() -> None:
     model = nn.Sequential(torch.jit.script(nn.Sequential(nn.Linear(4, 4))), nn.ReLU())
     summary = table(model, H, col_names=SHORT)

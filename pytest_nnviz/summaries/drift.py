@@ -101,13 +101,21 @@ def _options(old: Summary, new: Summary) -> Iterator[Change]:
 
 
 def _totals(old: Summary, new: Summary) -> Iterator[Change]:
+    before, now = _reason(old.remark), _reason(new.remark)
+    if before != now:
+        yield Change("tied weights", before or "none", now or "none")
+    elif old.remark != new.remark and old.total_params == new.total_params:
+        yield Change("remark", old.remark, new.remark)
     yield from _total("Total params", old.total_params, new.total_params)
     if new.trainable_params - old.trainable_params != new.total_params - old.total_params:
         yield from _total("Trainable params", old.trainable_params, new.trainable_params)
     if old.total_mult_adds is not None and new.total_mult_adds is not None:
         yield from _total("Total mult-adds", old.total_mult_adds, new.total_mult_adds)
-    if old.remark != new.remark:
-        yield Change("remark", old.remark or "none", new.remark or "none")
+
+
+def _reason(remark: str) -> str:
+    """Why torchinfo counts other parameters, without how many: that follows from the totals."""
+    return remark.partition(": ")[2].removesuffix(", counted once here") or remark
 
 
 def _total(what: str, old: int, new: int) -> Iterator[Change]:

@@ -16,6 +16,7 @@ from pytest_nnviz.wording.telling import Row as Line
 __all__ = ["causes", "headline", "words"]
 
 _HEADLINE = 100
+_NUMBERS = {"name": "numbers", "number": "numbers"}
 _MARKERS = {"added": "+", "removed": "-", "moved": ">"}
 
 
@@ -110,7 +111,7 @@ def _fact(change: Change) -> str:
 
 def _downstream(left: Sequence[Edit]) -> Iterator[str]:
     if left:
-        titles = list(dict.fromkeys(change.what for edit in left for change in edit.changes))
+        titles = list(dict.fromkeys(_NUMBERS.get(c.what, c.what) for edit in left for c in edit.changes))
         yield f"and {len(left):,} {'rows' if len(left) > 1 else 'row'} downstream ({', '.join(titles)})"
 
 
