@@ -8,6 +8,7 @@ __all__ = [
     "ArchitectureDrift",
     "ArtifactsError",
     "DrawingError",
+    "FilterDrift",
     "MissingTorch",
     "NNVizError",
     "NNVizWarning",
@@ -79,6 +80,10 @@ class ArchitectureDrift(SnapshotDrift):
 
 class SummaryDrift(SnapshotDrift):
     """The summary table is not the one of the snapshot, or there is no snapshot yet."""
+
+
+class FilterDrift(SnapshotDrift):
+    """The filters are not those of the snapshot, or there is no snapshot yet."""
 
 
 class NNVizWarning(UserWarning):

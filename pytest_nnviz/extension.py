@@ -113,8 +113,11 @@ class FiltersExtension(NNVizExtension):
     file_extension = FILTERS.suffix
 
     def delete_snapshots(self, *, snapshot_location: str, snapshot_names: set[str]) -> None:
-        """Delete a text."""
+        """Delete a text and the sheets that were drawn with it; what else lies beside it is the user's."""
+        from pytest_nnviz.filterbanks.beside import remove_sheets
+
         Path(snapshot_location).unlink(missing_ok=True)
+        remove_sheets(Path(snapshot_location))
 
 
 _EXTENSIONS: dict[Kind, type[NNVizExtension]] = {

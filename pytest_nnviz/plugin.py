@@ -12,18 +12,19 @@ import pytest
 
 from pytest_nnviz.configuration import PREFIX, fixtures_with, ini_keys, marked, project_options
 from pytest_nnviz.errors import NNVizWarning, OptionError, SnapshotError
-from pytest_nnviz.kinds import SNAPSHOT, SUMMARY, Kind
+from pytest_nnviz.kinds import FILTERS, SNAPSHOT, SUMMARY, Kind
 from pytest_nnviz.naming import SNAPSHOT_DIRNAME
 from pytest_nnviz.recap import Note, Recap
 from pytest_nnviz.unused import RunRecord
 
 if TYPE_CHECKING:
+    from pytest_nnviz.fixtures.filters import NNVizFilters
     from pytest_nnviz.fixtures.running import RunningTest
     from pytest_nnviz.fixtures.snapshot import NNVizSnapshot
     from pytest_nnviz.fixtures.summary import NNVizSummary
     from pytest_nnviz.options import OptionsBase
 
-__all__ = ["nnviz_snapshot", "nnviz_summary"]
+__all__ = ["nnviz_filters", "nnviz_snapshot", "nnviz_summary"]
 
 _RUN = "nnviz-run"
 _LISTS = ("gate", "opaque", "col_names", "row_settings")
@@ -94,6 +95,15 @@ def nnviz_summary(request: pytest.FixtureRequest, snapshot: Any) -> NNVizSummary
     return NNVizSummary(*_started(request, snapshot, SUMMARY))
 
 
+@pytest.fixture
+def nnviz_filters(request: pytest.FixtureRequest, snapshot: Any) -> NNVizFilters:
+    """Pin the convolution filters of a model: ``nnviz_filters(model)``, or with the paths of some layers behind it."""
+    __tracebackhide__ = True
+    from pytest_nnviz.fixtures.filters import NNVizFilters
+
+    return NNVizFilters(*_started(request, snapshot, FILTERS))
+
+
 def _started(request: pytest.FixtureRequest, snapshot: Any, kind: Kind) -> tuple[RunningTest, Any]:
     """What a fixture is made of: the running test, and the options for it."""
     __tracebackhide__ = True
@@ -109,6 +119,12 @@ class WithoutSyrupy:
         """Say that syrupy is missing, in place of an unknown fixture ``snapshot``."""
         __tracebackhide__ = True
         _without_syrupy(SNAPSHOT)
+
+    @pytest.fixture
+    def nnviz_filters(self) -> None:
+        """As ``nnviz_snapshot``."""
+        __tracebackhide__ = True
+        _without_syrupy(FILTERS)
 
     @pytest.fixture
     def nnviz_summary(self) -> None:

@@ -14,9 +14,9 @@ from torch import nn
 from pytest_nnviz.filterbanks import dumps, loads
 from pytest_nnviz.filterbanks.comparing import compare
 from pytest_nnviz.filterbanks.measuring import find
-from pytest_nnviz.filterbanks.options import FilterOptions
 from pytest_nnviz.filterbanks.telling import headline, words
 from pytest_nnviz.filterbanks.tolerance import Tolerance
+from pytest_nnviz.options import FilterOptions
 
 _DTYPES = st.sampled_from([torch.float64, torch.float32])
 

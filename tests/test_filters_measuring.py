@@ -16,9 +16,9 @@ from torch.nn.utils import parametrizations, prune
 from pytest_nnviz.errors import OptionError, TraceError
 from pytest_nnviz.filterbanks import Statistics
 from pytest_nnviz.filterbanks.measuring import find
-from pytest_nnviz.filterbanks.options import FilterOptions
 from pytest_nnviz.filterbanks.partition import MOST_LINES, parts_of
 from pytest_nnviz.filterbanks.pooling import pattern, pool
+from pytest_nnviz.options import FilterOptions
 
 
 @pytest.fixture(autouse=True)

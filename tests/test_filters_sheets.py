@@ -25,11 +25,11 @@ from pytest_nnviz.filterbanks.lettering import LARGE, SMALL, fitting, width
 from pytest_nnviz.filterbanks.levels import levels_for
 from pytest_nnviz.filterbanks.looks import EMPTY, LEVELS, colours
 from pytest_nnviz.filterbanks.measuring import find
-from pytest_nnviz.filterbanks.options import FilterOptions
 from pytest_nnviz.filterbanks.overview import MOST_STRIPS, draw_overview
 from pytest_nnviz.filterbanks.sheets import KEYWORD, draw_sheet
 from pytest_nnviz.filterbanks.stored import read_sheet
 from pytest_nnviz.filterbanks.tolerance import Tolerance
+from pytest_nnviz.options import FilterOptions
 
 _KERNELS = st.one_of(
     st.tuples(st.integers(1, 5), st.integers(1, 40)),

@@ -34,7 +34,10 @@ ROOMS: dict[str, set[str]] = {
     "wording": {"architecture", "drift", "gates", "textformat", "totals"},
     "safetensors": {*DATA},
     "summaries": {"errors", "drift", "options", "textformat", "tracing", "verdict", "wording"},
-    "filterbanks": {"errors", "textformat", "tracing", "wording"},  # the names of dtypes, versions, wrapped models
+    "filterbanks": {
+        *("errors", "atomic", "naming", "options", "pictures", "textformat", "verdict", "wording"),
+        "tracing",  # the names of dtypes, versions, wrapped models
+    },
     "report": {"architecture", "drift", "gates", "textformat", "wording"},
     "cli": {
         *("", *DATA, "asked", "atomic", "checker", "drift", "gates", "kinds", "naming", "pictures", "report"),
@@ -51,11 +54,11 @@ ROOMS: dict[str, set[str]] = {
         *(*DATA, "budgets", "drift", "gates", "options", "patterns", "textformat", "totals", "tracing", "verdict"),
         "wording",
     },
-    "extension": {"errors", "atomic", "companions", "kinds", "naming", "unused"},
+    "extension": {"errors", "atomic", "companions", "filterbanks", "kinds", "naming", "unused"},
     "configuration": {"errors", "kinds", "options"},
     "fixtures": {
-        *(*DATA, "artifacts", "checker", "companions", "drift", "extension", "options", "recap", "summaries"),
-        *("verdict", "wording"),
+        *(*DATA, "artifacts", "checker", "companions", "drift", "extension", "filterbanks", "options", "recap"),
+        *("summaries", "verdict", "wording"),
     },
     "plugin": {
         *("", "errors", "artifacts", "configuration", "extension", "failures", "fixtures", "kinds", "naming"),

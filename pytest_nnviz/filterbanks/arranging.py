@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from pytest_nnviz.filterbanks.data import View
-from pytest_nnviz.filterbanks.options import FilterOptions
+from pytest_nnviz.options import FilterOptions
 
 __all__ = ["GAP", "MOST_SHEETS", "SIDE", "Tile", "columns_of", "fitted", "tile_of", "view_of"]
 

@@ -94,6 +94,7 @@ class _Pair:
     def __post_init__(self) -> None:
         self.tolerance = tolerance_of(self.old, self.new, self.given)
         same = self.old.kernel == self.new.kernel and self.old.filters == self.new.filters
+        same = same and self.old.whole.digest != self.new.whole.digest
         self.moved = self.look(self.old, self.new, self.tolerance) if same else {}
 
     def change(self) -> LayerChange | None:

@@ -40,6 +40,11 @@ class Row:
     by: float = math.inf
 
     @property
+    def index(self) -> int:
+        """Which filter of the new side it is; -1 for one that is not there."""
+        return -1 if self.after is None else int(self.name.partition(" ")[0].partition("..")[0])
+
+    @property
     def difference(self) -> Sequence[float] | None:
         """After less before; what was infinite and still is did not move."""
         if self.before is None or self.after is None:

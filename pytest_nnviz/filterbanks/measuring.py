@@ -21,9 +21,9 @@ from torch.nn.utils.weight_norm import WeightNorm
 from pytest_nnviz.errors import OptionError, TraceError, suggest
 from pytest_nnviz.filterbanks.arranging import MOST_SHEETS, view_of
 from pytest_nnviz.filterbanks.data import Bank, Layer, Line, Statistics, View
-from pytest_nnviz.filterbanks.options import FilterOptions
 from pytest_nnviz.filterbanks.partition import parts_of
 from pytest_nnviz.filterbanks.pooling import NOISE, pool
+from pytest_nnviz.options import FilterOptions
 from pytest_nnviz.tracing.describing.distributions import versions_of
 from pytest_nnviz.tracing.describing.modules import unwrap
 from pytest_nnviz.tracing.describing.values import is_uninitialized, spec_of

@@ -12,7 +12,7 @@ from pytest_nnviz.filterbanks.data import Bank
 from pytest_nnviz.filterbanks.writing import place
 from pytest_nnviz.wording import wrapped
 
-__all__ = ["RANDOM", "gist", "headline", "tell", "words"]
+__all__ = ["RANDOM", "cause", "gist", "headline", "tell", "words"]
 
 RANDOM = (
     "weights that are random drift with every run: call torch.manual_seed(0) before the model is built, or load a "
@@ -73,6 +73,13 @@ def _grouped(changes: Sequence[LayerChange]) -> Iterator[tuple[str, list[LayerCh
 
 def _renewed(change: LayerChange) -> bool:
     return any(name == "re-initialised" for name, _, _ in change.facts)
+
+
+def cause(change: LayerChange) -> str:
+    """What became of a layer, in words that do not depend on the model that it is in."""
+    layer = change.new or change.old
+    assert layer is not None
+    return f"filters of {layer.class_name} {layer.dtype}{list(layer.shape)}: {tell(change)}"
 
 
 def tell(change: LayerChange) -> str:

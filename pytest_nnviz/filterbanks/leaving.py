@@ -1,0 +1,52 @@
+"""The pictures that a drift leaves: of the layers that changed most the sheets of both sides, and what lies between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pytest_nnviz.filterbanks.beside import names_of
+from pytest_nnviz.filterbanks.changes import LayerChange
+from pytest_nnviz.filterbanks.checking import FiltersVerdict
+from pytest_nnviz.filterbanks.contrast import draw_contrast, rows_of
+from pytest_nnviz.filterbanks.sheets import draw_sheet
+
+__all__ = ["MOST_LAYERS", "pictures_of"]
+
+MOST_LAYERS = 12
+"""Layers of which a drift leaves pictures, those that changed most."""
+
+
+def pictures_of(verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the files: ``expected``, ``actual`` and ``diff``, each with the layer behind a dot."""
+    drift = verdict.drift
+    if drift is None:
+        return
+    names = names_of(drift.old) | names_of(drift.new)
+    for change in drift.layers[:MOST_LAYERS]:
+        for side, picture in _pictures(change, verdict):
+            yield f"{side}.{names[change.path]}.png", picture
+
+
+def _pictures(change: LayerChange, verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:
+    old, new = change.old, change.new
+    sheet = verdict.sheets.of(old) if old is not None and verdict.sheets is not None else None
+    if sheet is not None and old is not None and verdict.sheets is not None:
+        yield "expected", verdict.sheets.path(old).read_bytes()
+    if new is None or not new.view.filters:
+        return
+    rows = []
+    if sheet is not None and old is not None and old.kernel == new.kernel:
+        rows = rows_of(change, sheet, verdict.drawn(replace(new, view=replace(old.view, filters=_count(change)))))
+    marked = {int(each.name) for each in change.filters if each.name.isdecimal() and each.kind != "removed"}
+    marked |= {row.index for row in rows} | {place for _, place in change.permuted}
+    yield "actual", draw_sheet(new, verdict.drawn(new), marked)
+    if rows and sheet is not None:
+        yield "diff", draw_contrast(change, rows, sheet.layout.tile, sheet.layout.channels)
+
+
+def _count(change: LayerChange) -> int:
+    """How many filters of the new side are looked at: as many as the old one has drawn."""
+    assert change.old is not None
+    assert change.new is not None
+    return min(change.old.view.filters, change.new.filters)
