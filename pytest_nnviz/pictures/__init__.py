@@ -104,7 +104,7 @@ class Drawn:
         from pytest_nnviz.pictures.svg import size
 
         fitted = self._fitted
-        dot = to_dot(one_side(fitted.drawing, side))
+        dot = fitted.dot if side == "both" else to_dot(one_side(fitted.drawing, side))
         if kind == "dot":
             return dot
         if kind == "png":
