@@ -32,7 +32,7 @@ def test_a_table_does_not_differ_from_itself(table: Summary) -> None:
     assert words(diff(table, table)) == []
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.data())
 def test_tables_that_differ_have_a_difference_and_words(data: st.DataObject) -> None:
     old = data.draw(tables())
@@ -44,7 +44,7 @@ def test_tables_that_differ_have_a_difference_and_words(data: st.DataObject) -> 
         assert headline(difference, "test_x").endswith(" in test_x")
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.data())
 def test_rows_that_differ_have_edits(data: st.DataObject) -> None:
     old = data.draw(tables(NAMED))
@@ -56,7 +56,7 @@ def test_rows_that_differ_have_edits(data: st.DataObject) -> None:
     assert bool(diff(old, new).edits) == (old.rows != new.rows)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.data())
 def test_the_way_back_is_the_mirror_image(data: st.DataObject) -> None:
     row_settings = data.draw(st.sampled_from([NAMED, (), ("depth",), ("depth", "var_names")]))
@@ -81,7 +81,7 @@ def flipped(change: Change) -> Change:
     return Change(change.what, change.new, change.old)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(tables(), st.data())
 def test_a_damaged_text_is_refused_or_says_the_same(table: Summary, data: st.DataObject) -> None:
     """A letter taken away, put in or replaced: an error, or a table that is written just so."""

@@ -125,7 +125,7 @@ def _total(what: str, old: int, new: int) -> Iterator[Change]:
 
 def _edits(old: Summary, new: Summary) -> Iterator[Edit]:
     """The edits of rows, those that only follow from others marked."""
-    columns = [name for name in new.col_names if name in old.col_names]
+    columns = [name for name in TITLES if name in old.col_names and name in new.col_names]
     both = set(old.row_settings) & set(new.row_settings)
     named, numbered = "var_names" in both, "depth" in both
     before, after = (_comparable(side, columns, named=named, numbered=numbered) for side in (old, new))
