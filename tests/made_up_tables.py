@@ -77,3 +77,72 @@ def _rows(draw_from, cols, settings):
             number=numbers[depth] if "depth" in settings and depth else None,
             cells=tuple(draw_from(st.sampled_from(CELLS[col])) for col in cols),
         )
+
+
+@st.composite
+def edited(draw_from: st.DrawFn, table: Summary) -> Summary:
+    """The table after one or two edits of its rows."""
+    rows = list(table.rows)
+    for _ in range(draw_from(st.integers(1, 2))):
+        at = draw_from(st.integers(0, len(rows) - 1))
+        kind = draw_from(st.sampled_from(["swap", "drop", "copy", "rename", "class", "cell", "number"]))
+        rows = _EDITS.get(kind, _changed)(draw_from, rows, at, kind, table)
+    return _redrawn(replace(table, rows=tuple(_placed(rows, table))))
+
+
+def _below(rows, at):
+    end = at + 1
+    while end < len(rows) and rows[end].depth > rows[at].depth:
+        end += 1
+    return end
+
+
+def _swapped(_, rows, at, *__):
+    """The rows of a module go behind those of the next one, if there is one beside it."""
+    end = _below(rows, at)
+    if at == 0 or end == len(rows) or rows[end].depth != rows[at].depth:
+        return rows
+    last = _below(rows, end)
+    return [*rows[:at], *rows[end:last], *rows[at:end], *rows[last:]]
+
+
+def _dropped(_, rows, at, *__):
+    return [*rows[:at], *rows[_below(rows, at) :]] if at else rows
+
+
+def _copied(_, rows, at, *__):
+    end = _below(rows, at)
+    return [*rows[:end], *rows[at:end], *rows[end:]] if at else rows
+
+
+def _changed(draw_from, rows, at, kind, table):
+    row = rows[at]
+    if kind == "number" and row.number is not None:
+        row = replace(row, number=row.number + 1)
+    elif kind == "rename" and row.name and at:
+        row = replace(row, name=label(draw_from(st.sampled_from(NAMES))))
+    elif kind == "class":
+        row = replace(row, class_name=label(draw_from(st.sampled_from(CLASSES))))
+    elif kind == "cell" and row.cells:
+        column = draw_from(st.integers(0, len(row.cells) - 1))
+        cell = draw_from(st.sampled_from(CELLS[table.col_names[column]]))
+        row = replace(row, cells=(*row.cells[:column], cell, *row.cells[column + 1 :]))
+    return [*rows[:at], row, *rows[at + 1 :]]
+
+
+_EDITS = {"swap": _swapped, "drop": _dropped, "copy": _copied}
+
+
+def _placed(rows, table):
+    """Rows with the paths that their names give; the model goes by its class."""
+    above: list[str] = []
+    for row in rows:
+        name = row.name if row.depth else row.class_name
+        del above[max(0, row.depth - 1) :]
+        above += [name] if row.depth else []
+        named = "var_names" in table.row_settings
+        yield replace(row, path=".".join(above), name=name) if named else row
+
+
+def _redrawn(table: Summary) -> Summary:
+    return replace(table, text=draw(table))

@@ -134,7 +134,9 @@ def _edits(old: Summary, new: Summary) -> Iterator[Edit]:
     own = [at for at, name in enumerate(columns) if name not in _HANDED]
     numbers: dict[Hashable, int] = {}
     forwards = _order(before) <= _order(after)
-    matches = pair_up(grow(before, own, numbers), grow(after, own, numbers), named=named, forwards=forwards)
+    matches = pair_up(
+        grow(before, own, numbers), grow(after, own, numbers), named=named, numbered=numbered, forwards=forwards
+    )
     yield from _marked([each for each in _found(matches, columns) if each.edit is not None], columns)
 
 

@@ -99,10 +99,11 @@ def _number(top: Node, numbers: dict[Hashable, int]) -> None:
             setattr(node, name, numbers.setdefault(key, len(numbers)))
 
 
-def pair_up(old: Node, new: Node, *, named: bool, forwards: bool) -> Iterator[Match]:
+def pair_up(old: Node, new: Node, *, named: bool, numbered: bool, forwards: bool) -> Iterator[Match]:
     """The rows below two nodes, in the order of ``new``; what is gone stands before what came in its stead.
 
-    Below a row without a partner nothing is listed. ``forwards=False`` searches from ``new`` to ``old``, for the mirror
+    Nothing is listed below a row without a partner, nor below equal rows whose numbers are not shown. ``named`` says that
+    rows are told apart by their names. ``forwards=False`` searches from ``new`` to ``old``, for the mirror
     image of what the other direction finds.
     """
     stack: list[Match] = [Match(old, new)]
@@ -110,17 +111,13 @@ def pair_up(old: Node, new: Node, *, named: bool, forwards: bool) -> Iterator[Ma
         match = stack.pop()
         if match.new is not new:
             yield match
-        if match.old is not None and match.new is not None and not _same(match.old, match.new):
+        if match.old is not None and match.new is not None and (numbered or not _equal_below(match.old, match.new)):
             by_name = named and match.new is not new  # the model's name is its class
             stack += reversed(_children(match.old, match.new, named=by_name, forwards=forwards))
 
 
-def _same(old: Node, new: Node) -> bool:
-    """Whether nothing differs below two nodes; numbers are told apart where they are shown."""
-    shown = any(child.row.number is not None for child in new.children)
-    return not shown and [(child.row.name, child.equal) for child in old.children] == [
-        (child.row.name, child.equal) for child in new.children
-    ]
+def _equal_below(old: Node, new: Node) -> bool:
+    return [(node.row.name, node.equal) for node in old.children] == [(n.row.name, n.equal) for n in new.children]
 
 
 def _children(old: Node, new: Node, *, named: bool, forwards: bool) -> list[Match]:
