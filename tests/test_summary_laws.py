@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_up_tables import edited, tables
 
 from pytest_nnviz.errors import TextError
-from pytest_nnviz.summaries import Change, Edit, Summary, diff, headline, loads, words
+from pytest_nnviz.summaries import Change, Edit, Row, Summary, diff, headline, loads, words
 from pytest_nnviz.summaries.drawing import draw
 
 
@@ -59,6 +59,23 @@ def test_the_way_back_is_the_mirror_image(data: st.DataObject) -> None:
     there, back = diff(old, new), diff(new, old)
     assert Counter(map(mirrored, there.edits)) == Counter(map(bare, back.edits))
     assert [flipped(change) for change in there.totals] == list(back.totals)
+
+
+@given(st.permutations("abcde"), st.permutations("abcde"), st.sampled_from([(), ("var_names",)]))
+def test_also_where_rows_trade_places(before: list[str], after: list[str], row_settings: tuple[str, ...]) -> None:
+    old, new = (in_order(names, row_settings) for names in (before, after))
+    there, back = diff(old, new), diff(new, old)
+    assert Counter(map(mirrored, there.edits)) == Counter(map(bare, back.edits))
+    assert bool(there.edits) == (before != after)
+    assert not row_settings or {edit.kind for edit in there.edits} <= {"moved"}
+
+
+def in_order(names: list[str], row_settings: tuple[str, ...]) -> Summary:
+    """A model of layers that differ, called in this order."""
+    named = bool(row_settings)
+    rows = [Row(name * named, 1, "Layer", name * named, None, (str(ord(name)),)) for name in names]
+    model = Row("", 0, "Model", "Model" * named, None, ("--",))
+    return Summary("eval", 3, ("kernel_size",), row_settings, (model, *rows), 0, 0)
 
 
 def bare(edit: Edit) -> Edit:

@@ -102,9 +102,9 @@ def _number(top: Node, numbers: dict[Hashable, int]) -> None:
 def pair_up(old: Node, new: Node, *, named: bool, numbered: bool, forwards: bool) -> Iterator[Match]:
     """The rows below two nodes, in the order of ``new``; what is gone stands before what came in its stead.
 
-    Nothing is listed below a row without a partner, nor below equal rows whose numbers are not shown. ``named`` says that
-    rows are told apart by their names. ``forwards=False`` searches from ``new`` to ``old``, for the mirror
-    image of what the other direction finds.
+    Nothing is listed below a row without a partner, nor below equal rows whose numbers are not shown. ``named`` says
+    that rows are told apart by their names. ``forwards=False`` searches from ``new`` to ``old``, for the mirror image
+    of what the other direction finds.
     """
     stack: list[Match] = [Match(old, new)]
     while stack:
