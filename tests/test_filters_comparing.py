@@ -188,11 +188,11 @@ def replaced(model):
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        (one_weight, ["~ 0  filter 3 of 16 filters changed, by ", "    filter 3: "]),
+        (one_weight, ["~ 0  filter 3 of 16 changed, by ", "    filter 3: "]),
         (permuted, ["~ 0  filters permuted: 3 -> 7, 7 -> 3"]),
-        (renewed, ["~ 2  re-initialised: "]),
+        (renewed, ["~ 2  re-initialised, 8 of 8 filters changed"]),
         (scaled, ["~ 2  weights x1.01"]),
-        (flipped, ["~ 2  filter 4 of 8 filters changed, by ", "    filter 4: sign flipped"]),
+        (flipped, ["~ 2  filter 4 of 8 changed, by ", "    filter 4: sign flipped"]),
         (broken, ["~ 0  2 of 16 filters changed", "    filter 5: nan x1", "    filter 6: dead"]),
         (half, ["~ 0, 2  x2  dtype f32 -> bf16, values as rounded from f32 to bf16"]),
         (pruned, ["~ 0  filters 16 -> 15, filter 3 removed"]),
@@ -218,7 +218,7 @@ def test_the_headline_names_the_worst_layer_and_counts_the_rest():
         model[2].weight[0, 0, 0, 0] += 1e-2
 
     told = said(drift_of(both))[0]
-    assert told == "filters: 0 filter 3 of 16 filters changed, by 0.0444 or more (+1 more layer) in test_x"
+    assert told == "0: filter 3 of 16 changed, by 0.0444 or more (+1 more layer) in test_x"
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_it_is_recorded_and_passes_and_a_missing_one_fails(project: Project) -> 
 def test_a_drift_is_told_located_and_leaves_pictures_until_it_passes(project: Project) -> None:
     before = project.files()
     run = failed(project, EDIT=EDIT)
-    assert headline(run) == "filters: 0 filter 3 of 16 filters changed, by up to 0.4 in test_all"
+    assert headline(run) == "0: filter 3 of 16 changed, by up to 0.4 in test_all"
     assert run.line("filter 3: channel 0 row 1 column 2 -0.21").endswith("-> 0.1839")
     assert run.line("if intended: pytest --snapshot-update test_m.py::test_all")
     left = project.files("nnviz-artifacts")
@@ -92,7 +92,7 @@ def test_an_update_accepts_draws_what_changed_and_deletes_what_is_unused(
     before = project.files()
     run = project.pytest("--snapshot-update", *workers, EDIT=EDIT)
     assert run.ret == 0, run.out
-    assert run.line("filters: 0 filter 3 of 16 filters changed")
+    assert run.line("0: filter 3 of 16 changed")
     after = project.files()
     changed = {name for name in FILES if before[name] != after[name]}
     assert changed == FILES - {f"{HOME}/test_all.filters/2.png"}
@@ -113,7 +113,7 @@ def test_a_sheet_that_is_missing_or_stale_is_warned_about_and_the_numbers_decide
     run = failed(project, OPTIONS="{'sheets_check': 'digest'}")
     assert headline(run).startswith("SnapshotError: picture missing or older than its text")
     run = failed(project, EDIT=EDIT)
-    assert headline(run).startswith("filters: 0 filter 3 of 16 filters changed, by ")
+    assert headline(run).startswith("0: filter 3 of 16 changed, by ")
     assert run.line("without a sheet that fits the text: 0")
     names = {Path(name).name for name in project.files("nnviz-artifacts")}
     assert "actual.0.png" in names

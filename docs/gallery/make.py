@@ -15,6 +15,7 @@ from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import filters
 import networks
 import torch
 import transformers as T
@@ -90,13 +91,20 @@ MODELS = (
 
 _PAGE = """# Gallery
 
-Every picture here is what `pytest_nnviz.render` draws of a model, or of an edit of one, when nothing else is asked for;
-the second alone is `render(trace(model, x), show_parameters=True)`, the graph that `torchviz.make_dot` is known for.
+Every picture of models and drifts is what `pytest_nnviz.render` draws of a model, or of an edit of one, when nothing
+else is asked for; the second alone is `render(trace(model, x), show_parameters=True)`, the graph that
+`torchviz.make_dot` is known for.
 `python docs/gallery/make.py` makes them all (with torch and transformers; nothing is downloaded).
 
 """
 
 _DRIFTS = """What changed, in words: [ten drifts](drift.md).
+"""
+
+
+_FILTERS = """What `nnviz_filters` stores of a layer, a sheet and a text (here its beginning), and what it says and
+draws when the layer was edited. Random weights aside, the filters are waves, so that there is something to see.
+
 """
 
 
@@ -131,7 +139,8 @@ def page(models: list[str], edits: dict[str, str]) -> str:
     pictures = {name: f"![{name}](gallery/{stem(name)}.svg)" for name in (*models, *edits)}
     drawn = "\n".join(f"### {name}\n\n{pictures[name]}\n" for name in models)
     edited = "\n".join(f"### {name}\n\n{story}\n\n{pictures[name]}\n" for name, story in edits.items())
-    return f"{_PAGE}## Models\n\n{drawn}\n## Drifts\n\n{_DRIFTS}\n{edited}"
+    filters_ = f"## Filters\n\n{_FILTERS}{filters.part()}"
+    return f"{_PAGE}## Models\n\n{drawn}\n## Drifts\n\n{_DRIFTS}\n{edited}\n{filters_}"
 
 
 def main(names: list[str]) -> None:
@@ -141,9 +150,11 @@ def main(names: list[str]) -> None:
     edits = drifts()
     things: dict[str, Callable[[], Architecture | Drift]] = {**models, **edits}
     views = {model.name: model.view for model in MODELS}
-    for name in names or things:
+    for name in [name for name in names if name != "filters"] if names else things:
         picture = render(things[name](), **views.get(name, {}))
         (HERE / f"{stem(name)}.svg").write_text(str(picture), encoding="utf-8", newline="\n")
+    if not names or "filters" in names:
+        filters.main()
     PAGE.write_text(page(list(models), stories()), encoding="utf-8", newline="\n")
 
 

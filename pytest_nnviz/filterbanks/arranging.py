@@ -125,6 +125,6 @@ def columns_of(tile: Tile, count: int, pixels: int) -> int:
     def unlike(columns: int) -> tuple[float, int]:
         rows = math.ceil(count / columns)
         empty = (rows * columns - count) / count
-        return abs(math.log(columns * width / (rows * height) / 1.2)) + 3 * empty, columns
+        return abs(math.log(columns * width / (rows * height) / 1.2)) + 6 * empty, columns
 
     return min(range(min(least, most), most + 1), key=unlike)

@@ -196,7 +196,7 @@ class _Pair:
         held = [old for old in self.old.lines if old.statistics.norm]
         unlike = [old for old, new in pairs if _distance(old, new) > _UNLIKE * max(old.statistics.norm, 1e-300)]
         if len(held) >= _FEW and 2 * len(unlike) > len(held):
-            yield "re-initialised", str(sum(map(len, unlike))), str(self.old.filters)
+            yield "re-initialised", str(sum(len(old) for old, _ in pairs)), str(self.old.filters)
 
     def _filter(self, old: Line, new: Line) -> FilterChange:
         found = [self.moved[index] for index in range(old.start, old.stop) if index in self.moved]

@@ -26,6 +26,7 @@ __all__ = ["MOST_ROWS", "Row", "draw_contrast", "rows_of"]
 
 MOST_ROWS = 16
 _TITLES, _KEY, _SIDES = 18, 40, ("before", "after", "difference")
+_SIDE_WIDTH, _WIDE = 68, 4
 
 Weights = Sequence[Sequence[float]]
 
@@ -92,13 +93,13 @@ def draw_contrast(change: LayerChange, rows: Sequence[Row], tile: Tile, channels
         tile: how the weights of a filter stand.
         channels: which of them are drawn, ``rgb`` in colours.
     """
-    shown = rows[:MOST_ROWS]
+    page = _Page(tile, min(len(rows), MOST_ROWS), max(width(_label(row), SMALL) for row in rows[:MOST_ROWS]))
+    shown = rows[: page.count]
     sides = [side for row in shown for side in (row.before, row.after, row.difference) if side is not None]
     levels = levels_for(largest(sides), channels)
-    page = _Page(tile, len(shown), max(width(_label(row), SMALL) for row in shown))
     image = page.blank(change, len(rows), levels)
     for index, row in enumerate(shown):
-        write(image, _label(row), page.label(index), align="right")
+        page.name(image, index, _label(row))
         for place, side in enumerate((row.before, row.after, row.difference)):
             if side is not None:
                 at = page.corner(index, place)
@@ -110,58 +111,75 @@ def draw_contrast(change: LayerChange, rows: Sequence[Row], tile: Tile, channels
 
 
 def _label(row: Row) -> str:
-    return f"filter {row.name}" + (f"  by {row.by:.3g}" if math.isfinite(row.by) else "")
+    if row.before is None or row.after is None:
+        return f"filter {row.name}"
+    return f"filter {row.name}  {f'by {row.by:.3g}' if math.isfinite(row.by) else 'not finite'}"
 
 
 class _Page:
-    """Where the rows of a picture stand: in columns, three filters each."""
+    """Where the rows of a picture stand: in columns, three filters each, one below the other if they are wide."""
 
     def __init__(self, tile: Tile, count: int, label: int) -> None:
-        self.tile, self.label_width = tile, label + 8
+        self._tile = tile
+        self._stacked = tile.width(1) > _WIDE * tile.height(1)
+        self._label = label + 8 + (_SIDE_WIDTH if self._stacked else 0)
         self.pixels = fitted(tile, 3 * count)
-        while self.pixels > 1 and self._across() > SIDE:
+        while self.pixels > 1 and max(self._across, self._down) > SIDE:
             self.pixels -= 1
-        self.columns = max(1, min(SIDE // self._across(), round(math.sqrt(count * self._down() / self._across()))))
-        self.rows = math.ceil(count / self.columns)
-        self.top = 0
+        most_rows, most_columns = max(1, SIDE // self._down), max(1, SIDE // self._across)
+        square = round(math.sqrt(count * self._down / self._across))
+        self._columns = min(max(square, math.ceil(count / most_rows), 1), most_columns)
+        self.count = min(count, self._columns * most_rows)
+        self._rows = math.ceil(self.count / self._columns)
+        self._top = 0
 
+    @property
+    def _pitch(self) -> tuple[int, int]:
+        """From one side of a row to the next."""
+        if self._stacked:
+            return 0, max(self._tile.height(self.pixels) + 4, SMALL[0] + 2)
+        return max(self._tile.width(self.pixels) + GAP, _SIDE_WIDTH), 0
+
+    @property
     def _across(self) -> int:
-        return self.label_width + 3 * (self.tile.width(self.pixels) + GAP) + 2 * GAP
+        return self._label + 2 * self._pitch[0] + max(self._tile.width(self.pixels), _SIDE_WIDTH) + 3 * GAP
 
+    @property
     def _down(self) -> int:
-        return max(self.tile.height(self.pixels), SMALL[0]) + GAP
+        return max(self._tile.height(self.pixels), SMALL[0]) + 2 * self._pitch[1] + GAP
 
     def blank(self, change: LayerChange, count: int, levels: Levels) -> Image:
         """The page without filters."""
         layer = change.new or change.old
         assert layer is not None
-        drawn = (
-            f"the {MOST_ROWS} of {count} filters that moved most"
-            if count > MOST_ROWS
-            else "all that is drawn and moved"
-        )
-        lines = [tell(change), f"{drawn}, one scale for before, after and difference"]
+        drawn = f"{self.count} of {count} drawn filters that moved, " if count > self.count else ""
+        lines = [tell(change), f"{drawn}one scale for before, after and difference"]
         texts = max(width(title_of(layer), LARGE), *(width(line, SMALL) for line in lines), KEY_WIDTH)
-        self.top = head_height(lines) + _KEY + _TITLES
-        across = max(self.columns * self._across(), min(texts, 720)) + 2 * MARGIN
-        page = blank(across, self.top + self.rows * self._down() + MARGIN)
+        self._top = head_height(lines) + _KEY + (0 if self._stacked else _TITLES)
+        across = max(self._columns * self._across, min(texts, 720)) + 2 * MARGIN
+        page = blank(across, self._top + self._rows * self._down + MARGIN)
         head(page, title_of(layer), lines)
         if levels.side == 127:
             page = page.convert("RGB")
         key(page, (MARGIN, head_height(lines) + 2), (short(-levels.limit), "0", short(levels.limit)))
-        for column in range(self.columns):
+        for column in range(0 if self._stacked else self._columns):
             for place, title in enumerate(_SIDES):
-                x, y = self.corner(column * self.rows, place)
-                write(page, title, (x + self.tile.width(self.pixels) // 2, y - _TITLES), align="middle")
+                x, y = self.corner(column * self._rows, place)
+                write(page, title, (x + self._tile.width(self.pixels) // 2, y - _TITLES), align="middle")
         return page
 
     def corner(self, index: int, place: int) -> tuple[int, int]:
         """The left upper pixel of a filter: before, after or difference."""
-        column, row = divmod(index, self.rows)
-        left = MARGIN + column * self._across() + self.label_width + place * (self.tile.width(self.pixels) + GAP)
-        return left, self.top + row * self._down()
+        column, row = divmod(index, self._rows)
+        across, down = self._pitch
+        left = MARGIN + column * self._across + self._label + place * across
+        return left, self._top + row * self._down + place * down
 
-    def label(self, index: int) -> tuple[int, int]:
-        """Where the label of a row ends."""
+    def name(self, page: Image, index: int, label: str) -> None:
+        """Write what a row is, to its left."""
+        shift = (self._tile.height(self.pixels) - SMALL[0]) // 2
         x, y = self.corner(index, 0)
-        return x - 8, y + (self.tile.height(self.pixels) - SMALL[0]) // 2
+        write(page, label, (x - 8 - (_SIDE_WIDTH if self._stacked else 0), y + shift), align="right")
+        for place, title in enumerate(_SIDES if self._stacked else ()):
+            x, y = self.corner(index, place)
+            write(page, title, (x - 8, y + shift), align="right")

@@ -32,7 +32,7 @@ def headline(drift: BankDrift, name: str) -> str:
     first = drift.layers[0]
     more = len(drift.layers) - 1
     behind = f" (+{_many(more, 'more layer')})" if more else ""
-    return f"filters: {place(first.path)} {tell(first)}{behind} in {name}"
+    return f"{place(first.path)}: {tell(first)}{behind} in {name}"
 
 
 def words(drift: BankDrift, *, width: int = 110, lines: int | None = 60) -> list[str]:
@@ -101,7 +101,7 @@ def _fact(name: str, old: str, new: str) -> str:
         case "scaled":
             return {"-1": "sign flipped"}.get(new, f"weights x{new}")
         case "re-initialised":
-            return f"re-initialised: {old} of {_many(int(new), 'filter')} have nothing of what they were"
+            return f"re-initialised, {old} of {_many(int(new), 'filter')} changed"
         case "rounded":
             return f"values as rounded from {old} to {new}"
         case "weights":
@@ -126,8 +126,8 @@ def _filters(change: LayerChange) -> str:
         by = (f", by up to {known:.3g}" if located else f", by {known:.3g} or more") if known else ""
         total = change.new.filters if change.new is not None else 0
         count = sum(_count(each.name) for each in moved)
-        single = f"filter {moved[0].name}" if len(moved) == 1 else f"{count:,}"
-        told.append(f"{single} of {_many(total, 'filter')} changed{by}")
+        which = f"filter {moved[0].name} of {total:,}" if len(moved) == 1 else f"{count:,} of {total:,} filters"
+        told.append(f"{which} changed{by}")
     return ", ".join(told)
 
 
