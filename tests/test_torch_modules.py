@@ -43,7 +43,7 @@ def test_every_module_is_traced_and_one_text_is_one_function(part):
     options = Options(mode="as-is", values="fixed")
     for info in module_db[part::4]:
         for training in (False, True):
-            for module, call in _made(info, training, 12):
+            for module, call in _made(info, training, 8):
                 text = dumps(options.trace(module, *call.args, **call.kwargs))
                 assert dumps(loads(text)) == text
                 alike[text].append((module, call))
