@@ -13,7 +13,10 @@ from pytest_nnviz.naming import SNAPSHOT_DIRNAME, clean
 
 __all__ = ["Artifacts", "ArtifactsFolder"]
 
-_OURS = re.compile(r"words\.txt|(expected|actual|diff)(\.[^/\\]+)?\.(nnviz|nnsummary|nnfilters|svg|png)")
+_OURS = re.compile(
+    r"words\.txt|drift\.json|summary\.md|index\.html"
+    r"|(expected|actual|diff)(\.[^/\\]+)?\.(nnviz|nnsummary|nnfilters|svg|png)"
+)
 _MANIFEST = ".nnviz-files"
 _FORBIDDEN = (SNAPSHOT_DIRNAME, "__snapshots__")
 _ATTEMPTS = 5
@@ -62,7 +65,8 @@ class ArtifactsFolder:
             raise ArtifactsError(f"{self.path} cannot be written: {error.strerror or error}") from error
 
     def write(self, name: str, data: bytes) -> None:
-        """Write one file: ``words.txt``, or ``expected``, ``actual`` or ``diff``, with what it shows behind a dot.
+        """Write one file: ``words.txt``, ``drift.json``, a file about the whole run, or ``expected``, ``actual`` or
+        ``diff``, with what it shows behind a dot.
 
         Raises:
             ArtifactsError: it cannot be written.

@@ -82,6 +82,21 @@ class ArchitectureVerdict(Verdict):
         )
         return [headline(self.drift, name, gate=self._told_by), *facts]
 
+    def data(self, name: str, root: str) -> dict[str, Any]:
+        """What changed as plain values; ``drift`` is what `pytest_nnviz.report.drift_data` makes."""
+        if not self.drift:
+            return Verdict.data(self, name, root)
+        from pytest_nnviz.report import drift_data, rows_data
+
+        drift = drift_data(self.drift, name, self._told_by)
+        rename_map = drift["checkpoint"]["rename_map"]
+        return {
+            "headline": drift["headline"],
+            **rows_data(self.drift, self._told_by, root),
+            "rename_map": rename_map,
+            "drift": drift,
+        }
+
     def over_budget(self, where: Where, words: list[str]) -> list[str]:
         """The message of a budget that does not hold."""
         options = " and ".join(excess.option for excess in self.excess)

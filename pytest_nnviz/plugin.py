@@ -148,6 +148,7 @@ class Run:
         self.record = RunRecord(partial=bool(config.getoption("lf", False)))
         self._recap = Recap()
         self._strict: list[str] = []
+        self._reported: list[str] = []
         self._pending: defaultdict[str, list[Note]] = defaultdict(list)
 
     def start(self, item: pytest.Item, snapshot: Any, kind: Kind) -> RunningTest:
@@ -212,7 +213,9 @@ class Run:
                 report.longrepr = message_alone(call.excinfo, item.path) or report.longrepr
         if report.when == "teardown":
             self.record.ended(item)
-        notes = [note for note in self._pending.pop(item.nodeid, ()) if note.kind != "failed" or report.failed]
+        notes = [
+            note for note in self._pending.pop(item.nodeid, ()) if note.kind not in ("failed", "left") or report.failed
+        ]
         if notes:
             report.nnviz = [note.pack() for note in notes]  # type: ignore[attr-defined]
         return report
@@ -228,12 +231,13 @@ class Run:
         """Let syrupy judge what is unused, by what this run recorded; warn once for the whole run."""
         self.record.finishing = True
         if not hasattr(self.config, "workerinput"):
+            self._report()
             self._warn(session)
         return (yield)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what was recorded and accepted, what differs without being gated, and what made several tests fail."""
-        lines = [*self._recap.lines(), *(f"error: {text}" for text in self._strict)]
+        lines = [*self._recap.lines(), *self._reported, *(f"error: {text}" for text in self._strict)]
         if not lines or self._no_summary:
             return
         terminalreporter.section("nnviz", "-")
@@ -246,6 +250,22 @@ class Run:
 
     def _note(self, item: pytest.Item, note: Note) -> None:
         self._pending[item.nodeid].append(note)
+
+    def _report(self) -> None:
+        """Write the page of all failures, or remove that of an earlier run."""
+        left = self._recap.left()
+        if not left and not self.artifacts.is_dir():
+            return
+        from pytest_nnviz.errors import ArtifactsError
+        from pytest_nnviz.report.writing import write_report
+
+        start = self.config.invocation_params.dir
+        try:
+            page = write_report(self.artifacts, [start / folder for folder in left])
+        except (ArtifactsError, OSError) as error:
+            self._reported = [f"report not written: {error}"]
+        else:
+            self._reported = [f"report: {page.absolute().as_uri()}"] if page is not None else []
 
     def _warn(self, session: pytest.Session) -> None:
         for text in self._recap.warnings():

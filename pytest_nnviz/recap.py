@@ -19,7 +19,7 @@ class Note:
 
     Attributes:
         kind: ``recorded``, ``accepted``, ``not gated``, ``failed`` (printed), ``picture``, ``undrawn``, ``setup``
-            (warned about).
+            (warned about), ``left`` (a folder, for the report).
         subject: the file, or what it is about.
         nodeid: the test, as pytest takes it on its command line.
         lines: what is to be said.
@@ -70,6 +70,10 @@ class Recap:
         yield from _unless_empty(_undrawn, self._of("undrawn"))
         for note in self._of("setup"):
             yield " ".join(note.lines)
+
+    def left(self) -> list[str]:
+        """Where failures have left their files."""
+        return [note.subject for note in self._of("left")]
 
     def _of(self, kind: str) -> list[Note]:
         return [self._notes[key] for key in sorted(self._notes) if key[0] == kind]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 __all__ = ["Room", "Status", "Verdict", "Where", "message", "places"]
 
@@ -95,6 +96,16 @@ class Verdict:
     def changes(self, name: str, room: Room) -> list[str]:
         """What changed, headline first; empty where nothing did."""
         raise NotImplementedError
+
+    def data(self, name: str, root: str) -> dict[str, Any]:
+        """What changed as plain values: ``headline``, ``rows``, ``remarks``, ``rename_map``, and what else there is.
+
+        Args:
+            name: of the snapshot.
+            root: the folder to which lines of source are relative.
+        """
+        headline, *remarks = self.changes(name, Room(lines=None, root=root)) or [""]
+        return {"headline": headline, "rows": [], "remarks": remarks, "rename_map": {}}
 
     def words(self, name: str, room: Room) -> list[str]:
         """What changed, or why that cannot be said, headline first."""

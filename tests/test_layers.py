@@ -38,7 +38,7 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "atomic", "naming", "options", "pictures", "textformat", "verdict", "wording"),
         "tracing",  # the names of dtypes, versions, wrapped models
     },
-    "report": {"architecture", "drift", "gates", "textformat", "wording"},
+    "report": {"architecture", "artifacts", "drift", "gates", "textformat", "wording"},
     "cli": {
         *("", *DATA, "asked", "atomic", "checker", "drift", "gates", "kinds", "naming", "pictures", "report"),
         *("safetensors", "textformat", "totals", "wording"),
@@ -51,18 +51,18 @@ ROOMS: dict[str, set[str]] = {
     "artifacts": {"errors", "atomic", "naming"},
     "failures": {"errors"},
     "checker": {
-        *(*DATA, "budgets", "drift", "gates", "options", "patterns", "textformat", "totals", "tracing", "verdict"),
-        "wording",
+        *(*DATA, "budgets", "drift", "gates", "options", "patterns", "report", "textformat", "totals", "tracing"),
+        *("verdict", "wording"),
     },
     "extension": {"errors", "atomic", "companions", "filterbanks", "kinds", "naming", "unused"},
     "configuration": {"errors", "kinds", "options"},
     "fixtures": {
         *(*DATA, "artifacts", "checker", "companions", "drift", "extension", "filterbanks", "options", "recap"),
-        *("summaries", "verdict", "wording"),
+        *("report", "summaries", "verdict", "wording"),
     },
     "plugin": {
         *("", "errors", "artifacts", "configuration", "extension", "failures", "fixtures", "kinds", "naming"),
-        *("options", "recap", "unused", "verdict"),
+        *("options", "recap", "report", "unused", "verdict"),
     },
     "": {*DATA, "drift", "options", "pictures", "textformat", "tracing", "wording"},  # the public names, on first use
 }

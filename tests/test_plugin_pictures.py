@@ -39,7 +39,7 @@ TESTS = """
 ROOT = "__nnviz__/test_m"
 SVG = f"{ROOT}/test[1].svg"
 PICTURES = {f"{which}.{suffix}" for which in ("expected", "actual", "diff") for suffix in ("svg", "png")}
-LEFT = {"expected.nnviz", "actual.nnviz", "words.txt", *PICTURES}
+LEFT = {"expected.nnviz", "actual.nnviz", "words.txt", "drift.json", *PICTURES}
 
 
 @pytest.fixture
@@ -130,7 +130,11 @@ def test_without_an_engine_texts_decide_and_one_warning_says_so(workers: str, pr
     run = project.pytest(*WORKERS[workers], NNVIZ_STUB_NO_ENGINE="1", WIDTH="5")
     assert "2 failed, 1 warning" in run.out
     assert sorted(Path(name).name for name in project.files("nnviz-artifacts")) == sorted(
-        2 * [".nnviz-files", "expected.nnviz", "actual.nnviz", "words.txt"]
+        [
+            *2 * [".nnviz-files", "expected.nnviz", "actual.nnviz", "words.txt", "drift.json"],
+            ".nnviz-files",
+            "index.html",
+        ]
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_nnviz.report.data import SCHEMA, drift_data, loading_data, lone_data
+from pytest_nnviz.report.data import SCHEMA, drift_data, loading_data, lone_data, rows_data
 from pytest_nnviz.report.markdown import markdown
 
-__all__ = ["SCHEMA", "drift_data", "loading_data", "lone_data", "markdown"]
+__all__ = ["SCHEMA", "drift_data", "loading_data", "lone_data", "markdown", "rows_data"]

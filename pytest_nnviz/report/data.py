@@ -10,11 +10,12 @@ from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.drift import Change, Drift, Loading, Respec, checkpoint
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.textformat.write import format_spec
-from pytest_nnviz.wording import headline, words
+from pytest_nnviz.wording import Row, headline, tell, words
 
-__all__ = ["SCHEMA", "drift_data", "loading_data", "lone_data"]
+__all__ = ["SCHEMA", "drift_data", "loading_data", "lone_data", "rows_data"]
 
 SCHEMA = "nnviz-drift 1"
+_ROWS, _WIDTH = 500, 400
 
 
 def drift_data(drift: Drift, name: str, gates: Gates | None = None) -> dict[str, Any]:
@@ -40,6 +41,25 @@ def drift_data(drift: Drift, name: str, gates: Gates | None = None) -> dict[str,
         "renames": dict(drift.renames),
         "checkpoint": loading_data(checkpoint(drift)),
     }
+
+
+def rows_data(drift: Drift, gates: Gates, root: str) -> dict[str, Any]:
+    """The edits of a drift as ``rows``, and as ``remarks`` what is said about the whole.
+
+    Args:
+        drift: what changed.
+        gates: which changes decide.
+        root: the folder to which lines of source are relative.
+    """
+    told = tell(drift, gate=gates, limit=_ROWS, width=_WIDTH, root=root)
+    sides = ((told.main, True), (told.notes, False))
+    rows = [{**_row(row), "gated": gated} for found, gated in sides for row in found]
+    left = told.more + told.more_notes
+    return {"rows": rows, "remarks": [*([f"... and {left:,} more"] if left else []), *told.remarks]}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {key: value for key, value in asdict(row).items() if key != "cause"}
 
 
 def lone_data(architecture: Architecture, name: str, *, came: bool) -> dict[str, Any]:

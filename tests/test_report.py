@@ -1,0 +1,229 @@
+"""The page of a run: whole, inert whatever is in it, there after a failure alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from conftest import Project
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_nnviz.report.failures import Failure
+from pytest_nnviz.report.page import page
+from pytest_nnviz.report.sidebyside import difference
+
+HOSTILE = "\"'><script>alert(1)</script></style></pre></details><img src=x onerror=alert(1)>javascript:&lt;`${x}\u202e"
+
+
+class Reader(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text: dict[str, list[str]] = {}
+        self.ids: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in ("meta", "input", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.setdefault(self.open[-1] if self.open else "", []).append(data)
+
+    def said(self, tag):
+        return "".join(self.text.get(tag, []))
+
+
+def written(folder: Path, **changed) -> Failure:
+    row = {"marker": "~", "place": "conv", "facts": "kernel_size 3 -> 5", "extra": "x2", "consequence": "cosmetic"}
+    found = {
+        "fixture": "nnviz_snapshot",
+        "name": "test",
+        "test": "test_m.py::test",
+        "snapshot": "__nnviz__/test_m/test.nnviz",
+        "command": "pytest --snapshot-update test_m.py::test",
+        "headline": "breaks checkpoints: conv kernel_size 3 -> 5 in test",
+        "rows": [{**row, "source": "m.py:3", "gated": True}],
+        "remarks": ["parameters 1 -> 2"],
+        "rename_map": {"a": "b"},
+        "causes": [],
+        **changed,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "drift.json").write_text(json.dumps(found), encoding="utf-8")
+    (folder / "expected.nnviz").write_text("a\nb\n", encoding="utf-8")
+    (folder / "actual.nnviz").write_text("a\nc\n", encoding="utf-8")
+    for which in ("diff", "expected", "actual"):
+        (folder / f"{which}.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>', encoding="utf-8")
+    return Failure.read(folder)
+
+
+def test_whatever_is_said_is_text(tmp_path: Path) -> None:
+    plain = Reader(page([written(tmp_path / "plain")]))
+    row = dict.fromkeys(("marker", "place", "facts", "extra", "consequence", "source"), HOSTILE)
+    texts = dict.fromkeys(("name", "test", "snapshot", "command", "headline"), HOSTILE)
+    hostile = written(
+        tmp_path / "hostile", **texts, rows=[{**row, "gated": True}], remarks=[HOSTILE], rename_map={HOSTILE: HOSTILE}
+    )
+    (hostile.folder / "actual.nnviz").write_text(HOSTILE, encoding="utf-8")
+    (hostile.folder / "diff.svg").write_text(HOSTILE, encoding="utf-8")
+    (hostile.folder / f"diff.{HOSTILE.replace('/', '')[:40]}.png").write_bytes(b"\x89PNG")
+    read = Reader(page([hostile]))
+    assert [tag for tag in read.tags if tag in ("script", "style", "meta")] == ["meta"] * 3 + ["style", "script"]
+    assert {name for name, _ in read.attributes} == {name for name, _ in plain.attributes}
+    assert HOSTILE in read.said("h2")
+    assert HOSTILE in read.said("td")
+    assert HOSTILE in read.said("li")
+    assert HOSTILE in read.said("ins")
+    assert all(value.startswith("data:image/") for name, value in read.attributes if name == "src")
+    assert all(value.startswith("#f") for name, value in read.attributes if name == "href")
+
+
+def test_the_page_asks_for_nothing_and_runs_its_own_script_alone(tmp_path: Path) -> None:
+    text = page([written(tmp_path / "a")])
+    read = Reader(text)
+    digest = base64.b64encode(hashlib.sha256(read.said("script").encode()).digest()).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy is not None
+    assert policy[1].split("; ") == [
+        *("default-src 'none'", "img-src data:", "style-src 'unsafe-inline'"),
+        *(f"script-src 'sha256-{digest}'", "base-uri 'none'"),
+    ]
+    assert not re.search(r"https?://", re.sub(r'src="data:[^"]*"', "", text))
+
+
+def test_ids_are_unique_and_last_from_run_to_run(tmp_path: Path) -> None:
+    failures = [written(tmp_path / str(at), test=f"test_m.py::test[{at}]") for at in range(40)]
+    ids = Reader(page(failures)).ids
+    assert len(ids) == len(set(ids))
+    alone = Reader(page([failures[7]])).ids
+    assert set(alone) <= set(ids)
+
+
+def test_the_gravest_comes_first(tmp_path: Path) -> None:
+    said = ("cosmetic: c in c", "breaks checkpoints: a in a", "no snapshot says this", "changes the function: b in b")
+    failures = [written(tmp_path / str(at), headline=text) for at, text in enumerate(said)]
+    read = Reader(page(failures))
+    assert re.findall(r"[abc] in [abc]|no snapshot", read.said("h2")) == ["a in a", "b in b", "c in c", "no snapshot"]
+    assert read.said("h1") == "4 snapshots drifted"
+    assert read.said("b") == "1111"
+
+
+def test_pictures_are_in_it_as_they_are(tmp_path: Path) -> None:
+    failure = written(tmp_path / "a")
+    picture = '<svg xmlns="http://www.w3.org/2000/svg" a="#%é&quot;\'"/>'
+    (failure.folder / "diff.svg").write_text(picture, encoding="utf-8")
+    read = Reader(page([failure]))
+    found = [value for name, value in read.attributes if name == "src"]
+    assert unquote(found[0].removeprefix("data:image/svg+xml,")) == picture
+    assert len(found) == 3
+
+
+LINES = st.lists(st.sampled_from(["a", "b", "<c>", "", "&d"]), max_size=30).map("\n".join)
+
+
+@given(LINES, LINES)
+def test_both_texts_can_be_had_back(old: str, new: str) -> None:
+    read = _Sides()
+    read.feed(difference(old, new))
+    assert "".join(read.old) == f"{old}\n"
+    assert "".join(read.new) == f"{new}\n"
+
+
+class _Sides(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.old: list[str] = []
+        self.new: list[str] = []
+        self.kind = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.kind = tag
+
+    def handle_endtag(self, tag):
+        self.kind = ""
+
+    def handle_data(self, data):
+        if self.kind == "summary":
+            return
+        for line in data.removesuffix("\n").split("\n"):
+            text = f"{line[2:]}\n"
+            self.old += [text] if self.kind != "ins" else []
+            self.new += [text] if self.kind != "del" else []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": 3}', "\0", '{"rows": [{"a": 1}]}'])
+def test_what_is_no_failure_is_said(tmp_path: Path, text: str) -> None:
+    (tmp_path / "drift.json").write_text(text)
+    with pytest.raises(ValueError, match=r"Expecting value|is not what a failure leaves"):
+        Failure.read(tmp_path)
+
+
+TESTS = """
+    import os
+
+    import pytest
+    from stub_tracer import Net
+
+    @pytest.mark.parametrize("p", [1, 2, 3])
+    def test(p, nnviz_snapshot):
+        nnviz_snapshot.using(images=os.environ.get("IMAGES", "off"))(Net(int(os.environ.get("WIDTH", 4))))
+
+    @pytest.mark.xfail(strict=False)
+    def test_expected(nnviz_snapshot):
+        nnviz_snapshot.using(images="off")(Net(int(os.environ.get("WIDTH", 4))))
+"""
+PAGE = "nnviz-artifacts/index.html"
+
+
+@pytest.fixture
+def recorded(project: Project) -> Project:
+    project.write("test_m.py", TESTS)
+    assert project.pytest("--snapshot-update").ret == 0
+    return project
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "xdist"])
+def test_a_run_that_fails_leaves_a_page_and_one_that_passes_removes_it(recorded: Project, workers) -> None:
+    run = recorded.pytest(*workers, WIDTH="5")
+    path = recorded.root / PAGE
+    assert run.line("report: ") == f"report: {path.as_uri()}"
+    read = Reader(path.read_text(encoding="utf-8"))
+    assert read.said("h1") == "3 snapshots drifted"
+    assert read.said("h2").count("head weight f32[4, 4] -> f32[5, 4]") == 3
+    assert {f"test_m.py::test[{p}]" for p in (1, 2, 3)} == set(re.findall(r"test_m\.py::\w+\[\d\]", read.said("code")))
+    run = recorded.pytest(*workers)
+    assert not path.exists()
+    assert "report:" not in run.out
+
+
+def test_a_page_of_the_user_stays(recorded: Project) -> None:
+    mine = recorded.write(PAGE, "mine")
+    run = recorded.pytest(WIDTH="5")
+    assert run.line("report not written: ").endswith("is not ours; give --nnviz-artifacts another folder")
+    assert recorded.pytest().ret == 0
+    assert mine.read_text() == "mine"
+
+
+def test_a_page_has_what_ran_before_the_run_was_stopped(recorded: Project) -> None:
+    recorded.pytest("-x", WIDTH="5")
+    assert Reader((recorded.root / PAGE).read_text(encoding="utf-8")).said("h1") == "1 snapshot drifted"
