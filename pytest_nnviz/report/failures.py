@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ SCHEMA = "nnviz-failure 1"
 CONSEQUENCES = ("breaks checkpoints", "changes the function", "training only", "changes the cost", "cosmetic")
 """What a change means, gravest first."""
 
+_UNSAID = {"nnviz_filters": "filters changed", "nnviz_summary": "table changed"}
 _TEXT_LIMIT = 4_000_000
 
 
@@ -91,8 +93,9 @@ class Failure:
 
     @property
     def consequence(self) -> str:
-        """The gravest that it has, empty where none is said."""
-        return next((each for each in CONSEQUENCES if self.headline.startswith(f"{each}: ")), "")
+        """The gravest that it has; what changed at all, where none is said."""
+        said = next((each for each in CONSEQUENCES if self.headline.startswith(f"{each}: ")), "")
+        return said or _UNSAID.get(self.fixture, "other")
 
     def text(self, which: str) -> str | None:
         """The text of one side, ``expected`` or ``actual``, None where there is none that can be shown."""
@@ -103,10 +106,14 @@ class Failure:
 
     def pictures(self) -> dict[str, Path]:
         """The pictures by name: ``diff``, ``expected``, ``actual``, and what else lies there; an SVG before a PNG."""
-        found: dict[str, Path] = {}
-        for suffix in ("png", "svg"):
-            found |= {path.stem: path for path in sorted(self.folder.glob(f"*.{suffix}"))}
-        return found
+        found = {path.stem: path for suffix in ("png", "svg") for path in sorted(self.folder.glob(f"*.{suffix}"))}
+        order = ("diff", "expected", "actual")
+
+        def place(name: str) -> tuple[str, int]:
+            which, _, part = name.partition(".")
+            return part, order.index(which) if which in order else len(order)
+
+        return {name: found[name] for name in sorted(found, key=place)}
 
 
 def in_order(failures: Iterable[Failure]) -> list[Failure]:
@@ -117,5 +124,5 @@ def in_order(failures: Iterable[Failure]) -> list[Failure]:
 
 def counted(failures: Sequence[Failure]) -> list[tuple[str, int]]:
     """How many failures there are of each consequence, gravest first."""
-    counts = {each: sum(failure.consequence == each for failure in failures) for each in (*CONSEQUENCES, "")}
-    return [(each or "other", count) for each, count in counts.items() if count]
+    found = Counter(failure.consequence for failure in in_order(failures))
+    return list(found.items())

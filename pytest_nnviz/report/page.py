@@ -18,6 +18,8 @@ __all__ = ["page"]
 _CLASSES = {"breaks checkpoints": "breaks", "changes the function": "changes"}
 _MARKS = {"+": "added", "-": "removed", "~": "changed", ">": "moved"}
 _SIDES = ("expected", "actual")
+_STILLS = {"diff": "before, after, difference", "expected": "before", "actual": "after"}
+_SHOWN = {"nnviz_filters": "the numbers before and after", "nnviz_summary": "the tables before and after"}
 _NAMES = {"diff": "merged", "expected": "expected", "actual": "actual"}
 
 
@@ -82,14 +84,14 @@ def _list(found: Sequence[Failure], ids: Sequence[str]) -> str:
 
 def _article(failure: Failure, id_: str) -> str:
     tag = failure.consequence
-    shown = f'<span class="tag {_class(tag)}">{escape(tag)}</span> ' if tag else ""
+    shown = f'<span class="tag {_class(tag)}">{escape(tag)}</span> '
     return "".join(
         [
             f'<article id="{id_}" aria-labelledby="{id_}-h" data-words="{escape(_searched(failure))}">\n',
             f'<h2 id="{id_}-h">{shown}{escape(failure.headline.removeprefix(f"{tag}: "))}</h2>\n',
             f'<p class="meta"><code>{escape(failure.test)}</code> · <code>{escape(failure.snapshot)}</code></p>\n',
             _edits(failure.rows),
-            _remarks(failure.remarks),
+            _remarks(failure) if failure.rows else _words(failure.remarks),
             _copied(f"{id_}-c", "If all of it is intended", failure.command),
             _rename_map(failure, id_),
             _views(failure, id_),
@@ -128,9 +130,14 @@ def _edit(row: Row) -> str:
     return f"<tr>{''.join(cells)}</tr>\n"
 
 
-def _remarks(remarks: Sequence[str]) -> str:
-    lines = "".join(f"<li>{escape(line)}</li>\n" for line in remarks)
-    return f'<ul class="remarks">\n{lines}</ul>\n' if remarks else ""
+def _remarks(failure: Failure) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>\n" for line in failure.remarks)
+    return f'<ul class="remarks">\n{lines}</ul>\n' if failure.remarks else ""
+
+
+def _words(lines: Sequence[str]) -> str:
+    text = escape("\n".join(lines))
+    return f'<pre class="words" tabindex="0" aria-label="Changes">{text}</pre>\n' if lines else ""
 
 
 def _copied(id_: str, what: str, text: str) -> str:
@@ -162,8 +169,10 @@ def _views(failure: Failure, id_: str) -> str:
         *((("2", "side by side"), ("3", "swipe")) if sides else ()),
         *((("4", "text"),) if texts else ()),
     ]
-    if not tabs:
-        return "".join(_still(others, pictures))
+    stills = "".join(_still(others, pictures))
+    if not drawn:
+        shown = _SHOWN.get(failure.fixture, "the two texts")
+        return f"{stills}<details><summary>{shown}</summary>{texts}</details>\n" if texts else stills
     first = tabs[0][0]
     inputs = "".join(
         f'<input type="radio" name="{id_}-v" id="{id_}-v{key}" class="view-{key}"'
@@ -171,12 +180,9 @@ def _views(failure: Failure, id_: str) -> str:
         for key, name in tabs
     )
     labels = "".join(f'<label class="tab-{key}" for="{id_}-v{key}">{name}</label>' for key, name in tabs)
-    tools = f"{_SWIPE if sides else ''}{_TOOLS if drawn else ''}"
-    stage = "".join(_stage(pictures)) if drawn else ""
-    return (
-        f'<div class="views">\n{inputs}\n<div class="tabs">{labels}{tools}</div>\n'
-        f"{stage}{texts}</div>\n{''.join(_still(others, pictures))}"
-    )
+    tools = f"{_SWIPE if sides else ''}{_TOOLS}"
+    stage = "".join(_stage(pictures))
+    return f'<div class="views">\n{inputs}\n<div class="tabs">{labels}{tools}</div>\n{stage}{texts}</div>\n{stills}'
 
 
 _SWIPE = (
@@ -202,7 +208,8 @@ def _stage(pictures: dict[str, Path]) -> Iterator[str]:
 
 def _still(names: Sequence[str], pictures: dict[str, Path]) -> Iterator[str]:
     for name in names:
-        yield _figure("still", name.partition(".")[2] or name, pictures[name])
+        which, _, part = name.partition(".")
+        yield _figure("still", f"{part}: {_STILLS.get(which, which)}" if part else which, pictures[name])
 
 
 def _figure(classes: str, shown: str, path: Path) -> str:
