@@ -33,7 +33,7 @@ def test_architecture(name, nnviz_snapshot):
 @pytest.mark.parametrize("name", [*architectures.TRANSFORMERS, *architectures.PLAIN])
 def test_summary(name, nnviz_summary):
     model, inputs = architectures.build(name)
-    nnviz_summary.using(depth=4, col_names=COL_NAMES)(model, **inputs)
+    nnviz_summary.using(depth=4, col_names=COL_NAMES, values="fixed")(model, **inputs)
 
 
 def test_experts_are_excepted_by_name():

@@ -16,18 +16,16 @@ import transformers as T
 from torch import nn
 from torch.nn.utils import prune
 
-from pytest_nnviz import Options
 from pytest_nnviz.errors import TraceError
-from pytest_nnviz.options.summary import COL_NAMES
+from pytest_nnviz.options.summary import COL_NAMES, SummaryOptions
 from pytest_nnviz.summaries import Summary, loads, summarize
 
 X = torch.ones(1, 3, 8, 8)
 SHORT = ("output_size", "num_params")
 
 
-def table(model: nn.Module, *args: Any, options: Options | None = None, **drawn: Any) -> Summary:
-    settings = {"depth": 3, "col_names": COL_NAMES, "row_settings": ("var_names",), **drawn}
-    return summarize(options or Options(), model, args, settings.pop("kwargs", {}), **settings)
+def table(model: nn.Module, *args: Any, kwargs: dict[str, Any] | None = None, **options: Any) -> Summary:
+    return summarize(SummaryOptions(**{"col_names": COL_NAMES, **options}), model, args, kwargs)
 
 
 def cells(summary: Summary, col_name: str) -> dict[str, str]:
@@ -86,7 +84,7 @@ def test_rows_and_totals_are_those_of_torchinfo(name: str, depth: int) -> None:
 def test_without_a_forward_pass_the_tree_is_as_in_torchinfo(name: str) -> None:
     model, _ = architectures.build(name)
     settings = {"depth": 3, "col_names": ("num_params", "kernel_size", "trainable"), "row_settings": ("depth",)}
-    ours = table(model, options=Options(forward=False), **settings)
+    ours = table(model, forward=False, **settings)
     theirs = torchinfo.summary(model, verbose=0, col_width=60, **settings)
     assert drawn_rows(ours.text) == drawn_rows(str(theirs))
     assert ours.total_mult_adds is None
@@ -247,7 +245,7 @@ def test_a_model_is_handed_back_as_it_was(mode: str) -> None:
     model = Busy()
     model.drop.eval()
     before, call = state(model), nn.Module.__call__
-    assert table(model, torch.ones(3, 4), options=Options(mode=mode)).mode == ("eval" if mode == "eval" else "train")
+    assert table(model, torch.ones(3, 4), mode=mode).mode == ("eval" if mode == "eval" else "train")
     assert state(model) == before
     assert nn.Module.__call__ is call
 
@@ -272,7 +270,7 @@ def test_forward_runs_once() -> None:
 
 def test_meta_devices_make_the_same_table() -> None:
     model = models.ResNet()
-    on_meta = table(model, X, options=Options(device="meta"))
+    on_meta = table(model, X, device="meta")
     assert on_meta.text == table(model, X).text
     with torch.device("meta"):
         assert table(models.ResNet(), torch.empty(1, 3, 8, 8)).text == on_meta.text
@@ -369,7 +367,7 @@ def test_scripted_modules_have_a_row() -> None:
 def test_lazy_modules_are_counted_once_they_have_run() -> None:
     model = nn.Sequential(nn.LazyLinear(2))
     with pytest.raises(TraceError, match=r"0.weight is lazy"):
-        table(model, options=Options(forward=False))
+        table(model, forward=False)
     assert table(model, H).total_params == 10
 
 
@@ -404,10 +402,9 @@ def test_the_first_line_and_the_last() -> None:
 
 def seconds(count: int) -> float:
     model = nn.Sequential(*(nn.Sequential(nn.Linear(2, 2), nn.ReLU()) for _ in range(count // 3)))
-    options = Options(forward=False)
-    table(model, options=options)
+    table(model, forward=False)
     start = time.process_time()
-    loads(table(model, options=options).text)
+    loads(table(model, forward=False).text)
     return time.process_time() - start
 
 

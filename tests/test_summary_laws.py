@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -96,7 +97,7 @@ def flipped(change: Change) -> Change:
 @settings(max_examples=150)
 @given(tables(), st.data())
 def test_a_damaged_text_is_refused_or_says_the_same(table: Summary, data: st.DataObject) -> None:
-    """A letter taken away, put in or replaced: an error, or a table that is written just so."""
+    """A letter put in or replaced: an error, or a table that is written just so, however wide its columns are."""
     at = data.draw(st.integers(0, len(table.text) - 1))
     letter = data.draw(st.sampled_from("x1 =-()[]`,:\n│├└─"))
     kept = data.draw(st.sampled_from([0, 1]))
@@ -107,8 +108,12 @@ def test_a_damaged_text_is_refused_or_says_the_same(table: Summary, data: st.Dat
         where = error.line
     else:
         where = 0
-        assert draw(read) == damaged
+        assert squeezed(draw(read)) == squeezed(damaged)
     assert where is not None
+
+
+def squeezed(text: str) -> str:
+    return re.sub("=+", "=", re.sub(" +", " ", text))
 
 
 @given(tables(), st.data())

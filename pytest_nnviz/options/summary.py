@@ -57,6 +57,7 @@ class SummaryOptions(OptionsBase):
         device: ``as-is`` (default) runs where the model lives, ``meta`` computes shapes alone, on meta tensors.
         forward: False draws the table of parameters alone; no inputs are needed.
         grad: True runs forward with gradients enabled, for models that differentiate inside forward.
+        values: ``checked`` (default) refuses to record a table that values decide; ``fixed`` says that they are pinned.
 
     Raises:
         OptionError: a value that the option does not take; the message lists the choices.
@@ -67,6 +68,7 @@ class SummaryOptions(OptionsBase):
         "device": ("as-is", "meta"),
         "forward": (True, False),
         "grad": (True, False),
+        "values": ("checked", "fixed"),
     }
     _parsers: ClassVar = {
         "depth": as_int,
@@ -83,6 +85,7 @@ class SummaryOptions(OptionsBase):
     device: str = "as-is"
     forward: bool = True
     grad: bool = False
+    values: str = "checked"
 
     def __post_init__(self) -> None:
         OptionsBase.__post_init__(self)
@@ -93,4 +96,5 @@ class SummaryOptions(OptionsBase):
     @property
     def tracing(self) -> Options:
         """How the model is run."""
-        return Options(mode=self.mode, device=self.device, forward=self.forward, grad=self.grad)
+        shared = ("mode", "device", "forward", "grad", "values")
+        return Options(**{name: getattr(self, name) for name in shared})

@@ -10,10 +10,12 @@ from typing import Any
 from pytest_nnviz.errors import TextError
 from pytest_nnviz.options.summary import SummaryOptions
 from pytest_nnviz.summaries.drift import Difference, diff
-from pytest_nnviz.summaries.making import summarize
+from pytest_nnviz.summaries.making import drawn
 from pytest_nnviz.summaries.reading import loads
+from pytest_nnviz.summaries.stability import check_values
 from pytest_nnviz.summaries.table import Summary
 from pytest_nnviz.summaries.wording import causes, headline, words
+from pytest_nnviz.tracing import open_session
 from pytest_nnviz.verdict import Room, Status, Verdict
 
 __all__ = ["SummaryVerdict", "check"]
@@ -78,6 +80,8 @@ def check(
 ) -> SummaryVerdict:
     """Draw the table of a model and judge it by the stored text; nothing is parsed where that is the same.
 
+    That takes one forward pass; what is to be written is held against passes with other values.
+
     Args:
         options: how to draw it.
         model: what was given as the model.
@@ -87,21 +91,16 @@ def check(
         updates: what may be written: ``all``, ``new`` (what is missing) or ``nothing``.
 
     Raises:
-        TraceError: the model cannot be run.
+        TraceError: the model cannot be run, or values decide its table, so that it is not recorded.
         Exception: whatever the model's forward raises.
     """
     __tracebackhide__ = True
     writes = updates == "all" or (updates == "new" and stored is None)
     forward = options.forward and (bool(args or kwargs) or _takes_nothing(model))
-    summary = summarize(
-        replace(options.tracing, forward=forward),
-        model,
-        args,
-        kwargs,
-        depth=options.depth,
-        col_names=options.col_names,
-        row_settings=options.row_settings,
-    )
+    with open_session(replace(options.tracing, forward=forward), model, args, kwargs) as session:
+        summary = drawn(session.layers(), options)
+        if writes and summary.text != stored:
+            check_values(session, summary, options)
     verdict = partial(SummaryVerdict, text=summary.text, stored=stored, summary=summary, runs=options.forward)
     if stored is None:
         return verdict(status=Status.RECORDED if writes else Status.MISSING)

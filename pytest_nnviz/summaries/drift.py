@@ -137,7 +137,9 @@ def _edits(old: Summary, new: Summary) -> Iterator[Edit]:
     matches = pair_up(
         grow(before, own, numbers), grow(after, own, numbers), named=named, numbered=numbered, forwards=forwards
     )
-    yield from _marked([each for each in _found(matches, columns) if each.edit is not None], columns)
+    found = [each for each in _found(matches, columns) if each.edit is not None]
+    follows = _FOLLOWS_INSIDE | ({TITLES["num_params"]} if old.total_params == new.total_params else set())
+    yield from _marked(found, columns, follows)
 
 
 def _comparable(summary: Summary, columns: Sequence[str], *, named: bool, numbered: bool) -> list[Row]:
@@ -218,7 +220,8 @@ def _changes(old: Row, new: Row, columns: Sequence[str]) -> Iterator[Change]:
         yield Change("number", f"{old.depth}-{old.number}", f"{new.depth}-{new.number}")
 
 
-def _marked(found: Sequence[_Found], columns: Sequence[str]) -> Iterator[Edit]:
+def _marked(found: Sequence[_Found], columns: Sequence[str], follows_inside: frozenset[str]) -> Iterator[Edit]:
+    """The edits, with those marked that follow from others; ``follows_inside`` are columns of a row around some."""
     edits = [each.edit for each in found if each.edit is not None]
     shifted = {_parent(edit) for edit in edits if edit.kind != "changed"}
     handed = any(not edit.place and _INPUT in {change.what for change in edit.changes} for edit in edits)
@@ -226,17 +229,16 @@ def _marked(found: Sequence[_Found], columns: Sequence[str]) -> Iterator[Edit]:
         left = {change.what for change in edit.changes} - {"number", TITLES["params_percent"]}
         if _parent(edit) in shifted and str(edit.new and edit.new.name).isdecimal():
             left.discard("name")  # a number is a place, and places have shifted
-        follows = edit.kind == "changed" and _follows(each, left, shows_input="input_size" in columns, handed=handed)
-        yield replace(edit, ripple=True) if follows else edit
+        is_cause = handed and not edit.place  # the model, which was handed something else
+        inside = each.inside and left <= follows_inside
+        behind = (each.before or handed) and left <= _FOLLOWS and not _by_itself(left, columns)
+        follows = not left or (not is_cause and (inside or behind))
+        yield replace(edit, ripple=True) if edit.kind == "changed" and follows else edit
 
 
-def _follows(found: _Found, left: set[str], *, shows_input: bool, handed: bool) -> bool:
-    """Whether what is left of the changes of a row only follows from what changed in it or before it."""
-    is_model = found.edit is not None and not found.edit.place
-    if not left or (found.inside and left <= _FOLLOWS_INSIDE and not (is_model and handed)):
-        return True
-    by_itself = shows_input and _INPUT not in left and TITLES["output_size"] in left
-    return left <= _FOLLOWS and not by_itself and (found.before or (handed and not is_model))
+def _by_itself(changed: set[str], columns: Sequence[str]) -> bool:
+    """Whether a row returns another shape for the same that it is handed."""
+    return "input_size" in columns and _INPUT not in changed and TITLES["output_size"] in changed
 
 
 def _parent(edit: Edit) -> str:

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_nnviz.options import Options
-from pytest_nnviz.options.summary import ROW_SETTINGS
+from pytest_nnviz.options.summary import ROW_SETTINGS, SummaryOptions
 from pytest_nnviz.summaries.table import NEED_FORWARD, Row, Summary, label
 from pytest_nnviz.textformat.names import path_name
+from pytest_nnviz.tracing import open_session
 
 if TYPE_CHECKING:
     from pytest_nnviz.tracing.layers import Layer, Layers
 
-__all__ = ["summarize"]
+__all__ = ["drawn", "summarize", "table_of"]
 
 _NOTHING = "--"
 _AGAIN = "(recursive)"
@@ -23,49 +23,43 @@ _TIES = 3
 
 
 def summarize(
-    options: Options,
-    model: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    *,
-    depth: int,
-    col_names: Sequence[str],
-    row_settings: Sequence[str],
+    options: SummaryOptions, model: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
 ) -> Summary:
     """Run a model once, and draw the table of its layers.
 
     Args:
-        options: how to run it.
+        options: how to run it, and what to draw.
         model: a ``torch.nn.Module``.
         args: positional arguments of its forward.
         kwargs: keyword arguments of its forward.
-        depth: how many levels of modules are shown.
-        col_names: the columns, out of `COL_NAMES`; those that need a forward pass are left out where there is none.
-        row_settings: what rows show, out of `ROW_SETTINGS`.
 
     Raises:
         TraceError: the model cannot be run as it is asked for.
         Exception: whatever its forward raises.
     """
     __tracebackhide__ = True
-    from pytest_nnviz.summaries.drawing import draw
-    from pytest_nnviz.tracing import layers_with
+    with open_session(options.tracing, model, args, kwargs) as session:
+        return drawn(session.layers(), options)
 
-    layers = layers_with(options, model, args, kwargs)
-    columns = [name for name in col_names if options.forward or name not in NEED_FORWARD]
-    summary = table_of(layers, depth, columns, row_settings)
+
+def drawn(layers: Layers, options: SummaryOptions) -> Summary:
+    """The table of these layers, with its text."""
+    from pytest_nnviz.summaries.drawing import draw
+
+    summary = table_of(layers, options)
     return replace(summary, text=draw(summary))
 
 
-def table_of(layers: Layers, depth: int, col_names: Sequence[str], row_settings: Sequence[str]) -> Summary:
-    """The table of these layers."""
-    settings = tuple(name for name in ROW_SETTINGS if name in row_settings)
+def table_of(layers: Layers, options: SummaryOptions) -> Summary:
+    """The table of these layers, without its text; columns that need a forward pass only where there was one."""
+    columns = tuple(name for name in options.col_names if layers.mult_adds is not None or name not in NEED_FORWARD)
+    settings = tuple(name for name in ROW_SETTINGS if name in options.row_settings)
     return Summary(
         mode=layers.mode,
-        depth=depth,
-        col_names=tuple(col_names),
+        depth=options.depth,
+        col_names=columns,
         row_settings=settings,
-        rows=tuple(_rows(layers, depth, col_names, settings)),
+        rows=tuple(_rows(layers, options.depth, columns, settings)),
         total_params=layers.parameters,
         trainable_params=layers.trainable,
         total_mult_adds=layers.mult_adds,

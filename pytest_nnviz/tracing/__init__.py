@@ -11,10 +11,9 @@ from pytest_nnviz.options import Options
 
 if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
-    from pytest_nnviz.tracing.layers import Layers
     from pytest_nnviz.tracing.session import Session
 
-__all__ = ["layers_with", "open_session", "trace", "trace_with"]
+__all__ = ["open_session", "trace", "trace_with"]
 
 
 def trace(model: Any, *args: Any, **kwargs: Any) -> Architecture:
@@ -40,12 +39,6 @@ def trace_with(options: Options, model: Any, args: tuple[Any, ...], kwargs: dict
     """As `trace`, with options."""
     with open_session(options, model, args, kwargs) as session:
         return session.settle(session.run())
-
-
-def layers_with(options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Layers:
-    """The rows of a table of layers, of one forward pass; raises as `trace_with`."""
-    with open_session(options, model, args, kwargs) as session:
-        return session.layers()
 
 
 @contextmanager

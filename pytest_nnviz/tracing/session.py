@@ -161,9 +161,30 @@ class Session:
             As `run`.
         """
         self.observes = True
-        mode = self.run().mode
+        return self._observed(self.run())
+
+    def other_layers(self) -> Iterator[Layers]:
+        """The rows of passes with other values in floating weights and inputs, and with other random numbers.
+
+        As many as `check_values` makes; those that raise, as the model does not take the values, are left out.
+        """
+        if not self.options.forward or self.options.values == "fixed":
+            return
+        reads = bool(self.reads)
+        ways = [(self.meta, functools.partial(reseed, seed)) for seed in (*_RARE, *_SEEDS) if self.draws]
+        if not self.on_meta:
+            seeds = _SEEDS if reads else _SEEDS[:1]
+            ways += [(perturbed(seed), functools.partial(_reseed_all, seed)) for seed in seeds]
+        for replace, begin in ways:
+            try:
+                layers = self._observed(self._watched(replace, begin))
+            except Exception:  # values that the model does not take, such as no probabilities: they say nothing
+                continue
+            yield layers
+
+    def _observed(self, architecture: Architecture) -> Layers:
         self.untracked.clear()  # edges are no part of a table
-        return layers_of(self.model, mode, None if self.observer is None else self.observer.calls())
+        return layers_of(self.model, architecture.mode, None if self.observer is None else self.observer.calls())
 
     def settle(self, first: Architecture) -> Architecture:
         """Trace again until two traces in a row agree: cached tables computed anew, what modules hold filled.
