@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -221,6 +223,19 @@ def test_lines_are_few_and_cover_every_filter_once(counts):
     assert sum(map(len, found)) <= MOST_LINES
     if sum(counts) <= MOST_LINES:
         assert all(stop - start == 1 for parts in found for start, stop in parts)
+
+
+def test_the_lines_of_a_resnet_50():
+    """As docs/filters.md has them."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "docs" / "gallery"))
+    from networks import ResNet
+
+    with torch.device("meta"):
+        model = ResNet()
+    counts = [module.out_channels for module in model.modules() if isinstance(module, nn.Conv2d)]
+    lines = [stop - start for parts in parts_of(counts) for start, stop in parts]
+    assert (len(counts), sum(counts)) == (53, 26_560)
+    assert (lines.count(1), lines.count(16), len(lines)) == (3_392, 1_448, 4_840)
 
 
 def test_a_thousand_layers_have_a_short_text():

@@ -20,6 +20,7 @@ Look = Callable[[Layer, Layer, Tolerance], Mapping[int, Moved]]
 _EPSILON = {"bf16": 2.0**-8, "f16": 2.0**-11, "c32": 2.0**-11, "f32": 2.0**-24, "c64": 2.0**-24}
 _COARSE = 2.0**-2
 _UNLIKE = 0.25
+_CLOSE = 1e-3
 _FEW = 4
 
 
@@ -89,10 +90,15 @@ class _Pair:
     exact: bool
     look: Look
     tolerance: Tolerance = field(init=False)
+    close: Tolerance = field(init=False)
     moved: Mapping[int, Moved] = field(init=False)
 
     def __post_init__(self) -> None:
         self.tolerance = tolerance_of(self.old, self.new, self.given)
+        # However much may move: filters are told to be others, or others times a factor, only where they are close.
+        usual = self.old.whole.statistics.norm / math.sqrt(self.old.filters * self.old.size)
+        near = Tolerance(min(self.given.atol, _CLOSE * usual), min(self.given.rtol, _CLOSE))
+        self.close = tolerance_of(self.old, self.new, near)
         same = self.old.kernel == self.new.kernel and self.old.filters == self.new.filters
         same = same and self.old.whole.digest != self.new.whole.digest
         self.moved = self.look(self.old, self.new, self.tolerance) if same else {}
@@ -119,7 +125,7 @@ class _Pair:
     def _recounted(self, change: LayerChange) -> LayerChange:
         """Filters were added or removed: those that are the same stay what they are at other places."""
         before, now = ([line for line in side.lines if len(line) == 1] for side in (self.old, self.new))
-        kept = aligned(before, now, self.old.size, self.tolerance)
+        kept = aligned(before, now, self.old.size, self.close)
         if not kept:
             return replace(change, score=math.inf)
         held = set(kept.values())
@@ -171,10 +177,10 @@ class _Pair:
 
     def _factor(self, pairs: list[tuple[Line, Line]]) -> float | None:
         """What all of a layer was multiplied by."""
-        factor = factor_of(self.old.whole, self.new.whole, self.old.size, self.tolerance)
+        factor = factor_of(self.old.whole, self.new.whole, self.old.size, self.close)
         if factor is None or len(pairs) < sum(line.statistics.norm > 0 for line in self.old.lines):
             return None
-        tolerance = self.tolerance.widened(3e-5)
+        tolerance = self.close.widened(3e-5)
         for old, new in self._lines():
             scaled = replace(old, statistics=old.statistics.scaled(factor))
             if not tolerance.holds(scaled, new, self.old.size):
@@ -183,7 +189,7 @@ class _Pair:
 
     def _permuted(self, pairs: list[tuple[Line, Line]]) -> dict[int, int]:
         single = [pair for pair in pairs if len(pair[0]) == 1]
-        found = matched((old for old, _ in single), (new for _, new in single), self.old.size, self.tolerance)
+        found = matched((old for old, _ in single), (new for _, new in single), self.old.size, self.close)
         places = {old: new for old, new in found.items() if old != new}
         # Only what took each other's places: of a copy, the filter that was written over has changed.
         while set(places) != set(places.values()):
@@ -203,7 +209,7 @@ class _Pair:
         moved = found[0] if found and len(old) == 1 else None
         before, now = (dict(zip(NAMES, numbers(line.statistics), strict=True)) for line in (old, new))
         names = [name for name, _ in self.tolerance.excess(old, new, self.old.size)][:2]
-        factor = factor_of(old, new, self.old.size, self.tolerance)
+        factor = factor_of(old, new, self.old.size, self.close)
         return FilterChange(
             "changed" if factor is None else "scaled",
             str(new),

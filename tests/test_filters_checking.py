@@ -1,0 +1,220 @@
+"""A call from weights to a verdict, with the sheets beside the text: what is found and located, what is let pass."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn.utils import parametrizations
+
+from pytest_nnviz.filterbanks.beside import draw_sheets, names_of, remove_sheets, sheet_of, stale_sheets
+from pytest_nnviz.filterbanks.checking import check
+from pytest_nnviz.filterbanks.layout import MOST_PIXELS
+from pytest_nnviz.filterbanks.leaving import MOST_LAYERS, pictures_of
+from pytest_nnviz.options import FilterOptions
+from pytest_nnviz.verdict import Room, Status
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 8, 3))
+
+
+class Stored:
+    """A snapshot on disk, and calls that are held against it."""
+
+    def __init__(self, folder: Path, model: nn.Module, **options) -> None:
+        self.path = folder / "test.nnfilters"
+        self.options = FilterOptions(**options)
+        found = self.judge(model, None, updates="all")
+        assert found.status is Status.RECORDED
+        self.text = found.text
+        self.draw(found)
+
+    def draw(self, found) -> None:
+        draw_sheets(stale_sheets(self.path, found.shown, "png"), self.path, found.shown, found.drawn)
+
+    def judge(self, model, stored="", updates="nothing", **options):
+        text = self.text if stored == "" else stored
+        asked = self.options.using(**options)
+        return check(asked, model, [], stored=text, updates=updates, snapshot=self.path)
+
+
+def words(found):
+    return found.changes("test", Room()) if found.differs else []
+
+
+def changed(model, edit):
+    with torch.no_grad():
+        return edit(model) or model
+
+
+def one_weight(model):
+    model[0].weight[3, 2, 1, 0] += 0.02
+
+
+def permuted(model):
+    model[0].weight[[3, 7]] = model[0].weight[[7, 3]]
+
+
+def renewed(model):
+    torch.manual_seed(9)
+    model[2].reset_parameters()
+
+
+def scaled(model):
+    model[2].weight *= 1.01
+
+
+def flipped(model):
+    model[2].weight *= -1
+
+
+def with_nan(model):
+    model[0].weight[5, 1, 2, 2] = math.nan
+
+
+def narrowed(model):
+    model.bfloat16()
+
+
+def fewer(model):
+    weight = model[2].weight.detach()
+    model[2] = nn.Conv2d(16, 7, 3)
+    model[2].weight.copy_(torch.cat((weight[:4], weight[5:])))
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (one_weight, ["0: filter 3 of 16 changed, by up to 0.0194", "    filter 3: channel 2 row 1 column 0 "]),
+        (permuted, ["0: filters permuted: 3 -> 7, 7 -> 3", "~ 0"]),
+        (renewed, ["2: re-initialised, 8 of 8 filters changed", "~ 2"]),
+        (scaled, ["2: weights x1.01", "~ 2"]),
+        (flipped, ["2: sign flipped", "~ 2"]),
+        (with_nan, ["0: filter 5 of 16 changed", "    filter 5: nan x1, channel 1 row 2 column 2 "]),
+        (narrowed, ["0: dtype f32 -> bf16, values as rounded from f32 to bf16 (+1 more layer)", "~ 0, 2  x2"]),
+        (fewer, ["2: filters 8 -> 7, filter 4 removed", "~ 2"]),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_an_edit_is_found_and_located(tmp_path, edit, said):
+    stored = Stored(tmp_path, net(), rtol=1e-3)
+    found = stored.judge(changed(net(), edit))
+    assert found.status is Status.DRIFTED
+    told = words(found)
+    assert told[0].startswith(said[0]), told
+    assert told[-1].startswith(said[1]), told
+    pictures = dict(pictures_of(found))
+    layer = told[0][0]
+    assert f"actual.{layer}.png" in pictures
+    assert pictures[f"expected.{layer}.png"] == sheet_of(stored.path, layer).read_bytes()
+    assert f"diff.{layer}.png" in pictures
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda model: model.to(memory_format=torch.channels_last),
+        lambda model: model.requires_grad_(False),
+        lambda model: [conv.weight.mul_(1 + 9e-4) for conv in (model[0], model[2])] and None,
+        lambda model: torch.compile(model, backend="eager"),
+        lambda model: nn.DataParallel(model),
+    ],
+    ids=["memory format", "requires_grad", "within tolerance", "compiled", "parallel"],
+)
+def test_what_changes_nothing_passes(tmp_path, edit):
+    stored = Stored(tmp_path, net(), rtol=1e-3)
+    found = stored.judge(changed(net(), edit), updates="all")
+    assert found.status is Status.PASSED, words(found)
+    assert found.kept == stored.text
+    assert not stale_sheets(stored.path, found.shown, "png")
+
+
+def test_a_weight_that_no_number_tells_is_seen_by_the_sheet_alone(tmp_path):
+    """With a generous rtol a small change of one weight is within the bounds of all numbers, not within its own."""
+    model = nn.Sequential(nn.Conv2d(1, 4, 7))
+    stored = Stored(tmp_path, model, rtol=0.2)
+    with torch.no_grad():
+        smallest = model[0].weight[2, 0].abs().argmin()
+        model[0].weight[2, 0].view(-1)[smallest] += 0.01
+    assert words(stored.judge(model))[0].startswith("0: filter 2 of 4 changed, by up to 0.00975")
+    remove_sheets(stored.path)
+    assert stored.judge(model).status is Status.PASSED
+
+
+def test_layers_whose_names_differ_in_case_alone_have_sheets_of_their_own(tmp_path):
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 2, 3)
+            self.Conv = nn.Conv2d(1, 2, 3)
+            self.other = nn.Conv2d(1, 2, 3)
+
+    found = Stored(tmp_path, Both()).judge(Both())
+    names = names_of(found.bank)
+    assert len({name.casefold() for name in names.values()}) == 3
+    assert names["other"] == "other"
+
+
+def test_a_state_in_train_mode_is_left_alone(tmp_path):
+    old_style, new_style = nn.utils.spectral_norm, parametrizations.spectral_norm
+    model = nn.Sequential(old_style(nn.Conv2d(3, 3, 3)), new_style(nn.Conv2d(3, 3, 3))).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    stored = Stored(tmp_path, model)
+    assert stored.judge(model).status is Status.PASSED
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_thousand_convolutions_take_bounded_time_and_space(tmp_path):
+    model = nn.Sequential(*(nn.Conv2d(8, 16, 3) for _ in range(1_000)))
+    start = time.perf_counter()
+    stored = Stored(tmp_path, model)
+    spent = time.perf_counter() - start
+    files = list(tmp_path.rglob("*.png"))
+    assert len(files) == 101
+    assert len(stored.text) < 2**20
+    assert sum(path.stat().st_size for path in files) < 2**20
+    assert spent < 120
+    assert "drawn: 0 filters" in stored.text
+    with Image.open(tmp_path / "test.filters.png") as image:
+        assert max(image.size) <= MOST_PIXELS
+    found = stored.judge(changed(model, lambda model: model.apply(_moved)))
+    told = found.changes("test", Room(lines=60))
+    assert len(told) <= 60
+    assert len({name.split(".")[1] for name, _ in pictures_of(found)}) == MOST_LAYERS
+
+
+def _moved(module):
+    if isinstance(module, nn.Conv2d):
+        module.weight[0, 0, 0, 0] += 1
+
+
+def test_a_sheet_of_4096_filters_is_one_page(tmp_path):
+    model = nn.Sequential(nn.Conv2d(4, 4_096, 3))
+    stored = Stored(tmp_path, model, max_filters=4_096)
+    with Image.open(sheet_of(stored.path, "0")) as image:
+        assert max(image.size) <= MOST_PIXELS
+    with torch.no_grad():
+        model[0].weight[4_000, 0, 1, 1] += 1
+    assert words(stored.judge(model))[0].startswith("0: filter 4000 of 4,096 changed, by up to 1")
+
+
+def test_filters_are_told_as_permuted_only_where_they_are_close(tmp_path):
+    """A large rtol lets much pass; it does not make one filter another."""
+    model = nn.Sequential(nn.Conv2d(1, 4, 3))
+    stored = Stored(tmp_path, model, rtol=0.9)
+    with torch.no_grad():
+        model[0].reset_parameters()
+    assert "permuted" not in words(stored.judge(model))[0]
+    assert "x" not in words(stored.judge(model))[0].partition(" in test")[0]
