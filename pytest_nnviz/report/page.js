@@ -154,6 +154,7 @@
     place(stage, figure.clientWidth / 2 - ((box.left + box.right) / 2) * k, figure.clientHeight / 2 - ((box.top + box.bottom) / 2) * k, k);
     article.querySelector(".where").textContent = stage.at + 1 + " of " + all.length;
     go(article, stage.at + 1);
+    article.querySelector(".tabs").scrollIntoView();
   }
 
   articles.forEach((article) => {
@@ -206,7 +207,7 @@
     const article = articles.find((each) => each.id === id);
     if (!article) return;
     go(article, change);
-    if (change) requestAnimationFrame(() => nextChange(article, Number(change) - 1));
+    if (change) setTimeout(() => nextChange(article, Number(change) - 1), 50);
   }
   addEventListener("hashchange", follow);
   addEventListener("load", follow);

@@ -76,9 +76,9 @@ def _list(found: Sequence[Failure], ids: Sequence[str]) -> str:
     items = "".join(f'<li><a href="#{id_}">{escape(each.headline)}</a></li>\n' for each, id_ in pairs)
     return (
         f'<nav class="list" aria-label="Failures">\n<details{" open" if len(found) > 1 else ""}>'
-        f"<summary>All failures</summary>\n<ol>\n{items}</ol>\n</details>\n"
+        f"<summary>All failures</summary>\n<ol>\n{items}</ol>\n</details>\n</nav>\n"
         '<div class="bar" hidden><input type="search" id="search" placeholder="filter by module, test or words (/)" '
-        'aria-label="Filter failures"><span id="found" class="nothing" role="status"></span></div>\n</nav>\n'
+        'aria-label="Filter failures"><span id="found" class="nothing" role="status"></span></div>\n'
     )
 
 
