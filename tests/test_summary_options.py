@@ -129,6 +129,11 @@ def test_what_is_no_model_is_refused() -> None:
         checked("resnet", X)
 
 
+def test_an_option_among_the_inputs_is_told_from_them() -> None:
+    with pytest.raises(TraceError, match=r"takes no 'depth': if the option is meant, nnviz_summary.using\(depth=2\)"):
+        checked(None, X, kwargs={"depth": 2})
+
+
 def test_inputs_without_a_forward_are_refused() -> None:
     with pytest.raises(TraceError, match="leave the inputs out"):
         checked(None, X, forward=False)

@@ -17,7 +17,7 @@ import torch
 
 from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArchitecture, UntrackedTensorWarning
-from pytest_nnviz.options import Options
+from pytest_nnviz.options import OPTIONS, Options
 from pytest_nnviz.patterns import ProjectPattern
 from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.calls.binding import entry_point
@@ -394,18 +394,23 @@ def _check_arguments(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dic
         signature.bind(*args, **kwargs)
     except TypeError as error:
         name = type(module).__name__
-        meant = [key for key in kwargs if key in {field.name for field in dataclasses.fields(Options)}]
-        if meant and meant[0] not in signature.parameters:
+        meant = [f"{key}={value!r}" for key, value in kwargs.items() if _is_option(key)]
+        if meant and (key := meant[0].partition("=")[0]) not in signature.parameters:
+            fixture = next(kind.fixture for kind, options in OPTIONS.items() if key in options.names())
+            scripts = f", in scripts Options({meant[0]}).trace(model, ...)" if key in Options.names() else ""
             raise TraceError(
-                f"{name}.forward{signature} takes no {meant[0]!r}: if the option is meant, "
-                f"nnviz_snapshot.using({meant[0]}={kwargs[meant[0]]!r})(model, ...), in scripts "
-                f"Options({meant[0]}={kwargs[meant[0]]!r}).trace(model, ...)"
+                f"{name}.forward{signature} takes no {key!r}: if the option is meant, "
+                f"{fixture}.using({meant[0]})(model, ...){scripts}"
             ) from None
         raise TraceError(
             f"{name}.forward{signature} does not take {len(args)} positional and {len(kwargs)} keyword arguments "
-            f"({error}): pass what you would call the model with, nnviz_snapshot(model, ...), "
-            "or leave the inputs out with nnviz_snapshot.using(forward=False)(model)"
+            f"({error}): pass what you would call the model with, (model, ...), "
+            "or leave the inputs out with .using(forward=False)(model)"
         ) from None
+
+
+def _is_option(key: str) -> bool:
+    return any(key in options.names() for options in OPTIONS.values())
 
 
 def _put(module: torch.nn.Module, *, training: bool) -> None:
