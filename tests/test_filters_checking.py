@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 from torch.nn.utils import parametrizations
@@ -218,3 +221,49 @@ def test_filters_are_told_as_permuted_only_where_they_are_close(tmp_path):
         model[0].reset_parameters()
     assert "permuted" not in words(stored.judge(model))[0]
     assert "x" not in words(stored.judge(model))[0].partition(" in test")[0]
+
+
+_KINDS = st.sampled_from([nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d])
+_SIZES = st.tuples(st.sampled_from([1, 2, 3, 6]), st.integers(1, 7), st.sampled_from([1, 2, 3, 40]))
+_VIEWS = st.fixed_dictionaries(
+    {
+        "scale": st.sampled_from(["layer", "filter"]),
+        "channels": st.sampled_from(["auto", "first", "mean", "rgb", "all"]),
+        "max_filters": st.integers(1, 8),
+        "exact": st.booleans(),
+    }
+)
+_VALUES = st.sampled_from([0.0, 1.0, -3e-5, 1e30, -1e-30, math.nan, math.inf, -math.inf])
+
+
+@st.composite
+def convolutions(draw):
+    kind, (channels, filters, size) = draw(_KINDS), draw(_SIZES)
+    dimensions = int(kind.__name__[-2])
+    kernel = (size, *(2,) * (dimensions - 1)) if size == 40 else size
+    dtype = draw(st.sampled_from([torch.float32, torch.float64, torch.bfloat16, torch.complex64]))
+    conv = kind(channels, filters, kernel, dtype=dtype)
+    with torch.no_grad():
+        for _ in range(draw(st.integers(0, 3))):
+            flat = conv.weight.view(-1)
+            start = draw(st.integers(0, len(flat) - 1))
+            flat[start : start + draw(st.integers(1, len(flat)))] = draw(_VALUES)
+    return conv
+
+
+@given(convolutions(), convolutions(), _VIEWS, _VIEWS)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_the_layer_was_and_is_it_is_judged_told_and_drawn(tmp_path, old, new, view, other):
+    """And a layer that did not change passes, drawn in whatever way."""
+    stored = Stored(tmp_path, nn.Sequential(old), **view)
+    assert stored.judge(nn.Sequential(old), **other | {"exact": True}).status is Status.PASSED
+    found = stored.judge(nn.Sequential(new), **other)
+    told = words(found)
+    assert found.differs == bool(told)
+    assert all(len(line) <= 110 for line in told[1:])
+    for _, picture in pictures_of(found):
+        with Image.open(BytesIO(picture)) as image:
+            assert max(image.size) <= MOST_PIXELS
+    remove_sheets(stored.path)
+    blind = stored.judge(nn.Sequential(new), **other)
+    assert found.differs or not blind.differs

@@ -263,6 +263,7 @@ def test_a_layer_in_runs_is_pinned_too():
     assert len(measured(model).layers[0].lines) < 5_000
     (change,) = drift_of(applied, model).layers
     assert [each.name for each in change.filters] == ["5998..5999"]
+    assert words(drift_of(applied, Wide()))[0].startswith("~ conv  filters 5998..5999 of 6,000 changed, by ")
 
 
 def test_words_are_few_however_much_changed():

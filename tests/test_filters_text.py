@@ -156,3 +156,19 @@ def test_a_layer_stands_once():
     block = TEXT[TEXT.index("[layer]") : TEXT.index("[end]")]
     with pytest.raises(TextError, match="the layer 'conv1' stands twice"):
         loads(TEXT.replace("layers: 1", "layers: 2").replace(block, block * 2))
+
+
+def test_the_numbers_are_the_same_on_every_release_of_torch():
+    """Of weights that are made by whole numbers, so that nothing but the measuring can differ."""
+    import torch
+
+    from pytest_nnviz.filterbanks.measuring import find
+    from pytest_nnviz.options import FilterOptions
+
+    conv = torch.nn.ConvTranspose2d(4, 6, 3, groups=2)
+    index = torch.arange(conv.weight.numel(), dtype=torch.int64)
+    with torch.no_grad():
+        conv.weight.view(-1).copy_((index * 1_103_515_245 % 2**31).double().div(2**31).sub(0.5).float())
+    text = dumps(find(conv).measure(FilterOptions()))
+    assert "\nall: norm 3.01977, mean 0.00100089, std 0.290575, min -0.5, max 0.498232, projection -0.426132, " in text
+    assert "digest a065999c1a7e\n0: " in text

@@ -9,6 +9,7 @@ from conftest import Project, Run
 
 TESTS = """
     import os
+    import sys
     import torch
     from torch import nn
 
@@ -23,6 +24,7 @@ TESTS = """
         options = eval(os.environ.get("OPTIONS", "{}"))
         bank = nnviz_filters.using(**options)(net())
         assert [layer.filters for layer in bank.layers] == [16, 8]
+        assert "PIL" not in sys.modules or "LIGHT" not in os.environ
 """
 HOME = "__nnviz__/test_m"
 FILES = {f"{HOME}/test_all.{end}" for end in ("nnfilters", "filters.png", "filters/0.png", "filters/2.png")}
@@ -60,6 +62,7 @@ def project(recorded: Project, tmp_path: Path) -> Project:
 def test_it_is_recorded_and_passes_and_a_missing_one_fails(project: Project) -> None:
     before = project.files()
     assert set(before) == FILES
+    assert project.pytest("-W", "error", LIGHT="1").ret == 0
     assert project.pytest("-W", "error", EDIT=WITHIN).ret == 0
     assert project.files() == before
     (project.root / HOME / "test_all.nnfilters").unlink()

@@ -126,9 +126,13 @@ def _filters(change: LayerChange) -> str:
         by = (f", by up to {known:.3g}" if located else f", by {known:.3g} or more") if known else ""
         total = change.new.filters if change.new is not None else 0
         count = sum(_count(each.name) for each in moved)
-        which = f"filter {moved[0].name} of {total:,}" if len(moved) == 1 else f"{count:,} of {total:,} filters"
+        which = f"{_which(moved[0])} of {total:,}" if len(moved) == 1 else f"{count:,} of {total:,} filters"
         told.append(f"{which} changed{by}")
     return ", ".join(told)
+
+
+def _which(change: FilterChange) -> str:
+    return f"filter{'s' if '..' in change.name else ''} {change.name}"
 
 
 def _count(name: str) -> int:
@@ -148,7 +152,7 @@ def _inside(change: LayerChange, limit: int | None) -> Iterator[str]:
         return
     shown = moved[:limit]
     for each in shown:
-        yield f"filter {each.name}: {_filter(each)}"
+        yield f"{_which(each)}: {_filter(each)}"
     if len(moved) > len(shown):
         yield f"... and {_many(len(moved) - len(shown), 'more filter')}"
 
