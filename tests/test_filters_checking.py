@@ -251,6 +251,17 @@ def convolutions(draw):
     return conv
 
 
+def test_a_layer_that_is_added_does_not_change_what_is_said_of_the_others(tmp_path):
+    """Though it leaves them fewer lines: they are measured in the lines that are stored."""
+    layers = [nn.Conv1d(1, 3_000, 2), nn.Conv1d(1, 1_900, 2), nn.Conv1d(1, 200, 2)]
+    stored = Stored(tmp_path, nn.Sequential(*layers[:2]))
+    found = stored.judge(nn.Sequential(*layers))
+    assert {layer.path for layer in found.bank.layers if any(len(line) > 1 for line in layer.lines)} == {"0", "1", "2"}
+    assert words(found)[1:] == ["+ 2  added: Conv1d f32[200, 1, 2]"]
+    fewer = Stored(tmp_path, nn.Sequential(*layers))
+    assert words(fewer.judge(nn.Sequential(*layers[:2])))[1:] == ["- 2  removed: Conv1d f32[200, 1, 2]"]
+
+
 @given(convolutions(), convolutions(), _VIEWS, _VIEWS)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_layer_was_and_is_it_is_judged_told_and_drawn(tmp_path, old, new, view, other):
