@@ -15,7 +15,7 @@ __all__ = ["Artifacts", "ArtifactsFolder"]
 
 _OURS = re.compile(
     r"words\.txt|drift\.json|summary\.md|index\.html"
-    r"|(expected|actual|diff)(\.[^/\\]+)?\.(nnviz|nnsummary|nnfilters|svg|png)"
+    r"|(expected|actual|diff)(\.[^/\\]+)?\.(nnviz|nnsummary|nnfilters|svg|png|mermaid)"
 )
 _MANIFEST = ".nnviz-files"
 _FORBIDDEN = (SNAPSHOT_DIRNAME, "__snapshots__")

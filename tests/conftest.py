@@ -61,7 +61,7 @@ class Project:
         return self.python("-m", "pytest", *options, *args, **env)
 
     def python(self, *args: str, **env: str) -> Run:
-        dropped = ("PYTEST", "NNVIZ", "COV", "PYTHONDONTWRITEBYTECODE")
+        dropped = ("PYTEST", "NNVIZ", "COV", "GITHUB", "PYTHONDONTWRITEBYTECODE")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
         own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPYCACHEPREFIX": str(self.root.parent.parent / "bytecode")}
         done = subprocess.run(

@@ -878,7 +878,7 @@ def test_a_folder_of_a_checkpoint_is_told(command, write, tmp_path):
     )
 
 
-@pytest.mark.parametrize("kind", ["svg", "png", "dot"])
+@pytest.mark.parametrize("kind", ["svg", "png", "dot", "mermaid"])
 def test_a_snapshot_and_a_drift_are_drawn(kind, capsys):
     Path("old.nnviz").write_text(dumps(net()), encoding="utf-8")
     Path("new.nnviz").write_text(dumps(net(width=9)), encoding="utf-8")
@@ -886,7 +886,7 @@ def test_a_snapshot_and_a_drift_are_drawn(kind, capsys):
     assert capsys.readouterr().out == ""
     assert main(["diff", "old.nnviz", "new.nnviz", "--image", f"drift.{kind}"]) == 1
     assert "out_features 8 -> 9" in capsys.readouterr().out
-    begin = {"svg": b"<?xml", "png": b"\x89PNG", "dot": b"digraph"}[kind]
+    begin = {"svg": b"<?xml", "png": b"\x89PNG", "dot": b"digraph", "mermaid": b"flowchart"}[kind]
     assert all(Path(f"{name}.{kind}").read_bytes().startswith(begin) for name in ("model", "drift"))
 
 
@@ -905,7 +905,7 @@ def test_a_side_of_a_drift_is_drawn_with_as_many_neighbours_as_are_asked_for(cap
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--image", "out.jpg"], "--image out.jpg: end the name in one of .svg, .png, .dot"),
+        (["--image", "out.jpg"], "--image out.jpg: end the name in one of .svg, .png, .dot, .mermaid"),
         (["--image", "nowhere/out.svg"], "nowhere/out.svg: No such file or directory"),
         (["--image", "out.svg", "--expand", "layer"], "expand='layer' names no module of Net"),
         (["--expand", "layer"], "--expand is about the picture: say with --image OUT where to draw it"),

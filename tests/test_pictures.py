@@ -718,7 +718,7 @@ def test_a_digest_that_would_break_the_comment_is_refused():
 
 
 def test_an_unknown_format_is_an_error_with_the_choices():
-    with pytest.raises(OptionError, match=r"format='pdf': choose one of 'svg', 'png', 'dot'"):
+    with pytest.raises(OptionError, match=r"format='pdf': choose one of 'svg', 'png', 'dot', 'mermaid'"):
         render(model(PLAIN), "pdf")
 
 

@@ -69,7 +69,7 @@ def test_the_cycle(workers: str, project: Project) -> None:
     assert "stub_tracer.py:" not in drifted.out
     assert "snapshot.py:" not in drifted.out
     assert project.files() == stored
-    assert len(project.files("nnviz-artifacts")) == 4 + 6 + 1 + 2
+    assert len(project.files("nnviz-artifacts")) == 4 + 6 + 1 + 1 + 3
 
     accepted = run("--snapshot-update", width=5)
     assert accepted.ret == 0

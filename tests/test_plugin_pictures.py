@@ -39,7 +39,7 @@ TESTS = """
 ROOT = "__nnviz__/test_m"
 SVG = f"{ROOT}/test[1].svg"
 PICTURES = {f"{which}.{suffix}" for which in ("expected", "actual", "diff") for suffix in ("svg", "png")}
-LEFT = {"expected.nnviz", "actual.nnviz", "words.txt", "drift.json", *PICTURES}
+LEFT = {"expected.nnviz", "actual.nnviz", "words.txt", "drift.json", "diff.mermaid", *PICTURES}
 
 
 @pytest.fixture
@@ -134,6 +134,7 @@ def test_without_an_engine_texts_decide_and_one_warning_says_so(workers: str, pr
             *2 * [".nnviz-files", "expected.nnviz", "actual.nnviz", "words.txt", "drift.json"],
             ".nnviz-files",
             "index.html",
+            "summary.md",
         ]
     )
 

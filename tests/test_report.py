@@ -12,9 +12,11 @@ from urllib.parse import unquote
 
 import pytest
 from conftest import Project
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
+from pytest_nnviz.report.brief import MARKER, brief
 from pytest_nnviz.report.failures import Failure
 from pytest_nnviz.report.page import page
 from pytest_nnviz.report.sidebyside import difference
@@ -138,6 +140,63 @@ def test_pictures_are_in_it_as_they_are(tmp_path: Path) -> None:
     assert len(found) == 3
 
 
+def rendered(text: str):
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    return [child for token in tokens for child in (token.children or [token])]
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_a_summary_says_is_text(tmp_path: Path, one: str, other: str) -> None:
+    row = {"marker": "~", "place": one, "facts": other, "extra": one, "consequence": other, "source": "", "gated": True}
+    failure = written(tmp_path / "a", name=one, test=other, headline=one, command=other, rows=[row])
+    tokens = rendered(brief([failure]))
+    assert [token.content for token in tokens if token.type == "html_block"] == [f"{MARKER}\n"]
+    kinds = {token.type for token in tokens} - {"text", "code_inline", "html_block", "softbreak"}
+    assert {kind.removesuffix("_open").removesuffix("_close") for kind in kinds} <= {
+        *("heading", "paragraph", "bullet_list", "list_item", "strong"),
+    }
+    said = [token.content for token in tokens if token.type == "code_inline"]
+    assert "".join(each if each.isprintable() else "\ufffd" for each in " ".join(one.split())) in [*said, ""]
+
+
+def test_hostile_words_are_text_in_a_summary(tmp_path: Path) -> None:
+    row = dict.fromkeys(("marker", "place", "facts", "extra", "consequence", "source"), f"``` {HOSTILE} [a](b) ![c](d)")
+    failure = written(tmp_path / "a", rows=[{**row, "gated": True}], test=f"` {HOSTILE}", headline=HOSTILE)
+    tokens = rendered(brief([failure]))
+    assert not {"html_inline", "link_open", "image", "fence"} & {token.type for token in tokens}
+    assert [token.content for token in tokens if token.type == "html_block"] == [f"{MARKER}\n"]
+
+
+def test_a_summary_fits_a_comment_and_says_what_is_left_out(tmp_path: Path) -> None:
+    rows = [{"place": "p" * 200, "facts": "f" * 250, "gated": True}] * 20
+    failures = [written(tmp_path / str(at), rows=rows, causes=[str(at)]) for at in range(200)]
+    text = brief(failures)
+    assert len(text) <= 60_000
+    told = text.count("\n- **")
+    assert f"... and {200 - told} more snapshots\n" in text
+    assert "... and 12 more\n" in text
+
+
+def test_one_cause_is_told_once(tmp_path: Path) -> None:
+    failures = [written(tmp_path / str(at), test=f"test_m.py::test[{at}]", causes=["c"]) for at in range(30)]
+    text = brief(failures)
+    assert text.count("kernel_size") == 1
+    assert text.count("test_m.py::test[") == 8 + 0
+    assert "and 22 more" in text
+
+
+GRAPH = 'flowchart TD\n  n0["a"]\n'
+
+
+def test_a_graph_goes_with_it_as_long_as_it_can_be_drawn(tmp_path: Path) -> None:
+    failure = written(tmp_path / "a")
+    (failure.folder / "diff.mermaid").write_text(GRAPH)
+    assert f"```mermaid\n{GRAPH}```\n" in brief([failure])
+    (failure.folder / "diff.mermaid").write_text(GRAPH + "  n0 --> n0\n" * 501)
+    assert "mermaid" not in brief([failure])
+
+
 LINES = st.lists(st.sampled_from(["a", "b", "<c>", "", "&d"]), max_size=30).map("\n".join)
 
 
@@ -214,6 +273,16 @@ def test_a_run_that_fails_leaves_a_page_and_one_that_passes_removes_it(recorded:
     run = recorded.pytest(*workers)
     assert not path.exists()
     assert "report:" not in run.out
+
+
+def test_a_run_adds_to_the_summary_of_its_job(recorded: Project) -> None:
+    job = recorded.write("job.md", "before\n")
+    recorded.pytest(WIDTH="5", GITHUB_STEP_SUMMARY=str(job))
+    text = (recorded.root / "nnviz-artifacts/summary.md").read_text(encoding="utf-8")
+    assert text.startswith(f"{MARKER}\n### 3 snapshots drifted: 3 breaks checkpoints\n")
+    assert job.read_text(encoding="utf-8") == f"before\n{text}"
+    assert recorded.pytest(GITHUB_STEP_SUMMARY=str(job)).ret == 0
+    assert job.read_text(encoding="utf-8") == f"before\n{text}"
 
 
 def test_a_page_of_the_user_stays(recorded: Project) -> None:

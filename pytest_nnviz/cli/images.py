@@ -23,7 +23,7 @@ _UNASKED = {"--expand": [], "--no-fold": True, "--parameters": False, "--side": 
 def add_image_options(parser: ArgumentParser) -> None:
     """What is drawn, and where to."""
     group = parser.add_argument_group("picture")
-    group.add_argument("--image", type=Path, metavar="OUT", help="draw it: OUT ends in .svg, .png or .dot")
+    group.add_argument("--image", type=Path, metavar="OUT", help="draw it: OUT ends in .svg, .png, .dot or .mermaid")
     group.add_argument(
         "--expand",
         action="append",

@@ -14,10 +14,11 @@ from pytest_nnviz.pictures.digest import read_digest
 if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
     from pytest_nnviz.drift import Drift
+    from pytest_nnviz.pictures.drawing import Drawing
 
 __all__ = ["FORMATS", "SIDES", "Drawn", "draw", "mime_bundle", "read_digest", "render"]
 
-FORMATS = ("svg", "png", "dot")
+FORMATS = ("svg", "png", "dot", "mermaid")
 
 
 def render(
@@ -36,7 +37,7 @@ def render(
 
     Args:
         thing: what to draw.
-        format: ``svg`` or ``dot`` (text), or ``png`` (bytes).
+        format: ``svg``, ``dot`` or ``mermaid`` (text), or ``png`` (bytes).
         depth: how many levels of modules are opened; None for what fits a page of 1,600 x 2,400 pixels.
         expand: patterns of module paths (``layer4``, ``layers.*.attn``) that are open whatever the depth.
         fold: False draws equal blocks that follow each other one by one.
@@ -70,13 +71,12 @@ def draw(
 
     if side != "both" and isinstance(thing, Architecture):
         raise OptionError(f"side={side!r}: an Architecture has one side, a Drift has two")
-    if kind == "dot" and not any(engines()):
-        from pytest_nnviz.pictures.dot import to_dot
+    if kind in ("dot", "mermaid") and not any(engines()):
         from pytest_nnviz.pictures.sides import one_side
         from pytest_nnviz.pictures.view import view
 
         _check(thing, asked)
-        return to_dot(one_side(view(thing, asked), side))
+        return _written(one_side(view(thing, asked), side), kind)
     return Drawn(thing, asked).picture(kind, side, digest)
 
 
@@ -104,12 +104,21 @@ class Drawn:
         from pytest_nnviz.pictures.svg import size
 
         fitted = self._fitted
+        if kind == "mermaid":
+            return _written(one_side(fitted.drawing, side), kind)
         dot = fitted.dot if side == "both" else to_dot(one_side(fitted.drawing, side))
         if kind == "dot":
             return dot
         if kind == "png":
             return embed_in_png(shrink(draw_png(dot, size(fitted.svg))), digest)
         return embed_in_svg(fitted.svg if side == "both" else draw_svg(dot), digest)
+
+
+def _written(drawing: Drawing, kind: str) -> str:
+    from pytest_nnviz.pictures.dot import to_dot
+    from pytest_nnviz.pictures.mermaid import to_mermaid
+
+    return to_dot(drawing) if kind == "dot" else to_mermaid(drawing)
 
 
 def mime_bundle(thing: Architecture | Drift) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pytest_nnviz.drift import Drift
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.wording import Row, headline, tell
 
-__all__ = ["markdown"]
+__all__ = ["code", "markdown", "plain"]
 
 _FACTS = 200
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!@$])")
@@ -24,10 +24,10 @@ def markdown(drift: Drift, name: str, gates: Gates | None = None) -> str:
         gates: which changes decide; the others stand in a table of their own. All when None.
     """
     told = tell(drift, gate=gates, width=_FACTS, stored=True)
-    blocks = [f"**{_text(headline(drift, name, gate=gates))}**"]
+    blocks = [f"**{plain(headline(drift, name, gate=gates))}**"]
     blocks += _table(told.main, told.more)
     blocks += ["Not gated:", *_table(told.notes, told.more_notes)] if told.notes or told.more_notes else []
-    blocks += ["\n".join(f"- {_text(remark)}" for remark in told.remarks)] if told.remarks else []
+    blocks += ["\n".join(f"- {plain(remark)}" for remark in told.remarks)] if told.remarks else []
     return "\n\n".join(blocks) + "\n"
 
 
@@ -38,23 +38,28 @@ def _table(rows: Iterable[Row], more: int) -> list[str]:
 
 
 def _cells(row: Row) -> str:
-    return _row([_code(row.marker), _code(row.place), _code(row.facts), row.extra, _text(row.consequence)])
+    return _row([_cell(row.marker), _cell(row.place), _cell(row.facts), row.extra, plain(row.consequence)])
 
 
 def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _code(text: str) -> str:
-    """Code in a cell: a pipe would end the cell even there, and backticks need more of them around."""
+def code(text: str) -> str:
+    """Code on one line: backticks need more of them around."""
     if not text:
         return ""
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     edge = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{edge}{text}{edge}{fence}".replace("|", "\\|")
+    return f"{fence}{edge}{text}{edge}{fence}"
 
 
-def _text(text: str) -> str:
+def _cell(text: str) -> str:
+    """Code in a table, where a pipe ends the cell even within code."""
+    return code(text).replace("|", "\\|")
+
+
+def plain(text: str) -> str:
     """Plain text: nothing in it is taken for Markdown, HTML or the name of a user."""
     return "".join(_escaped(text))
 
