@@ -52,21 +52,17 @@ def test_the_cycle(project: Project) -> None:
     source.write_text(source.read_text().replace("WIDTH = 4", "WIDTH = 5"))
     drifted = project.pytest("test_m.py::test_arch", COLUMNS="160")
     assert drifted.line("FAILED").endswith(
-        "summary drifted: 0 Output Shape [1, 4] -> [1, 5], Param # 16 -> 20 (+1 more) in test_arch"
+        "summary drifted: 0 Param # 16 -> 20, Output Shape [1, 4] -> [1, 5] (+1 more) in test_arch"
     )
     assert "~ 2  Param # 10 -> 12" in drifted.out
     assert "Total params 26 -> 32" in drifted.out
-    artifacts = project.files("nnviz-artifacts")
-    assert sorted(name.rpartition("/")[2] for name in artifacts if "/." not in name) == [
-        "actual.nnsummary",
-        "expected.nnsummary",
-        "words.txt",
-    ]
+    artifacts = {name.rpartition("/summary/")[2] for name in project.files("nnviz-artifacts")}
+    assert {"actual.nnsummary", "expected.nnsummary", "words.txt"} <= artifacts
 
     accepted = project.pytest("--snapshot-update")
     assert accepted.ret == 0, accepted.out
     assert "accepted" in accepted.out
-    assert project.files("nnviz-artifacts") == {}
+    assert not any("/summary/" in name for name in project.files("nnviz-artifacts"))
 
 
 def test_options_from_the_ini_and_a_marker(project: Project) -> None:

@@ -163,3 +163,63 @@ def test_a_damaged_text_is_said_to_be(stored: str, said: str) -> None:
 
 def test_drawing_what_was_read_gives_the_text() -> None:
     assert drawing.draw(loads(TEXT)) == TEXT
+
+
+def test_a_headline_has_what_the_layer_itself_decides_first() -> None:
+    shown = {"col_names": ("input_size", "output_size", "num_params", "mult_adds")}
+    stored = checked(None, X, **shown).text
+    verdict = checked(models.ResNet(16), X, stored=stored, **shown)
+    assert verdict.words("test_arch", Room())[0] == (
+        "summary drifted: stem Param # 224 -> 448, Output Shape [1, 8, 8, 8] -> [1, 16, 8, 8], "
+        "Mult-Adds 14,336 -> 28,672 (+3 more) in test_arch"
+    )
+
+
+def test_equal_edits_are_one_line_with_their_places() -> None:
+    verdict = checked(models.ResNet(16), X, stored=TEXT)
+    assert "~ blocks.{0..2}.{conv1,conv2}  Output Shape [1, 8, 8, 8] -> [1, 16, 8, 8], Param # 576 -> 2,304  x6" in (
+        verdict.words("test_arch", Room())
+    )
+
+
+@pytest.mark.parametrize(
+    ("edit", "line"),
+    [
+        (lambda m: m.blocks.append(models.Block(8)), "+ blocks.3  Block with 4 rows in it"),
+        (lambda m: m.blocks.insert(1, nn.ReLU()), "+ blocks.1  ReLU"),
+        (lambda m: setattr(m, "drop", nn.Identity()), "~ drop  Dropout -> Identity"),
+        (
+            lambda m: setattr(m.blocks[0], "bn1", nn.Identity()),
+            "~ blocks.0.bn1  BatchNorm2d -> Identity, Param # 16 -> --",
+        ),
+        (lambda m: m.head.requires_grad_(False), "~ head  Param # 36 -> (36)"),
+    ],
+)
+def test_each_edit_in_words(edit, line: str) -> None:
+    model = models.ResNet()
+    edit(model)
+    assert checked(model, X, stored=TEXT).words("test_arch", Room())[1] == line
+
+
+def test_another_input_is_one_change_of_the_model() -> None:
+    shown = {"col_names": ("input_size", "output_size")}
+    verdict = checked(None, torch.ones(1, 3, 16, 16), stored=checked(None, X, **shown).text, **shown)
+    told = verdict.words("test_arch", Room())
+    assert told[1:3] == [
+        "~ (model)  Input Shape [1, 3, 8, 8] -> [1, 3, 16, 16]",
+        "and 17 rows downstream (Input Shape, Output Shape)",
+    ]
+    assert len(verdict.words("test_arch", Room(lines=None, ripples=True))) > len(told)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"depth": 1}, "recorded with depth=3, now depth=1: rows are not compared"),
+        ({"mode": "train"}, "recorded with mode=eval, now mode=train"),
+        ({"row_settings": ("depth",)}, "recorded with row_settings=var_names, now row_settings=depth"),
+        ({"col_names": ("num_params",)}, "recorded with col_names=output_size, num_params, now col_names=num_params"),
+    ],
+)
+def test_options_that_changed_are_said_as_such(options: dict, line: str) -> None:
+    assert checked(None, X, stored=TEXT, **options).words("test_arch", Room())[1:] == [line]

@@ -102,9 +102,10 @@ def _options(old: Summary, new: Summary) -> Iterator[Change]:
 
 def _totals(old: Summary, new: Summary) -> Iterator[Change]:
     before, now = _reason(old.remark), _reason(new.remark)
-    if before != now:
+    alike = (old.total_mult_adds is None) is (new.total_mult_adds is None)  # what was not called counts otherwise
+    if alike and before != now:
         yield Change("tied weights", before or "none", now or "none")
-    elif old.remark != new.remark and old.total_params == new.total_params:
+    elif alike and old.remark != new.remark and old.total_params == new.total_params:
         yield Change("remark", old.remark, new.remark)
     yield from _total("Total params", old.total_params, new.total_params)
     if new.trainable_params - old.trainable_params != new.total_params - old.total_params:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.summaries.drift import Change, Difference, Edit
@@ -16,6 +17,7 @@ from pytest_nnviz.wording.telling import Row as Line
 __all__ = ["causes", "headline", "words"]
 
 _HEADLINE = 100
+_FOLLOW = frozenset({TITLES["input_size"], TITLES["output_size"], TITLES["mult_adds"]})
 _NUMBERS = {"name": "numbers", "number": "numbers"}
 _MARKERS = {"added": "+", "removed": "-", "moved": ">"}
 
@@ -24,8 +26,8 @@ def headline(difference: Difference, name: str) -> str:
     """The first row that changed, how many more there are, and ``name``, in which they are."""
     groups = _groups(_told(difference))
     if groups:
-        first = _line(groups[0], PLACE)
-        what = f"{first.place} {first.facts}"
+        place = _line(groups[0], PLACE).place
+        what = f"{place} {_short_facts(groups[0][0], _HEADLINE - len(place) - 1)}"
     else:
         what = next(iter([*_options(difference), *_totals(difference)]), "nothing").partition(": rows are")[0]
     more = f" (+{len(groups) - 1} more)" if len(groups) > 1 else ""
@@ -100,6 +102,15 @@ def _facts(edit: Edit) -> str:
     shares = TITLES["params_percent"]
     told = [change for change in edit.changes if change.what != shares] or edit.changes
     return again + ", ".join(map(_fact, told))
+
+
+def _short_facts(edit: Edit, width: int) -> str:
+    """As many facts as there is room for, what the layer itself decides first."""
+    own = [change for change in edit.changes if change.what not in _FOLLOW]
+    shown = replace(edit, changes=(*own, *(change for change in edit.changes if change not in own)))
+    while len(shown.changes) > 1 and len(_facts(shown)) > width:
+        shown = replace(shown, changes=shown.changes[:-1])
+    return _facts(shown)
 
 
 def _fact(change: Change) -> str:
