@@ -156,6 +156,38 @@ def test_a_weight_that_no_number_tells_is_seen_by_the_sheet_alone(tmp_path):
     assert stored.judge(model).status is Status.PASSED
 
 
+@pytest.mark.parametrize("sheet", ["missing", "there", "not ours"])
+def test_a_sheet_is_of_the_weights_of_its_text(tmp_path, sheet):
+    """Drawn of others that are within the tolerance, it would alarm for weights that are within it too."""
+    weight = net()[0].weight.detach().clone()
+    stored = Stored(tmp_path, net(), rtol=1e-2)
+    path = sheet_of(stored.path, "0")
+    if sheet == "missing":
+        path.unlink()
+    elif sheet == "not ours":
+        path.write_text("mine")
+    model = net()
+    model[0].weight.data = weight * 0.991
+    found = stored.judge(model, updates="all")
+    assert found.status is Status.PASSED
+    assert (found.kept == stored.text) == (sheet != "missing")
+    if sheet != "not ours":
+        stored.draw(found)
+    for factor in (0.9815, 0.995, 1.0005) if sheet == "missing" else (0.9905, 1.0095):
+        model[0].weight.data = weight * factor
+        assert stored.judge(model, found.kept).status is Status.PASSED, factor
+
+
+def test_a_missing_sheet_of_the_very_weights_leaves_the_text_as_it_is(tmp_path):
+    stored = Stored(tmp_path, net())
+    before = sheet_of(stored.path, "0").read_bytes()
+    sheet_of(stored.path, "0").unlink()
+    found = stored.judge(net(), updates="all")
+    assert found.kept == stored.text
+    stored.draw(found)
+    assert sheet_of(stored.path, "0").read_bytes() == before
+
+
 def test_layers_whose_names_differ_in_case_alone_have_sheets_of_their_own(tmp_path):
     class Both(nn.Module):
         def __init__(self):

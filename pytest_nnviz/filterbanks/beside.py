@@ -15,7 +15,7 @@ from pytest_nnviz.filterbanks.writing import block, place
 from pytest_nnviz.naming import clean
 from pytest_nnviz.pictures.digest import embed_in_png, read_digest
 
-__all__ = ["digest_of", "draw_sheets", "is_fresh", "names_of", "remove_sheets", "sheet_of", "stale_sheets"]
+__all__ = ["digest_of", "draw_sheets", "is_fresh", "names_of", "remove_sheets", "sheet_of", "stale_sheets", "to_redraw"]
 
 _DRAWING = 1
 """Of the way of drawing: sheets of another are stale."""
@@ -70,6 +70,11 @@ def stale_sheets(snapshot: Path, bank: Bank, sheets: str) -> list[Path]:
     return [path for path, layers in _wanted(snapshot, bank, sheets) if _digest_in(path) != digest_of(layers)]
 
 
+def to_redraw(snapshot: Path, bank: Bank, sheets: str) -> list[Path]:
+    """The stale pictures that an update draws anew: not those in whose place a file is that is not ours."""
+    return [path for path in stale_sheets(snapshot, bank, sheets) if not _is_foreign(path)]
+
+
 def is_fresh(path: Path, layer: Layer) -> bool:
     """Whether a sheet was drawn from what a text says of a layer."""
     return _digest_in(path) == digest_of([layer])
@@ -93,7 +98,7 @@ def draw_sheets(paths: Iterable[Path], snapshot: Path, bank: Bank, drawn: Drawn)
     for path, layers in _wanted(snapshot, bank, "png"):
         if path not in asked:
             continue
-        if os.path.lexists(path) and _digest_in(path) is None:
+        if _is_foreign(path):
             foreign.append(path.name)
             continue
         path.parent.mkdir(exist_ok=True)
@@ -126,6 +131,10 @@ def remove_sheets(snapshot: Path, bank: Bank | None = None, sheets: str = "off")
         folder.rmdir()
     except OSError:  # not there, or not empty
         return
+
+
+def _is_foreign(path: Path) -> bool:
+    return os.path.lexists(path) and _digest_in(path) is None
 
 
 def _digest_in(path: Path) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.errors import TextError
 from pytest_nnviz.filterbanks import telling
-from pytest_nnviz.filterbanks.beside import is_fresh, names_of, sheet_of
+from pytest_nnviz.filterbanks.beside import is_fresh, names_of, sheet_of, to_redraw
 from pytest_nnviz.filterbanks.changes import BankDrift, LayerChange, Moved
 from pytest_nnviz.filterbanks.comparing import compare
 from pytest_nnviz.filterbanks.data import Bank, Layer
@@ -31,13 +31,13 @@ class Sheets:
     """The stored sheets of a text, as far as they were drawn from it. Each is read when it is asked for."""
 
     def __init__(self, snapshot: Path, bank: Bank) -> None:
-        self._snapshot = snapshot
+        self.snapshot = snapshot
         self._names = names_of(bank)
         self._read: dict[str, Sheet | None] = {}
 
     def path(self, layer: Layer) -> Path:
         """Where the sheet of a layer lies, or would."""
-        return sheet_of(self._snapshot, self._names[layer.path])
+        return sheet_of(self.snapshot, self._names[layer.path])
 
     def of(self, layer: Layer) -> Sheet | None:
         """The sheet of a layer; None for one that is missing, stale or not ours."""
@@ -63,7 +63,8 @@ class FiltersVerdict(Verdict):
         old: what the stored text says, None where there is none that can be read.
         drift: the changes from it.
         sheets: the stored sheets.
-        redrawn: whether the text is written anew only because the layers are to be drawn in another way.
+        redrawn: whether the text is written anew, though nothing drifted, because sheets are to be drawn: in another
+            way, or of weights that are not bit for bit those of the text. Text and sheets are then of the same weights.
     """
 
     bank: Bank
@@ -194,8 +195,16 @@ def _judged(verdict: FiltersVerdict, old: Bank, options: FilterOptions, sheets: 
     verdict = replace(verdict, old=old, drift=drift, sheets=sheets)
     if drift:
         return replace(verdict, status=Status.ACCEPTED if writes else Status.DRIFTED)
-    views = [(layer.path, layer.view) for layer in old.layers]
-    return replace(verdict, redrawn=writes and views != [(layer.path, layer.view) for layer in new.layers])
+    return replace(verdict, redrawn=writes and _is_redrawn(old, new, sheets.snapshot, options.sheets))
+
+
+def _is_redrawn(old: Bank, new: Bank, snapshot: Path, sheets: str) -> bool:
+    views, drawn = ([(layer.path, layer.view) for layer in bank.layers] for bank in (old, new))
+    if views != drawn:
+        return True
+    bits, held = ([layer.whole.digest for layer in bank.layers] for bank in (old, new))
+    # A sheet of today's weights under a text of others would alarm for what is within the tolerance of the text.
+    return bits != held and bool(to_redraw(snapshot, old, sheets))
 
 
 def _largest(layer: Layer) -> list[float]:
