@@ -87,6 +87,18 @@ def with_nan(model):
     model[0].weight[5, 1, 2, 2] = math.nan
 
 
+def all_nan(model):
+    model[2].weight.fill_(math.nan)
+
+
+def all_dead(model):
+    model[0].weight.zero_()
+
+
+def most_infinite(model):
+    model[0].weight[:10, 0, 0] = -math.inf
+
+
 def narrowed(model):
     model.bfloat16()
 
@@ -106,6 +118,9 @@ def fewer(model):
         (scaled, ["2: weights x1.01", "~ 2"]),
         (flipped, ["2: sign flipped", "~ 2"]),
         (with_nan, ["0: filter 5 of 16 changed", "    filter 5: nan x1, channel 1 row 2 column 2 "]),
+        (all_nan, ["2: 8 filters nan, 8 of 8 filters changed", "    ... and 4 more filters"]),
+        (all_dead, ["0: 16 filters dead, 16 of 16 filters changed", "    ... and 12 more filters"]),
+        (most_infinite, ["0: 10 filters infinite, 10 of 16 filters changed", "    ... and 6 more filters"]),
         (narrowed, ["0: dtype f32 -> bf16, values as rounded from f32 to bf16 (+1 more layer)", "~ 0, 2  x2"]),
         (fewer, ["2: filters 8 -> 7, filter 4 removed", "~ 2"]),
     ],

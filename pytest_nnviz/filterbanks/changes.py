@@ -78,7 +78,8 @@ class LayerChange:
         old: the layer before, None of an added one.
         new: the layer now, None of a removed one.
         facts: name, old and new of what differs as a whole: ``class``, ``dtype``, ``shape``, ``filters``, ``path``,
-            ``scaled`` (``""``, factor), ``re-initialised`` (how many filters, of how many), ``rounded``.
+            ``scaled`` (``""``, factor), ``re-initialised`` (how many filters, of how many), ``rounded``; ``nan``,
+            ``infinite``, ``dead`` (how many filters were and are).
         permuted: filters that have other places, old and new, by old.
         filters: what became of filters, the furthest first.
         score: how far a weight moved, at least; infinite for what is there on one side alone.

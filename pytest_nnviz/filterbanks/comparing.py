@@ -146,7 +146,7 @@ class _Pair:
         filters = sorted((self._filter(*pair) for pair in pairs), key=lambda each: -each.by)
         return replace(
             change,
-            facts=(*change.facts, *self._renewed(pairs)),
+            facts=(*change.facts, *self._broken(), *self._renewed(pairs)),
             permuted=tuple(sorted(permuted.items())),
             filters=tuple(filters),
             score=max((each.by for each in filters), default=0.0),
@@ -197,10 +197,18 @@ class _Pair:
             places = {old: new for old, new in places.items() if old in common and new in common}
         return places
 
+    def _broken(self) -> Iterable[tuple[str, str, str]]:
+        """Kinds of filters that there are more of, by two at least: of one its own line tells."""
+        befores, nows = ((*side.broken, side.whole.dead) for side in (self.old, self.new))
+        for kind, before, now in zip(("nan", "infinite", "dead"), befores, nows, strict=True):
+            if now > before + 1:
+                yield kind, str(before), str(now)
+
     def _renewed(self, pairs: list[tuple[Line, Line]]) -> Iterable[tuple[str, str, str]]:
-        """Whether most filters have nothing of what they were."""
+        """Whether most filters have nothing of what they were, those that have broken aside."""
         held = [old for old in self.old.lines if old.statistics.norm]
-        unlike = [old for old, new in pairs if _distance(old, new) > _UNLIKE * max(old.statistics.norm, 1e-300)]
+        whole = [(old, new) for old, new in pairs if not _broke(old, new)]
+        unlike = [old for old, new in whole if _distance(old, new) > _UNLIKE * max(old.statistics.norm, 1e-300)]
         if len(held) >= _FEW and 2 * len(unlike) > len(held):
             yield "re-initialised", str(sum(len(old) for old, _ in pairs)), str(self.old.filters)
 
@@ -240,6 +248,12 @@ def _least(old: Line, new: Line, size: int) -> float:
     largest = LARGEST**2 if len(old) > 1 else LARGEST
     ends = abs(a.mean - b.mean), abs(a.low - b.low), abs(a.high - b.high)
     return max(*ends, abs(a.norm - b.norm) / root, _distance(old, new) / (largest * count))
+
+
+def _broke(old: Line, new: Line) -> bool:
+    """Whether there is more in it that is dead, or not finite."""
+    wild = zip(old.statistics.wild, new.statistics.wild, strict=True)
+    return new.dead > old.dead or any(now > before for before, now in wild)
 
 
 def _became(old: Line, new: Line) -> Iterable[str]:

@@ -102,6 +102,9 @@ def _fact(name: str, old: str, new: str) -> str:
             return {"-1": "sign flipped"}.get(new, f"weights x{new}")
         case "re-initialised":
             return f"re-initialised, {old} of {_many(int(new), 'filter')} changed"
+        case "nan" | "infinite" | "dead":
+            count = _many(int(new), "filter")
+            return f"{count} {name}" if old == "0" else f"{name} filters {old} -> {new}"
         case "rounded":
             return f"values as rounded from {old} to {new}"
         case "weights":
