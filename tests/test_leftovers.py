@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
+from unittest import mock
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 
 from pytest_nnviz import Options
 from pytest_nnviz.tracing import open_session
+from pytest_nnviz.tracing.keeping import tables
 
 X = torch.randn(2, 4)
 CACHE: dict = {}
@@ -235,3 +237,17 @@ def test_a_variable_that_answers_with_an_error_is_let_be():
         return x + (0 if type(PROXY) is Proxy else 1)
 
     Options(device="meta").trace(Forward(forward), X)
+
+
+def test_caches_that_come_and_go_between_traces_are_known() -> None:
+    """All objects are looked at only where the number of references to their class has changed, or one is gone."""
+    first = functools.lru_cache(lambda: 1)
+    assert any(cache is first for cache in tables._caches())
+    second = functools.lru_cache(lambda: 2)
+    assert any(cache is second for cache in tables._caches())
+    del first
+    third = functools.lru_cache(lambda: 3)
+    assert any(cache is third for cache in tables._caches())
+    with mock.patch.object(tables.gc, "get_referrers") as looked:
+        assert any(cache is third for cache in tables._caches())
+    looked.assert_not_called()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -27,9 +28,7 @@ class Tables:
     """
 
     def __init__(self) -> None:
-        kind = functools._lru_cache_wrapper
-        # Objects refer to their class: half of what it takes to look at every object that there is.
-        caches = [thing for thing in gc.get_referrers(kind) if type(thing) is kind]
+        caches = _caches()
         self._filled = [cache for cache in caches if cache.cache_info().currsize and _holds_tensors(cache)]
         filled = set(map(id, self._filled))
         self._others = [cache for cache in caches if id(cache) not in filled]
@@ -57,6 +56,30 @@ class Tables:
         used = [cache for cache, before in pairs if cache.cache_info().misses != before.misses]
         put_back([cache.cache_clear for cache in used if _holds_tensors(cache)])
         return False
+
+
+_KIND = functools._lru_cache_wrapper
+# The caches that there were when they were last looked for, and how many references to their class.
+_SEEN: list[tuple[int, list[weakref.ref[Any]]]] = []
+
+
+def _caches() -> list[Any]:
+    """All caches of functions; to look for them is to look at all objects, which is done where there may be others."""
+    if _SEEN and sys.getrefcount(_KIND) == _SEEN[0][0]:
+        caches = [found() for found in _SEEN[0][1]]
+        if None not in caches:
+            return caches
+    # Objects refer to their class: half of what it takes to look at every object that there is.
+    caches = [thing for thing in gc.get_referrers(_KIND) if type(thing) is _KIND]
+    _SEEN[:] = [(sys.getrefcount(_KIND), list(map(weakref.ref, caches)))] if _is_counted() else []
+    return caches
+
+
+def _is_counted() -> bool:
+    """Whether a cache counts as a reference to its class, as in each Python where classes are not immortal."""
+    before = sys.getrefcount(_KIND)
+    another = functools.lru_cache(_is_counted)
+    return sys.getrefcount(_KIND) == before + 1 and another is not None
 
 
 # What was found in a cache, as long as nobody used it since: most are of libraries, and rest.
