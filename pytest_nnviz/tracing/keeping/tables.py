@@ -59,6 +59,7 @@ class Tables:
 
 
 _KIND = functools._lru_cache_wrapper
+_PACKAGE = __name__.partition(".")[0]
 # The caches that there were when they were last looked for, and how many references to their class.
 _SEEN: list[tuple[int, list[weakref.ref[Any]]]] = []
 
@@ -70,9 +71,14 @@ def _caches() -> list[Any]:
         if None not in caches:
             return caches
     # Objects refer to their class: half of what it takes to look at every object that there is.
-    caches = [thing for thing in gc.get_referrers(_KIND) if type(thing) is _KIND]
+    caches = [thing for thing in gc.get_referrers(_KIND) if type(thing) is _KIND and not _is_own(thing)]
     _SEEN[:] = [(sys.getrefcount(_KIND), list(map(weakref.ref, caches)))] if _is_counted() else []
     return caches
+
+
+def _is_own(cache: Any) -> bool:
+    """Whether it is of this package, which keeps names and signatures in its caches, no tensors."""
+    return str(getattr(cache, "__module__", "")).startswith(f"{_PACKAGE}.")
 
 
 def _is_counted() -> bool:
