@@ -7,13 +7,15 @@ import itertools
 import math
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.utils import parametrizations, prune
+from torch._subclasses import FakeTensorMode
+from torch.nn.utils import parametrizations, parametrize, prune
 
 from pytest_nnviz.errors import OptionError, TraceError
 from pytest_nnviz.filterbanks import Statistics
@@ -290,6 +292,100 @@ def test_models_without_weights_are_refused():
         find(nn.Linear(1, 1))
     with pytest.raises(TraceError, match="got a int"):
         find(3)
+
+
+class Drawing(nn.Module):
+    def forward(self, weight):
+        return weight + 0.1 * torch.randn_like(weight)
+
+
+class Unleafed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.factor = torch.ones(1, requires_grad=True) * 2
+
+    def forward(self, weight):
+        return weight * self.factor
+
+
+class Holding(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.held = (index for index in range(3))
+
+    def forward(self, weight):
+        return weight
+
+
+def behind(parametrization):
+    model = nn.Sequential(nn.Conv2d(1, 4, 3))
+    parametrize.register_parametrization(model[0], "weight", parametrization)
+    return model
+
+
+def sparse():
+    model = nn.Sequential(nn.Conv2d(1, 4, 3))
+    model[0].weight = nn.Parameter(model[0].weight.detach().to_sparse())
+    return model
+
+
+def fake():
+    with FakeTensorMode():
+        return nn.Sequential(nn.Conv2d(1, 4, 3))
+
+
+def huge(value, filters):
+    model = nn.Sequential(nn.Conv2d(1, filters, 3, dtype=torch.float64))
+    model[0].weight.data.fill_(value)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: behind(Drawing()), "the weight of 0 is not the same twice: .* draws random numbers"),
+        (lambda: behind(Unleafed()), r"the weight of 0 cannot be computed .*RuntimeError.*remove_parametrizations"),
+        (lambda: behind(Holding()), r"the weight of 0 cannot be computed .*TypeError: cannot pickle 'generator'"),
+        (sparse, r"the weight of 0 is sparse \(torch.sparse_coo\): pin a dense one"),
+        (fake, "0 was made in a FakeTensorMode and has no weights: build the model outside"),
+        (lambda: huge(1e308, 4), "the weights of 0 are too large to be measured"),
+        (lambda: huge(4e307, 40), "the weights of 0 are too large to be measured"),
+    ],
+    ids=["random", "not a leaf", "a generator", "sparse", "fake", "huge", "huge together"],
+)
+def test_a_weight_that_cannot_be_read_is_refused_by_name_and_moves_no_random_numbers(build, said):
+    model = build()
+    random = torch.get_rng_state()
+    with pytest.raises(TraceError, match=said):
+        bank(model)
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_a_weight_behind_a_parametrization_is_read_once_a_call():
+    class Counting(nn.Module):
+        calls: ClassVar = []
+
+        def forward(self, weight):
+            self.calls.append(torch.rand(1))
+            return weight
+
+    model = behind(Counting())
+    random = torch.get_rng_state()
+    Counting.calls.clear()
+    found = find(model)
+    (layer,) = found.measure(FilterOptions()).layers
+    found.drawn(layer)
+    found.measure(FilterOptions(), {"0": [(0, 4)]})
+    assert len(Counting.calls) == 2, "once, and once to see that it is the same"
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_a_name_that_is_a_path_is_no_pattern():
+    model = nn.ModuleDict({name: nn.Conv2d(1, 1, 1) for name in ("a[0]", "a0", "b*", "bc")})
+    assert paths(find(model, ["a[0]"])) == ["a[0]"]
+    assert paths(find(model, ["b*"])) == ["b*"]
+    assert paths(find(model, ["a*"])) == ["a[0]", "a0"]
+    assert paths(find(model, ["[ab]?"])) == ["a0", "b*", "bc"]
 
 
 def test_tied_layers_and_subclasses_are_convolutions():

@@ -1,106 +1,35 @@
-"""Weights of convolutions into numbers: the only module here that imports torch. It changes nothing that it reads."""
+"""Weights of convolutions into numbers, layer by layer; which layers, by path and pattern."""
 
 from __future__ import annotations
 
-import copy
-import ctypes
 import hashlib
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch.nn.modules.conv import _ConvNd
-from torch.nn.utils import parametrize, prune
-from torch.nn.utils.spectral_norm import SpectralNorm
-from torch.nn.utils.weight_norm import WeightNorm
+from torch.nn.utils import parametrize
 
 from pytest_nnviz.errors import OptionError, TraceError, suggest
 from pytest_nnviz.filterbanks.arranging import MOST_SHEETS, view_of
 from pytest_nnviz.filterbanks.data import Bank, Layer, Line, Statistics, View
 from pytest_nnviz.filterbanks.partition import parts_of
-from pytest_nnviz.filterbanks.pooling import NOISE, pool
+from pytest_nnviz.filterbanks.pooling import NOISE, above, in_range, pattern, pool
+from pytest_nnviz.filterbanks.weights import ROOT, Convolution, bytes_of
 from pytest_nnviz.options import FilterOptions
 from pytest_nnviz.tracing.describing.distributions import versions_of
 from pytest_nnviz.tracing.describing.modules import unwrap
-from pytest_nnviz.tracing.describing.values import is_uninitialized, spec_of
+from pytest_nnviz.tracing.describing.values import spec_of
 
 __all__ = ["Convolution", "Convolutions", "find"]
 
 _AT_ONCE = 2**18
-_ROOT = "(model)"
-_STEP, _OTHER, _RANGE = 2654435769, 2246822519, 2**32
 _SMALL, _LARGE = 1e-120, 1e120
-
-
-@dataclass(frozen=True, slots=True)
-class Convolution:
-    """A convolution of a model, and where it is."""
-
-    path: str
-    module: Any
-
-    @property
-    def name(self) -> str:
-        """Its path, as it is told."""
-        return self.path or _ROOT
-
-    def weight(self) -> torch.Tensor:
-        """The weight that it works with, as ``[filters, channels, *kernel]`` on the CPU.
-
-        Raises:
-            TraceError: it has no values, or they cannot be read.
-        """
-        return self._ordered(self._on_cpu()).contiguous()
-
-    def size(self) -> tuple[int, tuple[int, ...]]:
-        """How many filters, and the shape of one.
-
-        Raises:
-            TraceError: it has no values.
-        """
-        shape = self._ordered(self.given()).shape
-        if not all(shape):
-            raise TraceError(f"{self.name} has no weights: its shape is {list(shape)}")
-        return shape[0], tuple(shape[1:])
-
-    def given(self) -> torch.Tensor:
-        """The weight that it works with, as it is."""
-        if is_uninitialized(self.module._parameters.get("weight")):
-            raise TraceError(f"{self.name} is lazy and has no weights yet: run the model once, then pin its filters")
-        with torch.no_grad():
-            weight = _effective(self.module)
-        if not isinstance(weight, torch.Tensor):
-            raise TraceError(f"{self.name} has no weight: it is {type(weight).__name__}")
-        if weight.is_meta:
-            raise TraceError(
-                f"{self.name} is on the meta device and has no weights: build it on another device, or load it"
-            )
-        return weight.detach()
-
-    def _on_cpu(self) -> torch.Tensor:
-        weight = self.given()
-        try:
-            return weight.cpu().resolve_conj().resolve_neg()
-        except (RuntimeError, NotImplementedError) as error:
-            kind = type(weight).__name__
-            raise TraceError(f"the weight of {self.name}, a {kind}, cannot be read: {error}") from None
-
-    def _ordered(self, weight: torch.Tensor) -> torch.Tensor:
-        if self.module.transposed:
-            groups = self.module.groups
-            split = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
-            weight = split.transpose(1, 2).flatten(0, 1)
-        return torch.view_as_real(weight).movedim(-1, 2).flatten(1, 2) if weight.is_complex() else weight
-
-    def drawn(self, view: View) -> list[array[float]]:
-        """The weights that are drawn, filter by filter, channel by channel, row by row."""
-        weight = self.weight()[: view.filters]
-        shown = weight.double().mean(1, keepdim=True) if view.channels == "mean" else weight[:, : view.shown].double()
-        return [_doubles(filter_) for filter_ in shown]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +57,13 @@ class Convolutions:
             given = tuple((parts or {}).get(each.path, ()))
             fits = bool(given) and given[0][0] == 0 and given[-1][1] == filters
             asked = view_of(kernel, filters if index < MOST_SHEETS else 0, options)
-            layers.append(_layer(each, given if fits else own, asked))
+            try:
+                layers.append(_layer(each, given if fits else own, asked))
+            except OverflowError:
+                raise TraceError(
+                    f"the weights of {each.name} are too large to be measured: sums of them are beyond the range of "
+                    "doubles; look for what made them so, or pin the other layers"
+                ) from None
         return Bank(self.model, tuple(layers), self.versions)
 
     def drawn(self, layer: Layer) -> list[array[float]]:
@@ -158,16 +93,21 @@ def _all(root: torch.nn.Module) -> list[Convolution]:
 
 
 def _named(root: torch.nn.Module, names: Sequence[str]) -> list[Convolution]:
-    places = {path or _ROOT: module for path, module in root.named_modules(remove_duplicate=False)}
+    places = {path or ROOT: module for path, module in root.named_modules(remove_duplicate=False)}
     own = {path: module for path, module in places.items() if isinstance(module, _ConvNd)}
     for name in names:
         if not isinstance(name, str) or not name:
             raise OptionError(f"{name!r} names no layer; give paths or patterns such as 'conv1' or 'layer1.*'")
-        if not any(fnmatchcase(path, name) for path in own):
+        if not any(_names(name, path, own) for path in own):
             raise OptionError(_unmatched(name, places, own, root))
-    matched = [path for path in own if any(fnmatchcase(path, name) for name in names)]
+    matched = [path for path in own if any(_names(name, path, own) for name in names)]
     once = {id(own[path]): path for path in reversed(matched)}
-    return [Convolution("" if path == _ROOT else path, own[path]) for path in matched if once[id(own[path])] == path]
+    return [Convolution("" if path == ROOT else path, own[path]) for path in matched if once[id(own[path])] == path]
+
+
+def _names(name: str, path: str, own: Mapping[str, Any]) -> bool:
+    """Whether a name is of a path: as it is written, or, where no convolution has that path, as a pattern."""
+    return path == name if name in own else fnmatchcase(path, name)
 
 
 def _unmatched(name: str, places: Mapping[str, Any], own: Mapping[str, Any], root: torch.nn.Module) -> str:
@@ -184,23 +124,8 @@ def _class(module: torch.nn.Module) -> str:
     return parametrize.type_before_parametrizations(module).__name__
 
 
-def _effective(module: Any) -> Any:
-    """The weight that the next forward pass would work with, without what that pass would change."""
-    if parametrize.is_parametrized(module, "weight"):
-        # A copy in eval mode: in train mode reading a spectral norm moves its vectors.
-        return copy.deepcopy(module.parametrizations["weight"]).eval()()
-    for hook in module._forward_pre_hooks.values():
-        if isinstance(hook, WeightNorm) and hook.name == "weight":
-            return hook.compute_weight(module)
-        if isinstance(hook, SpectralNorm) and hook.name == "weight":
-            return hook.compute_weight(module, do_power_iteration=False)
-        if isinstance(hook, prune.BasePruningMethod) and hook._tensor_name == "weight":
-            return hook.apply_mask(module)  # type: ignore[no-untyped-call]
-    return module.weight
-
-
 def _layer(each: Convolution, parts: Sequence[tuple[int, int]], view: View) -> Layer:
-    weight, spec = each.weight(), spec_of(each.given())
+    weight, spec = each.weight(), spec_of(each.given)
     filters, kernel = weight.shape[0], tuple(weight.shape[1:])
     statistics, sizes = _statistics(weight.reshape(filters, -1))
     dead = [_is_dead(one, size, math.prod(kernel)) for one, size in zip(statistics, sizes, strict=True)]
@@ -258,20 +183,15 @@ def _chunk(rows: torch.Tensor, weights: torch.Tensor) -> Iterator[tuple[Statisti
     if wild:
         low = torch.where(finite, rows, math.inf).amin(1).where(counts > 0, 0.0)
         high = torch.where(finite, rows, -math.inf).amax(1).where(counts > 0, 0.0)
-    noise = NOISE * norm / size.sqrt()
-    projection = _above(held @ weights, noise * size) * unit
-    columns = (norm * unit, _above(mean, noise) * unit, std * (low != high) * unit, low, high, projection)
-    numbers = torch.stack(columns, 1).tolist()
+    sums = (norm, mean, std * (low != high), held @ weights)
+    numbers = torch.stack((*(one * unit for one in sums), low, high), 1).tolist()
     kinds = [rows.isnan(), rows == math.inf, rows == -math.inf] if wild else []
     counted: list[list[int]] = torch.stack([kind.sum(1) for kind in kinds], 1).tolist() if wild else []
     for row, (numbers_, count) in enumerate(zip(numbers, counts.tolist(), strict=True)):
-        norm_, mean_, std_, low_, high_, projection_ = numbers_
+        norm_, mean_, std_, projection_, low_, high_ = in_range(numbers_)
+        noise = NOISE * norm_ / math.sqrt(max(count, 1))
+        mean_, projection_ = above(mean_, noise), above(projection_, noise * count)
         yield Statistics(norm_, mean_, std_, low_, high_, projection_, *(counted[row] if wild else ())), count
-
-
-def _above(values: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """A plain zero for what is nothing but the noise of summing."""
-    return values.where(values.abs() > noise, 0.0)
 
 
 def _unit(largest: torch.Tensor) -> torch.Tensor:
@@ -280,23 +200,10 @@ def _unit(largest: torch.Tensor) -> torch.Tensor:
     return torch.where(fits, 1.0, torch.ldexp(torch.ones_like(largest), torch.frexp(largest).exponent))
 
 
+@lru_cache(maxsize=64)
 def _pattern(size: int) -> torch.Tensor:
-    """As `pooling.pattern`, for the first indexes."""
-    index = torch.arange(size, dtype=torch.int64, device="cpu")
-    sizes = (index * _STEP % _RANGE).double() / _RANGE + 0.5
-    return torch.where((index * _OTHER >> 13) & 1 == 1, -sizes, sizes)
+    return torch.tensor([pattern(index) for index in range(size)], dtype=torch.float64, device="cpu")
 
 
 def _digest(weight: torch.Tensor) -> str:
-    return hashlib.sha256(_bytes(weight)).hexdigest()[:12]
-
-
-def _bytes(tensor: torch.Tensor) -> bytes:
-    """What a contiguous tensor of the CPU holds."""
-    return ctypes.string_at(tensor.data_ptr(), tensor.nbytes)
-
-
-def _doubles(tensor: torch.Tensor) -> array[float]:
-    found: array[float] = array("d")
-    found.frombytes(_bytes(tensor.contiguous()))
-    return found
+    return hashlib.sha256(bytes_of(weight)).hexdigest()[:12]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pytest_nnviz.filterbanks.data import Statistics
 
-__all__ = ["LARGEST", "NOISE", "pattern", "pool"]
+__all__ = ["LARGEST", "NOISE", "above", "in_range", "pattern", "pool"]
 
 LARGEST = 1.5
 """No weight counts for as much in the projection of a filter; in that of a run not for its square."""
@@ -35,6 +35,9 @@ def pool(parts: Sequence[Statistics], sizes: Sequence[int], start: int) -> Stati
         parts: the numbers of each.
         sizes: of each, how many weights are finite.
         start: which filter the first of them is.
+
+    Raises:
+        OverflowError: a number is beyond the range of doubles.
     """
     held = [(part, size) for part, size in zip(parts, sizes, strict=True) if size]
     count = sum(sizes)
@@ -45,17 +48,31 @@ def pool(parts: Sequence[Statistics], sizes: Sequence[int], start: int) -> Stati
     high = max((part.high for part, _ in held), default=0.0)
     projection = math.fsum(part.projection * pattern(start + index) for index, part in enumerate(parts))
     noise = NOISE * norm / math.sqrt(max(count, 1))
+    std = 0.0 if low == high else spread / math.sqrt(max(count, 1))
+    in_range((norm, std, projection))
     return Statistics(
         norm,
-        _above(mean, noise),
-        0.0 if low == high else spread / math.sqrt(max(count, 1)),
+        above(mean, noise),
+        std,
         low,
         high,
-        _above(projection, noise * count),
+        above(projection, noise * count),
         *(sum(part.wild[kind] for part in parts) for kind in range(3)),
     )
 
 
-def _above(value: float, noise: float) -> float:
+def above(value: float, noise: float) -> float:
     """A plain zero for what is nothing but the noise of summing."""
     return value if abs(value) > noise else 0.0
+
+
+def in_range(numbers: Iterable[float]) -> tuple[float, ...]:
+    """The numbers.
+
+    Raises:
+        OverflowError: one is beyond the range of doubles.
+    """
+    found = tuple(numbers)
+    if not all(map(math.isfinite, found)):
+        raise OverflowError("a sum is beyond the range of doubles")
+    return found
