@@ -58,10 +58,11 @@ def main() -> None:
     missing = [words for words in EXPECTED if words not in output]
     if code != 1 or missing:
         sys.exit(f"the edits should fail two tests with {missing or EXPECTED}; pytest ended with {code}")
-    pictures = sorted(str(path.relative_to(HERE)) for path in ARTIFACTS.rglob("diff.*"))
-    if len(pictures) < 2:
-        sys.exit(f"no pictures of the drifts under {ARTIFACTS}")
-    print("Both edits were caught. The pictures of what changed:", *pictures, sep="\n  ")
+    page = ARTIFACTS / "index.html"
+    pictures = sorted(str(path) for path in ARTIFACTS.rglob("diff.svg"))
+    if len(pictures) < 2 or not page.exists():
+        sys.exit(f"no page, or no pictures of the drifts, under {ARTIFACTS}")
+    print("Both edits were caught. The page and the pictures of what changed:", page, *pictures, sep="\n  ")
 
 
 if __name__ == "__main__":

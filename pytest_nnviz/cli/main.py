@@ -88,7 +88,7 @@ def _diff(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="GATE",
-        help="structure, shapes, parameters, topology, or PATTERN=GATES for a part of the model; several by commas or "
+        help="structure, shapes, parameters, topology, cost, or PATTERN=GATES for a part of the model; several by commas or "
         "by giving it again; other changes are notes and exit with 0",
     )
     parser.add_argument("--name", help="what to call the snapshot (default: by the file name of NEW)")

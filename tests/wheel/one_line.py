@@ -1,4 +1,4 @@
-"""With the wheel installed: pytest finds the plugin, and the one-line test records, passes and fails on drift."""
+"""With the wheel installed: pytest finds the plugin, and a one-line test of each fixture records, passes and fails on drift."""
 
 import re
 import subprocess
@@ -11,6 +11,13 @@ import torch
 
 def test_arch(nnviz_snapshot):
     nnviz_snapshot(torch.nn.Sequential(torch.nn.Linear(4, WIDTH), torch.nn.ReLU()), torch.zeros(1, 4))
+
+def test_table(nnviz_summary):
+    nnviz_summary(torch.nn.Sequential(torch.nn.Linear(4, WIDTH), torch.nn.ReLU()), torch.zeros(1, 4))
+
+def test_filters(nnviz_filters):
+    torch.manual_seed(WIDTH)
+    nnviz_filters(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3)))
 """
 
 
@@ -30,10 +37,11 @@ with tempfile.TemporaryDirectory() as temporary:
     run(folder, 0, r"plugins: .*nnviz", "--co")
     run(folder, 1, "no snapshot", "-q")
     run(folder, 0, "recorded", "--snapshot-update")
-    run(folder, 0, "1 passed")
+    run(folder, 0, "3 passed")
     test.write_text(TEST.replace("WIDTH", "9"), encoding="utf-8")
     run(folder, 1, r"out_features 8 -> 9")
     if subprocess.run(["pytest-nnviz", "show", *folder.glob("__nnviz__/**/*.nnviz")], check=False).returncode:
         sys.exit("no command pytest-nnviz")
-    if not list(folder.glob("nnviz-artifacts/**/diff.svg")):
-        sys.exit("no picture of the drift")
+    for name in ("index.html", "summary.md", "**/diff.svg", "**/diff.0.png"):
+        if not list(folder.glob(f"nnviz-artifacts/{name}")):
+            sys.exit(f"no {name} of the drift")
