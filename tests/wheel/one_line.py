@@ -1,4 +1,4 @@
-"""With the wheel installed: pytest finds the plugin, and a one-line test of each fixture records, passes and fails on drift."""
+"""With the wheel installed: pytest finds the plugin; a one-line test of each fixture records, passes, fails on drift."""
 
 import re
 import subprocess
