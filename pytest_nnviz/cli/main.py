@@ -88,8 +88,8 @@ def _diff(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="GATE",
-        help="structure, shapes, parameters, topology, cost, or PATTERN=GATES for a part of the model; several by commas "
-        "or by giving it again; other changes are notes and exit with 0",
+        help="structure, shapes, parameters, topology, cost, or PATTERN=GATES for a part of the model; several by "
+        "commas or by giving it again; other changes are notes and exit with 0",
     )
     parser.add_argument("--name", help="what to call the snapshot (default: by the file name of NEW)")
     add_image_options(parser)

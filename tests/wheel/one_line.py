@@ -1,4 +1,4 @@
-"""With the wheel installed: pytest finds the plugin; a one-line test of each fixture records, passes, fails on drift."""
+"""With the wheel installed: pytest finds the plugin; one-line tests of all fixtures record, pass and fail on drift."""
 
 import re
 import subprocess
