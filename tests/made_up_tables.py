@@ -12,12 +12,12 @@ from pytest_nnviz.summaries.drawing import draw
 from pytest_nnviz.summaries.table import Row, Summary, label
 
 CELLS = {
-    "input_size": ["--", "[]", "[1, 3]", "[1, ?, 64]"],
+    "input_size": ["--", "[]", "[0]", "[1, 3]", "[1, ?, 64]", f"[{2**63 - 1}]"],
     "output_size": ["--", "[1, 8, 4, 4]", "[" + ", ".join(["1000"] * 9) + "]"],
-    "num_params": ["--", "(recursive)", "1,024", "(12)"],
-    "params_percent": ["--", "(recursive)", "0.50%", "100.00%"],
-    "kernel_size": ["--", "3", "[3, 3]"],
-    "mult_adds": ["--", "7", "1,234,567"],
+    "num_params": ["--", "(recursive)", "1,024", "(12)", f"{2**70:,}", f"({2**70:,})"],
+    "params_percent": ["--", "(recursive)", "0.00%", "0.50%", "100.00%"],
+    "kernel_size": ["--", "3", "-1", "[3, 3]", "[0, 0]", str(2**64)],
+    "mult_adds": ["--", "0", "7", "1,234,567", f"{2**128:,}"],
     "trainable": ["--", "True", "False", "Partial"],
 }
 CLASSES = ["Linear", "Conv2d", "Block", "a ` b", "Überschicht"]

@@ -128,9 +128,8 @@ def _percent(layer: Layer, total: int, *, whole: bool) -> str:
 
 
 def _cost(layer: Layer, *, whole: bool) -> str:
-    """Nothing for a layer that has no weights; 0 for modules in which no layer uses those that are there."""
-    unused = not layer.is_leaf and layer.output is not None and bool(layer.parameters)
-    return f"{layer.mult_adds:,}" if whole and (layer.mult_adds or unused) else _NOTHING
+    """Nothing where no weights are seen; 0 for modules in which no layer uses those that are there."""
+    return f"{layer.mult_adds:,}" if whole and (layer.mult_adds or layer.is_costly) else _NOTHING
 
 
 def _trainable(layer: Layer) -> str:

@@ -19,8 +19,8 @@ _CELLS = {
     "output_size": _SIZES,
     "num_params": rf"\(recursive\)|{_COUNT}|\({_COUNT}\)",
     "params_percent": r"\(recursive\)|\d{1,9}\.\d\d%",
-    "kernel_size": r"-?\d{1,18}|\[(?:-?\d{1,18}(?:, -?\d{1,18})*)\]",
-    "mult_adds": _COUNT,
+    "kernel_size": r"-?\d{1,99}|\[(?:-?\d{1,99}(?:, -?\d{1,99})*)\]",
+    "mult_adds": rf"0|{_COUNT}",
     "trainable": "True|False|Partial",
 }
 _NOTHING = "--"

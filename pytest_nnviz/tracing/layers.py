@@ -31,6 +31,7 @@ class Layer:
         trainable: how many of these require gradients.
         own: how many are in none of the rows below.
         mult_adds: multiplications and additions of the leaves in it, as torchinfo counts them.
+        is_costly: whether torchinfo sees weights in it that its result is made with, used by a leaf in it or not.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Layer:
     trainable: int
     own: int
     mult_adds: int
+    is_costly: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def _layer(call: ModuleCall, own: int, cost: int, *, is_again: bool) -> Layer:
         trainable=trainable,
         own=own,
         mult_adds=cost,
+        is_costly=_mult_adds(module, call.output) > 0,
     )
 
 
@@ -146,7 +149,8 @@ def _mult_adds(module: torch.nn.Module, output: Shape | None) -> int:
     positions = sizes[:1] + sizes[2:] if "Conv" in type(module).__name__ else sizes[:1]
     found = 0
     for name, parameter in module.named_parameters():
-        if name.removesuffix("_orig") in ("weight", "bias"):  # pruned ones have that end
+        base = name.removesuffix("_orig")  # of pruned ones, which have a mask; those of spectral_norm have none
+        if base in ("weight", "bias") and (base == name or hasattr(module, f"{base}_mask")):
             found += parameter.numel() * math.prod(positions)
         elif "weight" in name or "bias" in name:
             found += parameter.numel() * math.prod(sizes[:2])
