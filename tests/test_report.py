@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pytest_nnviz.report.brief import MARKER, brief
+from pytest_nnviz.report.difference import beside, difference
 from pytest_nnviz.report.failures import Failure
 from pytest_nnviz.report.page import page
-from pytest_nnviz.report.sidebyside import difference
 
 HOSTILE = "\"'><script>alert(1)</script></style></pre></details><img src=x onerror=alert(1)>javascript:&lt;`${x}\u202e"
 
@@ -208,21 +208,53 @@ def test_both_texts_can_be_had_back(old: str, new: str) -> None:
     assert "".join(read.new) == f"{new}\n"
 
 
+@given(LINES, LINES)
+def test_texts_beside_each_other_are_whole_and_level(old: str, new: str) -> None:
+    for text, side, kind in zip((old, new), beside(old, new), ("del", "ins"), strict=True):
+        read = _Sides()
+        read.feed(side)
+        assert "".join(read.old if kind == "del" else read.new) == f"{text}\n"
+        assert read.kinds <= {kind, "span", "details", "summary"}
+        assert (kind in read.kinds) <= (old != new)
+    heights = [side.count("\n") + len(re.findall("<(?:ins|del|span) ?", side)) for side in beside(old, new)]
+    assert heights[0] == heights[1]
+
+
+def test_a_long_run_of_equal_rows_is_folded_on_both_sides() -> None:
+    equal = "\n".join(map(str, range(100)))
+    folds = [side.count("<summary>97 equal lines</summary>") for side in beside(f"{equal}\na", f"{equal}\nb")]
+    assert folds == [1, 1]
+
+
+def test_the_tables_of_a_summary_stand_beside_each_other_and_open(tmp_path: Path) -> None:
+    failure = written(tmp_path / "a", fixture="nnviz_summary")
+    for picture in failure.folder.glob("*.svg"):
+        picture.unlink()
+    text = page([failure])
+    assert "<details open><summary>the tables before and after</summary>" in text
+    columns = re.findall(r"<figure><figcaption>(\w+)</figcaption><pre[^>]*>(.*?)</pre></figure>", text, re.DOTALL)
+    assert columns == [("expected", "  a\n<del>- b</del>  \n"), ("actual", "  a\n<ins>+ c</ins>  \n")]
+    numbers = written(tmp_path / "b", fixture="nnviz_filters")
+    assert "<figcaption>expected</figcaption><pre" not in page([numbers])
+
+
 class _Sides(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.old: list[str] = []
         self.new: list[str] = []
         self.kind = ""
+        self.kinds: set[str] = set()
 
     def handle_starttag(self, tag, attrs):
         self.kind = tag
+        self.kinds.add(tag)
 
     def handle_endtag(self, tag):
         self.kind = ""
 
     def handle_data(self, data):
-        if self.kind == "summary":
+        if self.kind in ("summary", "span"):
             return
         for line in data.removesuffix("\n").split("\n"):
             text = f"{line[2:]}\n"

@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
+from pytest_nnviz.report.difference import beside, difference
 from pytest_nnviz.report.failures import Failure, Row, counted, in_order
-from pytest_nnviz.report.sidebyside import difference
 
 __all__ = ["page"]
 
@@ -20,6 +20,7 @@ _MARKS = {"+": "added", "-": "removed", "~": "changed", ">": "moved"}
 _SIDES = ("expected", "actual")
 _STILLS = {"diff": "before, after, difference", "expected": "before", "actual": "after"}
 _SHOWN = {"nnviz_filters": "the numbers before and after", "nnviz_summary": "the tables before and after"}
+_TABLES = ("nnviz_summary",)  # texts that are read beside each other
 _NAMES = {"diff": "merged", "expected": "expected", "actual": "actual"}
 
 
@@ -172,7 +173,8 @@ def _views(failure: Failure, id_: str) -> str:
     stills = "".join(_still(others, pictures))
     if not drawn:
         shown = _SHOWN.get(failure.fixture, "the two texts")
-        return f"{stills}<details><summary>{shown}</summary>{texts}</details>\n" if texts else stills
+        is_open = " open" if failure.fixture in _TABLES else ""
+        return f"{stills}<details{is_open}><summary>{shown}</summary>{texts}</details>\n" if texts else stills
     first = tabs[0][0]
     inputs = "".join(
         f'<input type="radio" name="{id_}-v" id="{id_}-v{key}" class="view-{key}"'
@@ -232,7 +234,14 @@ def _texts(failure: Failure) -> str:
     old, new = (failure.text(side) for side in _SIDES)
     if old is None or new is None:
         return ""
+    if failure.fixture in _TABLES:
+        columns = "".join(map(_column, _SIDES, beside(old, new)))
+        return f'<div class="texts pair">{columns}</div>\n'
     return f'<div class="texts"><pre tabindex="0" aria-label="The two texts">{difference(old, new)}</pre></div>\n'
+
+
+def _column(which: str, text: str) -> str:
+    return f'<figure><figcaption>{which}</figcaption><pre tabindex="0" aria-label="{which}">{text}</pre></figure>'
 
 
 def _ids(found: Sequence[Failure]) -> list[str]:
