@@ -128,6 +128,17 @@ def test_many_ties_are_counted() -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_layer_that_is_called_again_is_counted_once_by_torchinfo_too() -> None:
+    """Whichever of the tied layers is the one that is called again, in a container that is called again or not."""
+    tied = [nn.Linear(4, 4, bias=False) for _ in range(3)]
+    tied[2].weight = tied[1].weight = tied[0].weight
+    block = nn.Sequential(tied[1], nn.Linear(4, 4))
+    model = nn.Sequential(tied[0], block, tied[0], block, tied[2])
+    theirs = torchinfo.summary(model, input_data=H, verbose=0)
+    assert table(model, H).remark.startswith(f"torchinfo says {theirs.total_params:,}: ")
+
+
 def test_a_parameter_that_a_row_below_has_too_is_no_parameter_of_its_own() -> None:
     """In BERT the head holds the bias of its decoder, which torchinfo leaves out of the head's row too."""
     model, inputs = TIED["BERT for MLM"]()

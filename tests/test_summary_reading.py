@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import parametrizations, prune, spectral_norm
 
+from pytest_nnviz.errors import TextError
 from pytest_nnviz.options.summary import COL_NAMES, ROW_SETTINGS, SummaryOptions
 from pytest_nnviz.summaries import Summary, diff, loads, summarize
 
@@ -111,3 +112,27 @@ def test_mult_adds_are_drawn_as_torchinfo_draws_them(name: str, depth: int) -> N
     assert [list(row.cells) for row in drawn.rows] == cells
     assert drawn.total_mult_adds == theirs.total_mult_adds
     assert loads(drawn.text) == drawn
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "other"),
+    [
+        ("lin", "Linear (lin)", "Linear (`lin`)"),
+        ("lin", "Linear (lin)", "`Linear` (lin)"),
+        ("lin", "Linear (lin)", "Linear (`l\\u0069n`)"),
+        ("a b", "Linear (`a b`)", "Linear (a b)"),
+        ("a b", "Linear (`a b`)", "Linear (`a\\u0020b`)"),
+        ("a b", "Linear (`a b`)", "Linear (`a\\x`)"),
+        ("\n", "Linear (`\\n`)", "Linear (`\\u000a`)"),
+        ("\n", "Linear (`\\n`)", "Linear (`\\`)"),
+    ],
+)
+def test_a_name_is_read_only_as_it_is_written(name: str, title: str, other: str) -> None:
+    """One name has one text: what says the same in another way was edited by hand."""
+    model = nn.Sequential()
+    model.add_module(name, nn.Linear(4, 4))
+    text = ours(model, 1).text
+    width = len("├─Linear") + 30
+    assert title.ljust(width) in text
+    with pytest.raises(TextError, match=r"is not how that name is written|expected 'Class'"):
+        loads(text.replace(title.ljust(width), other.ljust(width)))
