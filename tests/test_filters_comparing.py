@@ -14,6 +14,7 @@ from torch import nn
 from pytest_nnviz.filterbanks import dumps, loads
 from pytest_nnviz.filterbanks.comparing import compare
 from pytest_nnviz.filterbanks.measuring import find
+from pytest_nnviz.filterbanks.pooling import pattern
 from pytest_nnviz.filterbanks.telling import headline, words
 from pytest_nnviz.filterbanks.tolerance import Tolerance
 from pytest_nnviz.options import FilterOptions
@@ -58,6 +59,40 @@ def test_what_moves_within_the_tolerance_never_alarms(weight, tolerance, data):
     old, new = stored(conv_of(weight)), measured(conv_of(moved))
     assert not compare(old, new, atol=atol, rtol=rtol)
     assert not compare(old, loads(dumps(new)), atol=atol, rtol=rtol)
+
+
+def line_of(weight, start):
+    """The line about the filters from one on."""
+    parts = [(0, start)] if start else []
+    bank = find(conv_of(weight)).measure(FilterOptions(), {"": [*parts, (start, len(weight))]})
+    return bank.layers[0].lines[-1]
+
+
+@pytest.mark.parametrize("rtol", [1e-5, 1e-3, 0.3])
+@pytest.mark.parametrize(("start", "stop"), [(0, 1), (0, 2), (3, 4), (64, 80), (5, 7)])
+def test_weights_that_follow_the_pattern_move_the_projection_furthest_and_never_alarm(start, stop, rtol):
+    for size in (1, 2, 4, 19, 169, 400):
+        weight = torch.tensor([[pattern(row) * pattern(at) for at in range(size)] for row in range(stop)]).double()
+        old, new = line_of(weight, start), line_of(weight * (1 + rtol * (1 - 1e-9)), start)
+        assert Tolerance(0, rtol).holds(old, new, size), size
+        further = line_of(weight * (1 + rtol * 1.2 + 3e-5), start)
+        assert not Tolerance(0, rtol).holds(old, further, size), size
+
+
+@pytest.mark.parametrize(("stop", "share"), [(65, 2.1), (80, 4.6)], ids=["filter", "run of 16"])
+@pytest.mark.parametrize("rtol", [1e-5, 1e-3])
+def test_the_change_of_one_weight_that_is_always_found(stop, share, rtol):
+    """As docs/filters.md has it, wherever the weight is."""
+    torch.manual_seed(0)
+    weight = torch.randn(stop, 36, dtype=torch.float64)
+    held = weight[64:]
+    far = share * (rtol + 1e-5) * held.numel() * held.square().mean().sqrt()
+    old = line_of(weight, 64)
+    for index in range(held.numel()):
+        for sign in (-1, 1):
+            moved = weight.clone()
+            moved[64:].view(-1)[index] += sign * far
+            assert not Tolerance(0, rtol).holds(old, line_of(moved, 64), 36), index
 
 
 def test_what_another_order_of_summing_leaves_never_alarms():

@@ -48,7 +48,7 @@ def _by_numbers(old: list[Line], new: list[Line], size: int, tolerance: Toleranc
     taken: set[int] = set()
     norms = [_norm(line) for line in new]
     for line in old:
-        reach = tolerance.bounds(line.statistics, size, run=False)[0] + 1e-5 * _norm(line)
+        reach = tolerance.bounds(line.statistics, size)[0] + 1e-5 * _norm(line)
         start = bisect_left(norms, _norm(line) - reach)
         for candidate in new[start : start + _CANDIDATES]:
             if candidate.start not in taken and tolerance.holds(line, candidate, size):

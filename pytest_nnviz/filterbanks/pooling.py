@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from pytest_nnviz.filterbanks.data import Statistics
 
-__all__ = ["LARGEST", "NOISE", "above", "in_range", "pattern", "pool"]
+__all__ = ["LARGEST", "NOISE", "USUAL", "above", "in_range", "pattern", "pool", "strength"]
 
 LARGEST = 1.5
 """No weight counts for as much in the projection of a filter; in that of a run not for its square."""
+
+USUAL = 1.042
+"""The root mean square of the first so many of the pattern is no more: 1.0418 of 169, of very many sqrt(13 / 12)."""
 
 NOISE = 2.0**-45
 """What sums of doubles may differ by from machine to machine, relative to the root of the sum of squares."""
@@ -26,6 +29,12 @@ def pattern(index: int) -> float:
     """
     size = 0.5 + (index * _STEP % _RANGE) / _RANGE
     return -size if index * _OTHER >> 13 & 1 else size
+
+
+def strength(start: int, stop: int) -> float:
+    """The root mean square of what weights count for in the projection of a filter, or of a run, at most."""
+    squares = math.fsum(pattern(index) ** 2 for index in range(start, stop))
+    return USUAL * (math.sqrt(squares / (stop - start)) if stop > start + 1 else 1.0)
 
 
 def pool(parts: Sequence[Statistics], sizes: Sequence[int], start: int) -> Statistics:

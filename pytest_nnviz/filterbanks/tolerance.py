@@ -4,7 +4,7 @@ Write o for the weights before, n for those now, d for the bounds ``atol + rtol 
 ``|n - o| <= d`` follow, with the triangle inequality, ``| ||n|| - ||o|| | <= ||d|| <= atol sqrt(N) + rtol ||o||``; that
 over sqrt(N) bounds mean and standard deviation, which are no further apart than the root mean square of ``n - o``. The
 smallest weight before bounds the smallest now from both sides, as ``o - rtol |o|`` grows with o, and so the largest. A
-projection moves by no more than the norm of its pattern, below 1.5 sqrt(N), times ``||d||`` (Cauchy and Schwarz). To
+projection moves by no more than the norm of its pattern, below 1.042 sqrt(N), times ``||d||`` (Cauchy and Schwarz). To
 each comes half a unit of the printed digit on either side, and the noise of summing doubles.
 """
 
@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 from pytest_nnviz.filterbanks.data import Line, Statistics
-from pytest_nnviz.filterbanks.pooling import LARGEST, NOISE
+from pytest_nnviz.filterbanks.pooling import NOISE, USUAL, strength
 
 __all__ = ["NAMES", "Tolerance", "numbers"]
 
@@ -38,14 +38,20 @@ class Tolerance:
         """How far a weight may be from a value."""
         return self.atol + self.rtol * abs(value)
 
-    def bounds(self, old: Statistics, count: int, *, run: bool) -> tuple[float, ...]:
-        """How far each of `NAMES` may move by the weights alone, of ``count`` weights, of one filter or a run."""
+    def bounds(self, old: Statistics, count: int, pattern: float = USUAL) -> tuple[float, ...]:
+        """How far each of `NAMES` may move by the weights alone.
+
+        Args:
+            old: the numbers before.
+            count: how many weights they are of.
+            pattern: the root mean square of what these count for in the projection, at most.
+        """
         root = math.sqrt(max(1, count - sum(old.wild)))
         norm = old.norm * _SLACK
         moved = (self.atol + 2 * NOISE * norm / root) * root + self.rtol * norm
         mean = moved / root
         ends = (self.weight(end * _SLACK) for end in (old.low, old.high))
-        return (moved, mean, mean, *ends, (LARGEST**2 if run else LARGEST) * root * moved)
+        return (moved, mean, mean, *ends, pattern * math.sqrt(count) * moved)
 
     def excess(self, old: Line, new: Line, size: int) -> list[tuple[str, float]]:
         """The numbers that moved further than their weights may, by name, and how many times as far; the most first.
@@ -55,8 +61,7 @@ class Tolerance:
             new: of filters now.
             size: how many weights one filter has.
         """
-        run = len(old) > 1
-        bounds = self.bounds(old.statistics, len(old) * size, run=run)
+        bounds = self.bounds(old.statistics, len(old) * size, strength(old.start, old.stop))
         found = []
         pairs = zip(NAMES, numbers(old.statistics), numbers(new.statistics), bounds, strict=True)
         for name, before, now, bound in pairs:
