@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
 
@@ -188,8 +189,8 @@ def _views(failure: Failure, id_: str) -> str:
 
 
 _SWIPE = (
-    '<label class="swipe">actual <input type="range" min="0" max="100" value="50" '
-    'aria-label="How much of the expected picture is seen"> expected</label>'
+    '<label class="swipe">expected <input type="range" min="0" max="100" value="50" '
+    'aria-label="Where the expected picture ends and the actual one begins, from the left"> actual</label>'
 )
 _TOOLS = (
     '<span class="tools" hidden><button type="button" data-act="next">next change (n)</button>'
@@ -209,9 +210,13 @@ def _stage(pictures: dict[str, Path]) -> Iterator[str]:
 
 
 def _still(names: Sequence[str], pictures: dict[str, Path]) -> Iterator[str]:
-    for name in names:
-        which, _, part = name.partition(".")
-        yield _figure("still", f"{part}: {_STILLS.get(which, which)}" if part else which, pictures[name])
+    """Those of one layer in a row."""
+    for part, group in groupby(names, lambda name: name.partition(".")[2]):
+        yield '<div class="layer">'
+        for name in group:
+            which = name.partition(".")[0]
+            yield _figure("still", f"{part}: {_STILLS.get(which, which)}" if part else which, pictures[name])
+        yield "</div>\n"
 
 
 def _figure(classes: str, shown: str, path: Path) -> str:
