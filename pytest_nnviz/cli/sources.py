@@ -57,10 +57,22 @@ def parse(data: bytes, name: str) -> Architecture:
         line = data.count(b"\n", 0, error.start) + 1
         hint = ": PowerShell writes such files with '>'" if data.startswith(_MARKS_UTF16) else ""
         raise SourceError(f"{name}, line {line}: not UTF-8, so no snapshot of pytest-nnviz{hint}") from None
+    _check_kind(text, name)
     try:
         return loads(text.replace("\r\n", "\n"))
     except TextError as error:
         raise SourceError(f"{name}, {error}") from None
+
+
+def _check_kind(text: str, name: str) -> None:
+    """Say which other kind of snapshot a text is, by its first word."""
+    first = text.partition(" ")[0]
+    what = {"nnviz-summary": "a table of nnviz_summary", "nnviz-filters": "filters of nnviz_filters"}.get(first)
+    if what:
+        raise SourceError(
+            f"{name} holds {what}: the command line reads snapshots of nnviz_snapshot (.nnviz); this is text to read "
+            "as it is, and git diff compares it"
+        )
 
 
 def _bytes(given: str) -> bytes:
