@@ -223,3 +223,13 @@ def test_another_input_is_one_change_of_the_model() -> None:
 )
 def test_options_that_changed_are_said_as_such(options: dict, line: str) -> None:
     assert checked(None, X, stored=TEXT, **options).words("test_arch", Room())[1:] == [line]
+
+
+@pytest.mark.parametrize(
+    "copied", [{"input_size": (1, 4)}, {"input_data": X}, {"input_data": X, "dtypes": [torch.float]}]
+)
+def test_a_call_that_was_copied_from_torchinfo_is_told_to_pass_tensors(copied: dict) -> None:
+    with pytest.raises(
+        TraceError, match=r"takes no '(dtypes|input_\w+)', which is torchinfo's: pass the tensors themselves, \(model, "
+    ):
+        checked(None, kwargs=copied)

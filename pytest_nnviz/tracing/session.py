@@ -402,11 +402,19 @@ def _check_arguments(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dic
                 f"{name}.forward{signature} takes no {key!r}: if the option is meant, "
                 f"{fixture}.using({meant[0]})(model, ...){scripts}"
             ) from None
+        if copied := _TORCHINFO.intersection(kwargs):
+            raise TraceError(
+                f"{name}.forward{signature} takes no {min(copied)!r}, which is torchinfo's: pass the tensors "
+                "themselves, (model, torch.zeros(1, 4))"
+            ) from None
         raise TraceError(
             f"{name}.forward{signature} does not take {len(args)} positional and {len(kwargs)} keyword arguments "
             f"({error}): pass what you would call the model with, (model, ...), "
             "or leave the inputs out with .using(forward=False)(model)"
         ) from None
+
+
+_TORCHINFO = frozenset({"input_size", "input_data", "batch_dim", "dtypes"})
 
 
 def _is_option(key: str) -> bool:
