@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_nnviz.architecture import Architecture
     from pytest_nnviz.drift import Drift, diff
-    from pytest_nnviz.errors import ArchitectureDrift, NNVizError
-    from pytest_nnviz.options import Options
+    from pytest_nnviz.errors import ArchitectureDrift, FilterDrift, NNVizError, SummaryDrift
+    from pytest_nnviz.options import FilterOptions, Options, SummaryOptions
     from pytest_nnviz.pictures import render
+    from pytest_nnviz.summaries import Summary
     from pytest_nnviz.textformat import dumps, loads
     from pytest_nnviz.tracing import trace
     from pytest_nnviz.wording import words
@@ -22,8 +23,13 @@ __all__ = [
     "Architecture",
     "ArchitectureDrift",
     "Drift",
+    "FilterDrift",
+    "FilterOptions",
     "NNVizError",
     "Options",
+    "Summary",
+    "SummaryDrift",
+    "SummaryOptions",
     "diff",
     "dumps",
     "loads",
@@ -37,8 +43,13 @@ _HOME = {
     "Architecture": "architecture",
     "ArchitectureDrift": "errors",
     "Drift": "drift",
+    "FilterDrift": "errors",
+    "FilterOptions": "options",
     "NNVizError": "errors",
     "Options": "options",
+    "Summary": "summaries",
+    "SummaryDrift": "errors",
+    "SummaryOptions": "options",
     "diff": "drift",
     "dumps": "textformat",
     "loads": "textformat",

@@ -64,7 +64,9 @@ ROOMS: dict[str, set[str]] = {
         *("", "errors", "artifacts", "configuration", "extension", "failures", "fixtures", "kinds", "naming"),
         *("options", "recap", "report", "unused", "verdict"),
     },
-    "": {*DATA, "drift", "options", "pictures", "textformat", "tracing", "wording"},  # the public names, on first use
+    "": {  # the public names, on first use
+        *(*DATA, "drift", "options", "pictures", "summaries", "textformat", "tracing", "wording"),
+    },
 }
 # What a room imports on a call alone.
 LATE = {"options": "tracing", "architecture": "pictures", "drift": "pictures"}

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import Project
 
+import pytest_nnviz
+
 HEAVY = {"torch", "numpy", "PIL", "graphviz", "graphviz_pure", "torchinfo", "pygraphviz"}
 LOADED = "import json, sys; print('LOADED', json.dumps(sorted(sys.modules)))"
 
@@ -90,3 +92,19 @@ def test_the_check_notices(listing: Project) -> None:
     probe = "import pytest, syrupy, pytest_nnviz.plugin, graphviz"
     new = loaded(listing, probe) - loaded(listing, "import pytest, syrupy")
     assert "graphviz" in {name.partition(".")[0] for name in new}
+
+
+def test_public_names_are_there_on_first_use() -> None:
+    names = {
+        "ArchitectureDrift",
+        "SummaryDrift",
+        "FilterDrift",
+        "Options",
+        "SummaryOptions",
+        "FilterOptions",
+        "Summary",
+    }
+    assert names <= set(pytest_nnviz.__all__)
+    assert list(pytest_nnviz._HOME) == pytest_nnviz.__all__
+    for name in pytest_nnviz.__all__:
+        assert getattr(pytest_nnviz, name).__name__ == name
