@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_nnviz.atomic import write_atomic
 from pytest_nnviz.errors import SnapshotError
+from pytest_nnviz.pictures.digest import digest_in, is_foreign
 from pytest_nnviz.textformat import without_comments
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def digest_of(text: str, asked: Asked) -> str:
 def stale_companions(snapshot: Path, text: str, images: str, asked: Asked) -> list[Path]:
     """The wanted pictures of a snapshot that are missing, or show another text or not what is asked for."""
     digest = digest_of(text, asked)
-    return [path for path in _wanted(snapshot, images) if _digest_in(path) != digest]
+    return [path for path in _wanted(snapshot, images) if digest_in(path) != digest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def draw_companions(paths: Collection[Path], architecture: Architecture, text: s
         OSError: a file could not be written.
         SnapshotError: a file that is not ours is in the place of a picture; the others are drawn.
     """
-    foreign = {path for path in paths if _is_foreign(path)}
+    foreign = {path for path in paths if is_foreign(path)}
     own = [path for path in paths if path not in foreign]
     kinds = tuple((path.suffix[1:], "both") for path in own)
     pictures = pictures_of(architecture, kinds, asked, digest_of(text, asked))
@@ -113,7 +113,7 @@ def draw_companions(paths: Collection[Path], architecture: Architecture, text: s
 def remove_other_companions(snapshot: Path, images: str) -> None:
     """Remove the pictures of formats that are no longer wanted; a file without our digest stays."""
     for path in set(_all(snapshot, _FORMATS)) - set(_wanted(snapshot, images)):
-        if _digest_in(path) is not None:
+        if digest_in(path) is not None:
             path.unlink(missing_ok=True)
 
 
@@ -146,16 +146,3 @@ def _rounded_up(share: float) -> float:
     """The next number of two digits, which a share of the pixels does not exceed."""
     unit = 10.0 ** (math.floor(math.log10(share)) - 1)
     return min(1.0, math.ceil(share / unit) * unit)
-
-
-def _is_foreign(path: Path) -> bool:
-    return os.path.lexists(path) and _digest_in(path) is None
-
-
-def _digest_in(path: Path) -> str | None:
-    from pytest_nnviz.pictures.digest import read_digest
-
-    try:
-        return read_digest(path)
-    except OSError:
-        return None

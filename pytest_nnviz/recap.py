@@ -147,9 +147,15 @@ def _pictures(notes: list[Note]) -> str:
 
 
 def _undrawn(notes: list[Note]) -> str:
-    files = ", ".join(_first([note.subject for note in notes]))
-    reason = "\n".join(notes[0].lines)
-    return f"pictures could not be drawn for {files} (the texts are complete, and they decide): {reason}"
+    reasons: dict[str, list[str]] = {}
+    for note in notes:
+        reasons.setdefault("\n".join(note.lines), []).append(note.subject)
+    told = [(", ".join(_first(files)), reason) for reason, files in reasons.items()]
+    (files, reason), *others = told[:_CAUSES]
+    lines = [f"pictures could not be drawn for {files} (the texts are complete, and they decide): {reason}"]
+    lines += [f"for {files}: {reason}" for files, reason in others]
+    lines += [f"... and for {len(told) - _CAUSES} more reasons"] if len(told) > _CAUSES else []
+    return "\n".join(lines)
 
 
 def _selection(nodeids: set[str]) -> list[str]:

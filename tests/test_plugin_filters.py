@@ -100,11 +100,15 @@ def test_an_update_accepts_draws_what_changed_and_deletes_what_is_unused(
     after = project.files()
     changed = {name for name in FILES if before[name] != after[name]}
     assert changed == FILES - {f"{HOME}/test_all.filters/2.png"}
+    copy = f"{HOME}/test_all.filters/0 before.png"
+    (project.root / copy).write_bytes(after[f"{HOME}/test_all.filters/0.png"])
+    assert project.pytest("--snapshot-update", *workers, EDIT=EDIT).ret == 0
+    assert project.files() == after | {copy: after[f"{HOME}/test_all.filters/0.png"]}
     assert project.pytest(*workers, EDIT=EDIT).ret == 0
     project.write("test_m.py", TESTS.replace("test_all", "test_other"))
     mine = project.write(f"{HOME}/test_all.filters/mine.png", "mine").relative_to(project.root).as_posix()
     assert "1 unused snapshot deleted" in project.pytest("--snapshot-update", *workers).out
-    assert set(project.files()) == {name.replace("test_all", "test_other") for name in FILES} | {mine}
+    assert set(project.files()) == {name.replace("test_all", "test_other") for name in FILES} | {mine, copy}
 
 
 def test_a_sheet_that_is_missing_or_stale_is_warned_about_and_the_numbers_decide(project: Project) -> None:

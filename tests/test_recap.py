@@ -49,6 +49,15 @@ def failed(name: str, *causes: str) -> Note:
     return Note("failed", f"{name}.nnviz", f"test_m.py::{name}", (), causes)
 
 
+def test_each_reason_for_which_pictures_could_not_be_drawn_is_told_once() -> None:
+    recap = Recap()
+    for name, reason in (("a", "no room"), ("b", "not ours"), ("c", "no room")):
+        recap.add(Note("undrawn", name, f"test_m.py::{name}", (reason,)))
+    assert list(recap.warnings()) == [
+        "pictures could not be drawn for a, c (the texts are complete, and they decide): no room\nfor b: not ours"
+    ]
+
+
 def test_causes_are_told_with_all_that_they_made_fail() -> None:
     assert said(failed("a", "one", "two"), failed("b", "two", "one"), failed("c", "two", "three")) == [
         "3 snapshots share a change: two",

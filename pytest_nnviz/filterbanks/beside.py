@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from pytest_nnviz.errors import SnapshotError
 from pytest_nnviz.filterbanks.data import Bank, Layer
 from pytest_nnviz.filterbanks.writing import block, place
 from pytest_nnviz.naming import clean
-from pytest_nnviz.pictures.digest import embed_in_png, read_digest
+from pytest_nnviz.pictures.digest import digest_in, embed_in_png, is_foreign
 
 __all__ = ["digest_of", "draw_sheets", "is_fresh", "names_of", "remove_sheets", "sheet_of", "stale_sheets", "to_redraw"]
 
@@ -24,10 +23,19 @@ _NAME_BYTES = 120
 Drawn = Callable[[Layer], Sequence[Sequence[float]]]
 
 
-def digest_of(layers: Iterable[Layer]) -> str:
-    """The digest of what a sheet is drawn from: what the text says of the layer, so that others may change."""
+def digest_of(path: Path, layers: Iterable[Layer]) -> str:
+    """The digest of a sheet: of its name, and of what the text says of its layers, so that others may change."""
     lines = [line for layer in layers for line in block(layer)]
-    return hashlib.sha256("\n".join([f"drawing {_DRAWING}", *lines]).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{_tag(path)}.{_hash(chr(10).join([f'drawing {_DRAWING}', *lines]))}"
+
+
+def _tag(path: Path) -> str:
+    """By which a copy that the user made under another name is told from a sheet; a test may have another name."""
+    return _hash(path.name)[:8] if path.parent.suffix == ".filters" else "overview"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def names_of(bank: Bank) -> dict[str, str]:
@@ -67,17 +75,17 @@ def _wanted(snapshot: Path, bank: Bank, sheets: str) -> Iterator[tuple[Path, tup
 
 def stale_sheets(snapshot: Path, bank: Bank, sheets: str) -> list[Path]:
     """The wanted pictures of a text that are missing, or were drawn from other lines."""
-    return [path for path, layers in _wanted(snapshot, bank, sheets) if _digest_in(path) != digest_of(layers)]
+    return [path for path, layers in _wanted(snapshot, bank, sheets) if digest_in(path) != digest_of(path, layers)]
 
 
 def to_redraw(snapshot: Path, bank: Bank, sheets: str) -> list[Path]:
     """The stale pictures that an update draws anew: not those in whose place a file is that is not ours."""
-    return [path for path in stale_sheets(snapshot, bank, sheets) if not _is_foreign(path)]
+    return [path for path in stale_sheets(snapshot, bank, sheets) if not is_foreign(path)]
 
 
 def is_fresh(path: Path, layer: Layer) -> bool:
     """Whether a sheet was drawn from what a text says of a layer."""
-    return _digest_in(path) == digest_of([layer])
+    return digest_in(path) == digest_of(path, [layer])
 
 
 def draw_sheets(paths: Iterable[Path], snapshot: Path, bank: Bank, drawn: Drawn) -> None:
@@ -98,12 +106,12 @@ def draw_sheets(paths: Iterable[Path], snapshot: Path, bank: Bank, drawn: Drawn)
     for path, layers in _wanted(snapshot, bank, "png"):
         if path not in asked:
             continue
-        if _is_foreign(path):
+        if is_foreign(path):
             foreign.append(path.name)
             continue
         path.parent.mkdir(exist_ok=True)
         picture = _drawn(path == _overview(snapshot), bank, layers, drawn)
-        write_atomic(path, embed_in_png(picture, digest_of(layers)))
+        write_atomic(path, embed_in_png(picture, digest_of(path, layers)))
     if foreign:
         names = ", ".join(sorted(foreign))
         raise SnapshotError(f"{names} is not ours (no digest of pytest-nnviz in it); move it away")
@@ -120,25 +128,17 @@ def _drawn(overview: bool, bank: Bank, layers: Sequence[Layer], drawn: Drawn) ->
 
 
 def remove_sheets(snapshot: Path, bank: Bank | None = None, sheets: str = "off") -> None:
-    """Remove the pictures that are no longer wanted, all of them without a bank; a file without our digest stays."""
+    """Remove the pictures that are no longer wanted, all of them without a bank.
+
+    What stays: a file without our digest, and a copy of a sheet under a name that is not its own.
+    """
     wanted = {path for path, _ in _wanted(snapshot, bank, sheets)} if bank is not None else set()
     folder = _folder(snapshot)
     found = [_overview(snapshot), *(sorted(folder.glob("*.png")) if folder.is_dir() else ())]
     for path in found:
-        if path not in wanted and _digest_in(path) is not None:
+        if path not in wanted and (digest_in(path) or "").startswith(f"{_tag(path)}."):
             path.unlink(missing_ok=True)
     try:
         folder.rmdir()
     except OSError:  # not there, or not empty
         return
-
-
-def _is_foreign(path: Path) -> bool:
-    return os.path.lexists(path) and _digest_in(path) is None
-
-
-def _digest_in(path: Path) -> str | None:
-    try:
-        return read_digest(path)
-    except OSError:
-        return None

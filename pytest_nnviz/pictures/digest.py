@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import zlib
@@ -9,7 +10,16 @@ from pathlib import Path
 
 from pytest_nnviz.errors import OptionError
 
-__all__ = ["SIGNATURE", "chunk", "embed_in_png", "embed_in_svg", "read_digest", "without_digest"]
+__all__ = [
+    "SIGNATURE",
+    "chunk",
+    "digest_in",
+    "embed_in_png",
+    "embed_in_svg",
+    "is_foreign",
+    "read_digest",
+    "without_digest",
+]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 """The first bytes of a PNG."""
@@ -33,6 +43,19 @@ def read_digest(path: Path) -> str | None:
         return _from_png(head)
     found = _COMMENT.search(head)
     return found.group(1).decode("ascii") if found else None
+
+
+def digest_in(path: Path) -> str | None:
+    """As `read_digest`, None also for a file that is not there or cannot be read."""
+    try:
+        return read_digest(path)
+    except OSError:
+        return None
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file without our digest is at ``path``: it is the user's, and stays."""
+    return os.path.lexists(path) and digest_in(path) is None
 
 
 def embed_in_svg(svg: str, digest: str | None) -> str:
