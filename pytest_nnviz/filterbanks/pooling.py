@@ -25,7 +25,7 @@ def pattern(index: int) -> float:
     """What the weight at an index counts for: a golden-ratio sequence, so that no two of them are equal, with signs.
 
     >>> [round(pattern(index), 3) for index in range(4)]
-    [0.5, -1.118, 0.736, 1.354]
+    [0.5, 1.118, 0.736, 1.354]
     """
     size = 0.5 + (index * _STEP % _RANGE) / _RANGE
     return -size if index * _OTHER >> 13 & 1 else size
