@@ -33,7 +33,7 @@ _LINES, _MARGIN = 60, 8  # pytest indents a message
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare ``--nnviz-artifacts`` and one ini key an option."""
+    """Declare the options of the command line, and one ini key an option."""
     group = parser.getgroup("nnviz", "architecture snapshots of PyTorch models")
     group.addoption(
         "--nnviz-artifacts",
@@ -41,6 +41,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         default="nnviz-artifacts",
         help="where failures leave texts and pictures, from the rootdir (default: nnviz-artifacts)",
+    )
+    group.addoption(
+        "--nnviz-report",
+        dest="nnviz_report",
+        choices=("failures", "always", "never"),
+        default="failures",
+        help="when to write index.html: of what failed (default), of all snapshots of the run, or never",
     )
     for key in ini_keys():
         text = f"option {key} of {fixtures_with(key)}, see pytest_nnviz.options"
@@ -167,7 +174,8 @@ class Run:
             _width(self.config) - _MARGIN, None if everything else _LINES, everything, str(self.config.rootpath)
         )
         storage, artifacts = Storage(snapshot, self.record, kind), Artifacts(self.artifacts)
-        return RunningTest(item, storage, artifacts, partial(self._note, item), room)
+        shows_all = self.config.getoption("nnviz_report") == "always"
+        return RunningTest(item, storage, artifacts, partial(self._note, item), room, shows_all)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -252,8 +260,8 @@ class Run:
         self._pending[item.nodeid].append(note)
 
     def _report(self) -> None:
-        """Write the page of all failures, or remove that of an earlier run."""
-        left = self._recap.left()
+        """Write the page of what was found, or remove that of an earlier run."""
+        left = self._recap.left() if self.config.getoption("nnviz_report") != "never" else []
         if not left and not self.artifacts.is_dir():
             return
         from pytest_nnviz.errors import ArtifactsError

@@ -19,7 +19,7 @@ class Note:
 
     Attributes:
         kind: ``recorded``, ``accepted``, ``not gated``, ``failed`` (printed), ``picture``, ``undrawn``, ``setup``
-            (warned about), ``left`` (a folder, for the report).
+            (warned about), ``left``, ``shown`` (a folder of what failed or passed, for the report).
         subject: the file, or what it is about.
         nodeid: the test, as pytest takes it on its command line.
         lines: what is to be said.
@@ -72,8 +72,8 @@ class Recap:
             yield " ".join(note.lines)
 
     def left(self) -> list[str]:
-        """Where failures have left their files."""
-        return [note.subject for note in self._of("left")]
+        """Where snapshots have left their files."""
+        return [note.subject for kind in ("left", "shown") for note in self._of(kind)]
 
     def _of(self, kind: str) -> list[Note]:
         return [self._notes[key] for key in sorted(self._notes) if key[0] == kind]

@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 
 from pytest_nnviz.report.brief import MARKER, brief
 from pytest_nnviz.report.difference import beside, difference
-from pytest_nnviz.report.failures import Failure
+from pytest_nnviz.report.findings import Finding
 from pytest_nnviz.report.page import page
 
 HOSTILE = "\"'><script>alert(1)</script></style></pre></details><img src=x onerror=alert(1)>javascript:&lt;`${x}\u202e"
@@ -55,10 +55,11 @@ class Reader(HTMLParser):
         return "".join(self.text.get(tag, []))
 
 
-def written(folder: Path, **changed) -> Failure:
+def written(folder: Path, **changed) -> Finding:
     row = {"marker": "~", "place": "conv", "facts": "kernel_size 3 -> 5", "extra": "x2", "consequence": "cosmetic"}
     found = {
         "fixture": "nnviz_snapshot",
+        "status": "drifted",
         "name": "test",
         "test": "test_m.py::test",
         "snapshot": "__nnviz__/test_m/test.nnviz",
@@ -76,7 +77,7 @@ def written(folder: Path, **changed) -> Failure:
     (folder / "actual.nnviz").write_text("a\nc\n", encoding="utf-8")
     for which in ("diff", "expected", "actual"):
         (folder / f"{which}.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>', encoding="utf-8")
-    return Failure.read(folder)
+    return Finding.read(folder)
 
 
 def test_whatever_is_said_is_text(tmp_path: Path) -> None:
@@ -265,8 +266,8 @@ class _Sides(HTMLParser):
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": 3}', "\0", '{"rows": [{"a": 1}]}'])
 def test_what_is_no_failure_is_said(tmp_path: Path, text: str) -> None:
     (tmp_path / "drift.json").write_text(text)
-    with pytest.raises(ValueError, match=r"Expecting value|is not what a failure leaves"):
-        Failure.read(tmp_path)
+    with pytest.raises(ValueError, match=r"Expecting value|is not what a snapshot leaves"):
+        Finding.read(tmp_path)
 
 
 TESTS = """

@@ -11,7 +11,7 @@ from pytest_nnviz.filterbanks.checking import FiltersVerdict
 from pytest_nnviz.filterbanks.contrast import draw_contrast, rows_of
 from pytest_nnviz.filterbanks.sheets import draw_sheet
 
-__all__ = ["MOST_LAYERS", "pictures_of"]
+__all__ = ["MOST_LAYERS", "pictures_of", "portraits_of"]
 
 MOST_LAYERS = 12
 """Layers of which a drift leaves pictures, those that changed most."""
@@ -26,6 +26,13 @@ def pictures_of(verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:
     for change in drift.layers[:MOST_LAYERS]:
         for side, picture in _pictures(change, verdict):
             yield f"{side}.{names[change.path]}.png", picture
+
+
+def portraits_of(verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the sheets of what was found, of the first `MOST_LAYERS` layers that are drawn."""
+    names = names_of(verdict.bank)
+    for layer in [layer for layer in verdict.bank.layers if layer.view.filters][:MOST_LAYERS]:
+        yield f"actual.{names[layer.path]}.png", draw_sheet(layer, verdict.drawn(layer))
 
 
 def _pictures(change: LayerChange, verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:

@@ -1,12 +1,13 @@
-"""All failures of a run as Markdown, short enough for the summary of a CI job or a comment of a pull request."""
+"""All findings as Markdown, short enough for the summary of a CI job or a comment of a pull request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pytest_nnviz.report.failures import Failure, counted, in_order
+from pytest_nnviz.report.findings import Finding, counted, groups, in_order
 from pytest_nnviz.report.markdown import code, plain
+from pytest_nnviz.report.occasion import Occasion
 
 __all__ = ["MARKER", "brief"]
 
@@ -17,46 +18,35 @@ _LIMIT = 60_000  # characters; comments hold 65,536
 _EDITS = 8
 _FACTS = 300
 _GRAPH_CHARACTERS, _GRAPH_EDGES = 50_000, 500  # what GitHub draws
-_ABOUT = (
-    "The snapshots of these tests say what the models are: modules, parameters, shapes, the graph of the forward pass, "
-    "weights of convolutions. What was found now is something else. Either that is meant, and the command accepts it, "
-    "or it is a mistake."
-)
 
 
-def brief(failures: Iterable[Failure], limit: int = _LIMIT) -> str:
-    """The failures, those of one cause together, the gravest first; then a graph of what changed. One final newline.
+def brief(findings: Iterable[Finding], occasion: Occasion | None = None, limit: int = _LIMIT) -> str:
+    """The findings, those of one cause together, the gravest first; then graphs of what changed. One final newline.
 
     Args:
-        failures: of a run.
+        findings: of a run, where only what failed is told, or of a review.
+        occasion: why there is a summary; a run of tests when None.
         limit: characters, at most; what does not fit is counted.
     """
-    found = in_order(failures)
+    occasion = Occasion() if occasion is None else occasion
+    found = [each for each in in_order(findings) if each.failed or occasion.is_review]
     counts = ", ".join(f"{count:,} {name}" for name, count in counted(found))
-    noun = "snapshot" if len(found) == 1 else "snapshots"
-    blocks = [f"{MARKER}\n### {len(found):,} {noun} drifted: {_plain(counts)}\n\n{_ABOUT}\n"]
+    blocks = [f"{MARKER}\n### {_plain(occasion.title(found))}: {_plain(counts)}\n\n{occasion.about(found)}\n"]
     left = limit - len(blocks[0]) - 200
-    groups = list(_by_cause(found))
-    for at, group in enumerate(groups):
+    causes = groups(found)
+    for at, group in enumerate(causes):
         block = _group(group)
         if len(block) > left:
-            rest = sum(map(len, groups[at:]))
+            rest = sum(map(len, causes[at:]))
             return "\n".join([*blocks, f"... and {rest:,} more {'snapshot' if rest == 1 else 'snapshots'}\n"])
         blocks.append(block)
         left -= len(block) + 1
-    return "\n".join([*blocks, *_graphs([group[0] for group in groups], left)])
+    return "\n".join([*blocks, *_graphs([group[0] for group in causes], left)])
 
 
-def _by_cause(found: Sequence[Failure]) -> Iterator[list[Failure]]:
-    groups: dict[object, list[Failure]] = {}
-    for each in found:
-        groups.setdefault(each.causes or each.folder, []).append(each)
-    yield from groups.values()
-
-
-def _group(group: Sequence[Failure]) -> str:
+def _group(group: Sequence[Finding]) -> str:
     first = group[0]
-    tests = list(dict.fromkeys(each.test for each in group))
+    tests = list(dict.fromkeys(each.test or each.snapshot for each in group))
     shown = ", ".join(map(_code, tests[:_EDITS])) + (
         f" and {len(tests) - _EDITS:,} more" if len(tests) > _EDITS else ""
     )
@@ -65,7 +55,8 @@ def _group(group: Sequence[Failure]) -> str:
     more = [f"  - ... and {len(edits) - _EDITS:,} more"] if len(edits) > _EDITS else []
     lines = [f"- **{_plain(first.consequence)}** in {shown}", *edits[:_EDITS], *more]
     command = _code(first.command) if len(tests) == 1 else f"{_code(first.command)}, and so for the others"
-    return "\n".join([*lines, f"  - accept: {command}"]) + "\n"
+    accept = [f"  - accept: {command}"] if first.command else []
+    return "\n".join([*lines, *accept]) + "\n"
 
 
 def _edit(place: str, facts: str, extra: str) -> str:
@@ -73,7 +64,7 @@ def _edit(place: str, facts: str, extra: str) -> str:
     return f"  - {_code(place)} {_code(facts[:_FACTS])}{behind}"
 
 
-def _graphs(firsts: Iterable[Failure], left: int) -> Iterator[str]:
+def _graphs(firsts: Iterable[Finding], left: int) -> Iterator[str]:
     """Graphs of the focus of some failures, as far as there is room."""
     for each in firsts:
         graph = _graph(each.folder / "diff.mermaid")

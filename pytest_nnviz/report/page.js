@@ -3,10 +3,13 @@
   const articles = [...document.querySelectorAll("article")];
   let current = -1;
 
-  const shown = () => articles.filter((article) => !article.hidden);
+  const folded = (article) => article.closest("details.alike:not([open])");
+  const shown = () => articles.filter((article) => !article.hidden && !folded(article));
 
   function go(article, change) {
     if (!article) return;
+    const around = folded(article);
+    if (around) around.open = true;
     articles.forEach((each) => each.classList.toggle("here", each === article));
     current = articles.indexOf(article);
     article.scrollIntoView();
@@ -21,16 +24,25 @@
 
   // The list: filter by words.
   const search = document.getElementById("search");
-  const links = [...document.querySelectorAll("nav.list li")];
+  const links = new Map([...document.querySelectorAll("nav.list li")].map((item) => [item.querySelector("a").hash.slice(1), item]));
+  const groups = [...document.querySelectorAll("section.group")];
   search.closest(".bar").hidden = false;
   search.addEventListener("input", () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    articles.forEach((article, at) => {
+    articles.forEach((article) => {
       const text = article.dataset.words;
       article.hidden = !words.every((word) => text.includes(word));
-      links[at].hidden = article.hidden;
+      const link = links.get(article.id);
+      if (link) link.hidden = article.hidden;
     });
-    document.getElementById("found").textContent = shown().length + " of " + articles.length;
+    groups.forEach((group) => {
+      const [first, ...others] = group.querySelectorAll("article");
+      const alike = group.querySelector("details.alike");
+      alike.hidden = others.every((article) => article.hidden);
+      if (first.hidden && !alike.hidden) alike.open = true;
+      links.get(first.id).hidden = first.hidden && alike.hidden;
+    });
+    document.getElementById("found").textContent = articles.filter((article) => !article.hidden).length + " of " + articles.length;
   });
 
   // A stage: its pictures share one place and one size.

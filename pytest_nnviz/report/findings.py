@@ -1,0 +1,165 @@
+"""What a run or a review found: what each snapshot has left in its folder, read back for pages and summaries."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from pytest_nnviz.drift.data import CONSEQUENCES
+
+__all__ = ["FAILED", "FILE", "SCHEMA", "Finding", "Row", "counted", "groups", "in_order"]
+
+FILE = "drift.json"
+SCHEMA = "nnviz-finding 1"
+FAILED = ("drifted", "missing", "damaged", "over budget", "picture")
+"""The statuses of calls that failed their tests."""
+
+_UNSAID = {
+    "missing": "no snapshot yet",
+    "damaged": "unreadable snapshot",
+    "over budget": "over budget",
+    "picture": "picture differs",
+}
+_CHANGED = {"nnviz_filters": "filters changed", "nnviz_summary": "table changed"}
+_HARMLESS = ("not gated", "recorded", "passed", "added", "removed")
+_ORDER = (*CONSEQUENCES, *_UNSAID.values(), *_CHANGED.values(), *_HARMLESS)
+_SAID = ("fixture", "status", "name", "test", "snapshot", "command", "headline")
+_TEXT_LIMIT = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One edit: its marker (``~``, ``+``, ``-``, ``>``), where, what, how often, what that means, and which line of
+    source makes it; ``gated`` says whether it fails the test.
+    """
+
+    marker: str = "~"
+    place: str = ""
+    facts: str = ""
+    extra: str = ""
+    consequence: str = ""
+    source: str = ""
+    gated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of one snapshot.
+
+    Attributes:
+        folder: its files, as they are named there.
+        fixture: the fixture that pins it.
+        status: of a run one of `FAILED`, or ``passed``, ``not gated``, ``recorded``, ``accepted``; of a review
+            ``changed``, ``added``, ``removed``.
+        name: of the snapshot.
+        test: node id, as pytest takes it; empty in a review.
+        snapshot: the path of the stored text.
+        command: accepts it; empty where there is nothing to accept.
+        headline: the most important change.
+        rows: the edits, what matters most first.
+        remarks: what is said about the whole.
+        rename_map: old state-dict keys to new ones, where renaming makes an old checkpoint load.
+        causes: the edits in words that do not depend on the model.
+    """
+
+    folder: Path
+    fixture: str
+    status: str
+    name: str
+    test: str
+    snapshot: str
+    command: str
+    headline: str
+    rows: tuple[Row, ...] = ()
+    remarks: tuple[str, ...] = ()
+    rename_map: Mapping[str, str] = field(default_factory=dict)
+    causes: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What was left in a folder.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it is not what was written there.
+        """
+        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        try:
+            return cls(
+                folder=folder,
+                rows=tuple(Row(**row) for row in found["rows"]),
+                remarks=tuple(map(str, found["remarks"])),
+                rename_map=dict(found["rename_map"]),
+                causes=tuple(map(str, found["causes"])),
+                **{key: str(found[key]) for key in _SAID},
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{folder / FILE} is not what a snapshot leaves: {error!r}") from None
+
+    @property
+    def failed(self) -> bool:
+        """Whether its test failed by it."""
+        return self.status in FAILED
+
+    @property
+    def consequence(self) -> str:
+        """The gravest that it has; what became of it, where none is said."""
+        if self.status in _UNSAID:
+            return _UNSAID[self.status]
+        if self.status in _HARMLESS:
+            return self.status
+        worst = next((row.consequence for row in self.rows if row.gated and row.consequence), "")
+        return worst or _CHANGED.get(self.fixture, "text changed")
+
+    def text(self, which: str) -> str | None:
+        """The text of one side, ``expected`` or ``actual``, None where there is none that can be shown."""
+        for path in sorted(self.folder.glob(f"{which}.nn*")):
+            if path.stat().st_size <= _TEXT_LIMIT:
+                return path.read_text(encoding="utf-8", errors="replace")
+        return None
+
+    def pictures(self) -> dict[str, Path]:
+        """The pictures by name: ``diff``, ``expected``, ``actual``, and what else lies there; an SVG before a PNG."""
+        found = {path.stem: path for suffix in ("png", "svg") for path in sorted(self.folder.glob(f"*.{suffix}"))}
+        order = ("diff", "expected", "actual")
+
+        def place(name: str) -> tuple[str, int]:
+            which, _, part = name.partition(".")
+            return part, order.index(which) if which in order else len(order)
+
+        return {name: found[name] for name in sorted(found, key=place)}
+
+    def data(self, root: Path) -> dict[str, Any]:
+        """What the file of the whole run says of it; ``folder`` from ``root``, where it lies below that."""
+        inside = self.folder.is_relative_to(root)
+        return {
+            "folder": self.folder.relative_to(root).as_posix() if inside else str(self.folder),
+            **{key: getattr(self, key) for key in _SAID},
+            "consequence": self.consequence,
+            "causes": list(self.causes),
+        }
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """What failed before what did not, the gravest first, then those with the most edits."""
+    rank = {each: at for at, each in enumerate(_ORDER)}
+    return sorted(
+        findings, key=lambda f: (not f.failed, rank.get(f.consequence, len(rank)), -len(f.rows), f.test, f.snapshot)
+    )
+
+
+def groups(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """In order, those with the same causes together, where the first of them stands."""
+    found: dict[object, list[Finding]] = {}
+    for each in in_order(findings):
+        found.setdefault((each.fixture, each.status, each.causes) if each.causes else each.folder, []).append(each)
+    return list(found.values())
+
+
+def counted(findings: Sequence[Finding]) -> list[tuple[str, int]]:
+    """How many there are of each consequence, gravest first."""
+    return list(Counter(each.consequence for each in in_order(findings)).items())
