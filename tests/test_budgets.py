@@ -122,7 +122,7 @@ def test_nothing_is_written_over_a_budget(update: tuple[str, ...], project: Proj
     assert second.line("~ head     weight f32[4, 4] -> f32[5, 4]")
     assert "for one cause" not in second.out
     assert project.files() == stored
-    assert len(project.files("nnviz-artifacts")) == 2 * 12 + 3
+    assert len(project.files("nnviz-artifacts")) == 2 * 12 + 4
     assert project.pytest(*update, WIDTH="4").ret == 0
     assert not project.files("nnviz-artifacts")
 

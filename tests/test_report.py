@@ -76,7 +76,8 @@ def written(folder: Path, **changed) -> Finding:
     (folder / "expected.nnviz").write_text("a\nb\n", encoding="utf-8")
     (folder / "actual.nnviz").write_text("a\nc\n", encoding="utf-8")
     for which in ("diff", "expected", "actual"):
-        (folder / f"{which}.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>', encoding="utf-8")
+        picture = f'<svg xmlns="http://www.w3.org/2000/svg"><!--{folder.name}--></svg>'
+        (folder / f"{which}.svg").write_text(picture, encoding="utf-8")
     return Finding.read(folder)
 
 
@@ -123,10 +124,18 @@ def test_ids_are_unique_and_last_from_run_to_run(tmp_path: Path) -> None:
 
 
 def test_the_gravest_comes_first(tmp_path: Path) -> None:
-    said = ("cosmetic: c in c", "breaks checkpoints: a in a", "no snapshot says this", "changes the function: b in b")
-    failures = [written(tmp_path / str(at), headline=text) for at, text in enumerate(said)]
+    said = {"c in c": "cosmetic", "a in a": "breaks checkpoints", "filters": "", "b in b": "changes the function"}
+    failures = [
+        written(
+            tmp_path / text,
+            headline=f"{consequence}: {text}",
+            rows=[{"consequence": consequence}] if consequence else [],
+            fixture="nnviz_snapshot" if consequence else "nnviz_filters",
+        )
+        for text, consequence in said.items()
+    ]
     read = Reader(page(failures))
-    assert re.findall(r"[abc] in [abc]|no snapshot", read.said("h2")) == ["a in a", "b in b", "c in c", "no snapshot"]
+    assert re.findall(r"[abc] in [abc]|: filters", read.said("h2")) == ["a in a", "b in b", "c in c", ": filters"]
     assert read.said("h1") == "4 snapshots drifted"
     assert read.said("b") == "1111"
 
