@@ -29,6 +29,7 @@ __all__ = ["nnviz_filters", "nnviz_snapshot", "nnviz_summary"]
 _RUN = "nnviz-run"
 _LISTS = ("gate", "opaque", "col_names", "row_settings")
 _WIDTH = "nnviz_width"
+_FAILURE = ("failed", "left", "lost")  # notes that hold only if the test fails
 _LINES, _MARGIN = 60, 8  # pytest indents a message
 
 
@@ -221,9 +222,7 @@ class Run:
                 report.longrepr = message_alone(call.excinfo, item.path) or report.longrepr
         if report.when == "teardown":
             self.record.ended(item)
-        notes = [
-            note for note in self._pending.pop(item.nodeid, ()) if note.kind not in ("failed", "left") or report.failed
-        ]
+        notes = [note for note in self._pending.pop(item.nodeid, ()) if note.kind not in _FAILURE or report.failed]
         if notes:
             report.nnviz = [note.pack() for note in notes]  # type: ignore[attr-defined]
         return report
@@ -231,8 +230,10 @@ class Run:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record outcomes and notes."""
         self.record.reported(report.nodeid, report.outcome)
-        for packed in getattr(report, "nnviz", ()):
-            self._recap.add(Note.unpack(packed))
+        notes = map(Note.unpack, getattr(report, "nnviz", ()))
+        for note in notes:
+            if report.outcome in ("passed", "skipped", "failed") or note.kind not in _FAILURE:  # a rerun decides
+                self._recap.add(note)
 
     @pytest.hookimpl(wrapper=True)  # starts before syrupy's, in whichever order the plugins were loaded
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
@@ -262,18 +263,22 @@ class Run:
     def _report(self) -> None:
         """Write the page of what was found, or remove that of an earlier run."""
         left = self._recap.left() if self.config.getoption("nnviz_report") != "never" else []
-        if not left and not self.artifacts.is_dir():
+        lost = self._recap.lost()
+        if not left and not lost and not self.artifacts.is_dir():
             return
         from pytest_nnviz.errors import ArtifactsError
         from pytest_nnviz.report.writing import write_report
 
         start = self.config.invocation_params.dir
         try:
-            page = write_report(self.artifacts, [start / folder for folder in left])
+            page = write_report(self.artifacts, [start / folder for folder in left], lost=lost)
         except (ArtifactsError, OSError) as error:
             self._reported = [f"report not written: {error}"]
+        except Exception as error:  # what follows in this hook stores snapshots
+            self._reported = [f"report not written: {type(error).__name__}: {error}"]
         else:
-            self._reported = [f"report: {page.absolute().as_uri()}"] if page is not None else []
+            none = [f"report not written: {lost[0]}"] if lost else []
+            self._reported = [f"report: {page.absolute().as_uri()}"] if page is not None else none
 
     def _warn(self, session: pytest.Session) -> None:
         for text in self._recap.warnings():

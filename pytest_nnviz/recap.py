@@ -19,7 +19,8 @@ class Note:
 
     Attributes:
         kind: ``recorded``, ``accepted``, ``not gated``, ``failed`` (printed), ``picture``, ``undrawn``, ``setup``
-            (warned about), ``left``, ``shown`` (a folder of what failed or passed, for the report).
+            (warned about), ``left``, ``shown`` (a folder of what failed or passed, for the report), ``lost`` (why
+            there is none).
         subject: the file, or what it is about.
         nodeid: the test, as pytest takes it on its command line.
         lines: what is to be said.
@@ -74,6 +75,10 @@ class Recap:
     def left(self) -> list[str]:
         """Where snapshots have left their files."""
         return [note.subject for kind in ("left", "shown") for note in self._of(kind)]
+
+    def lost(self) -> list[str]:
+        """What could not be left, and why."""
+        return [f"{note.subject}: {' '.join(note.lines)}" for note in self._of("lost")]
 
     def _of(self, kind: str) -> list[Note]:
         return [self._notes[key] for key in sorted(self._notes) if key[0] == kind]

@@ -38,7 +38,7 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "atomic", "naming", "options", "pictures", "textformat", "verdict", "wording"),
         "tracing",  # the names of dtypes, versions, wrapped models
     },
-    "report": {"architecture", "artifacts", "drift", "gates", "kinds", "textformat", "verdict", "wording"},
+    "report": {*DATA, "artifacts", "drift", "gates", "kinds", "textformat", "verdict", "wording"},
     "cli": {
         *("", *DATA, "asked", "atomic", "checker", "drift", "gates", "kinds", "naming", "pictures", "report"),
         *("safetensors", "textformat", "totals", "wording"),

@@ -120,7 +120,14 @@ def test_never_leaves_the_files_of_failures_alone(recorded: Project) -> None:
 
 def test_the_schema_is_one_and_refuses_what_it_does_not_say() -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    report = {"schema": "nnviz-report 1", "occasion": {"kind": "run"}, "counts": {}, "failed": 0, "findings": []}
+    report = {
+        "schema": "nnviz-report 1",
+        "occasion": {"kind": "run"},
+        "counts": {},
+        "failed": 0,
+        "findings": [],
+        "missing": [],
+    }
     validate(report)
     for wrong in ({"failed": -1}, {"occasion": {"kind": "review"}}, {"schema": "nnviz-report 2"}, {"more": 1}):
         with pytest.raises(ValidationError):

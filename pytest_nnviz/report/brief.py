@@ -32,7 +32,11 @@ def brief(findings: Iterable[Finding], occasion: Occasion | None = None, limit: 
     found = [each for each in in_order(findings) if each.failed or occasion.is_review]
     counts = ", ".join(f"{count:,} {name}" for name, count in counted(found))
     blocks = [f"{MARKER}\n### {_plain(occasion.title(found))}: {_plain(counts)}\n\n{occasion.about(found)}\n"]
-    left = limit - len(blocks[0]) - 200
+    if occasion.missing:
+        blocks.append(
+            f"{len(occasion.missing):,} more could not be kept, the first: {_code(occasion.missing[0][:_FACTS])}\n"
+        )
+    left = limit - sum(map(len, blocks)) - 200
     causes = groups(found)
     for at, group in enumerate(causes):
         block = _group(group)

@@ -21,10 +21,14 @@ _SHOWN = "These are the models of the tests that ran."
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """A run of tests, or with ``base`` and ``head`` a review of what changed from one to the other."""
+    """A run of tests, or with ``base`` and ``head`` a review of what changed from one to the other.
+
+    ``missing`` says what the report has not, and why, a line each.
+    """
 
     base: str = ""
     head: str = ""
+    missing: tuple[str, ...] = ()
 
     @property
     def is_review(self) -> bool:

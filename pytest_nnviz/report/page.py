@@ -60,7 +60,15 @@ def _head(found: Sequence[Finding], occasion: Occasion) -> str:
     return (
         f"<header>\n<h1>{escape(occasion.title(found))}</h1>\n"
         f'<p class="lead">{escape(occasion.about(found))}</p>\n'
-        f'<ul class="counts" aria-label="Snapshots by consequence">{counts}</ul>\n</header>\n'
+        f'<ul class="counts" aria-label="Snapshots by consequence">{counts}</ul>\n{_missing(occasion)}</header>\n'
+    )
+
+
+def _missing(occasion: Occasion) -> str:
+    """What should be here and is not."""
+    lines = "".join(f"<li>{escape(line)}</li>\n" for line in occasion.missing)
+    return (
+        f'<p class="lead">{len(occasion.missing):,} more could not be kept:</p>\n<ul>\n{lines}</ul>\n' if lines else ""
     )
 
 
