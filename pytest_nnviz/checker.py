@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pytest_nnviz.budgets import Excess
     from pytest_nnviz.drift import Drift
     from pytest_nnviz.options import Options
+    from pytest_nnviz.wording import Told
 
-__all__ = ["ArchitectureVerdict", "check", "gist"]
+__all__ = ["ArchitectureVerdict", "check", "compared", "gist"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class ArchitectureVerdict(Verdict):
     @property
     def differs(self) -> bool:
         """Whether there are changes to show, gated or not."""
-        return self.drift is not None
+        return self.drift is not None and (bool(self.drift) or self.status is not Status.COMPARED)
 
     @property
     def gist(self) -> str:
@@ -62,9 +63,45 @@ class ArchitectureVerdict(Verdict):
 
         return [] if self.drift is None else [row.cause for row in tell(self.drift, gate=self._told_by).main]
 
+    @property
+    def consequences(self) -> frozenset[str]:
+        """What the changes mean; that a hook decides whether checkpoints load counts as breaking them."""
+        if not self.drift:
+            return frozenset()
+        from pytest_nnviz.drift import checkpoint
+        from pytest_nnviz.drift.consequence import BREAKS
+
+        doubtful = {BREAKS} if checkpoint(self.drift).strict != "yes" else set()
+        return frozenset(doubtful.union(change.consequence for change in self.drift.changes))
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """The gates that count the changes."""
+        return frozenset(change.gate for change in (self.drift.changes if self.drift else ()))
+
+    @property
+    def decides(self) -> bool:
+        """Whether any of the changes is gated."""
+        drift = self.drift
+        return drift is not None and any(map(self.gate.held_in(drift), drift.changes))
+
+    def told(self, width: int) -> Told:
+        """What changed as rows and remarks."""
+        from pytest_nnviz.wording import Told, tell
+
+        stored = self.status is Status.COMPARED
+        return Told() if self.drift is None else tell(self.drift, gate=self._told_by, width=width, stored=stored)
+
+    def plain(self, name: str) -> dict[str, Any]:
+        """All changes; see `pytest_nnviz.report.drift_data`."""
+        from pytest_nnviz.report import drift_data
+
+        assert self.drift is not None
+        return drift_data(self.drift, name, self._told_by)
+
     def changes(self, name: str, room: Room) -> list[str]:
         """What changed, headline first; empty when nothing did."""
-        if self.drift is None:
+        if self.drift is None or not self.differs:
             return []
         if not self.drift:
             return _text_difference(self, name, room)
@@ -79,6 +116,7 @@ class ArchitectureVerdict(Verdict):
             width=room.width,
             ripples=room.ripples,
             root=room.root,
+            stored=self.status is Status.COMPARED,
         )
         return [headline(self.drift, name, gate=self._told_by), *facts]
 
@@ -172,6 +210,22 @@ def check(
         reads=tuple(sorted(set(session.reads))) if fixed else (),
         excess=tuple(options.budget.exceeded(old, architecture)),
     )
+
+
+def compared(old: Architecture, new: Architecture, stored: str, text: str, gate: Gates) -> ArchitectureVerdict:
+    """One stored text judged by another.
+
+    Args:
+        old: what the text before says.
+        new: what the text after says.
+        stored: the text before.
+        text: the text after.
+        gate: which changes are told as changes; the others are notes.
+    """
+    from pytest_nnviz.drift import diff
+
+    found = ArchitectureVerdict(status=Status.COMPARED, text=text, stored=stored, architecture=new, gate=gate)
+    return replace(found, drift=diff(old, new))
 
 
 def gist(architecture: Architecture) -> str:

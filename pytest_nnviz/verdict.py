@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_nnviz.wording import Told
 
 __all__ = ["Room", "Status", "Verdict", "Where", "message", "places"]
 
@@ -18,6 +21,7 @@ class Status(Enum):
     DAMAGED = "damaged"
     RECORDED = "recorded"
     ACCEPTED = "accepted"
+    COMPARED = "compared"  # two stored texts, neither of which is to be kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,33 @@ class Verdict:
     @property
     def causes(self) -> list[str]:
         """The edits behind a drift, in words that are the same for each model that has the part."""
+        raise NotImplementedError
+
+    @property
+    def decides(self) -> bool:
+        """Whether any of the changes is gated."""
+        return self.differs
+
+    @property
+    def consequences(self) -> frozenset[str]:
+        """What the changes mean for those who use the model, in the words of `pytest_nnviz.drift.data`."""
+        raise NotImplementedError
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """The gates that count the changes."""
+        raise NotImplementedError
+
+    def told(self, width: int) -> Told:
+        """What changed as rows and remarks; the cells of a row have ``width`` characters together, where they can."""
+        raise NotImplementedError
+
+    def plain(self, name: str) -> dict[str, Any]:
+        """All changes as plain values for JSON, with the version of their schema, for what was compared.
+
+        Args:
+            name: what the snapshot is called.
+        """
         raise NotImplementedError
 
     def changes(self, name: str, room: Room) -> list[str]:

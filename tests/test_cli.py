@@ -917,12 +917,3 @@ def test_what_cannot_be_drawn_is_an_error_that_says_why(arguments, said, capsys)
     assert main(["show", "old.nnviz", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert not list(Path().glob("out.*"))
-
-
-@pytest.mark.parametrize(
-    ("first", "what"),
-    [("nnviz-summary 1", "a table of nnviz_summary"), ("nnviz-filters 1", "filters of nnviz_filters")],
-)
-def test_other_kinds_of_snapshots_are_called_what_they_are(first: str, what: str) -> None:
-    with pytest.raises(SourceError, match=rf"^x holds {what}: the command line reads .* \(\.nnviz\)"):
-        parse(f"{first}\n".encode(), "x")

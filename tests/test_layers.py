@@ -26,7 +26,18 @@ ROOMS: dict[str, set[str]] = {
     "recap": set(),
     "textformat": {*DATA},
     "kinds": set(),
-    "verdict": set(),
+    "verdict": {"wording"},  # the type of what is told
+    "stored": {
+        "architecture",
+        "checker",
+        "filterbanks",
+        "gates",
+        "kinds",
+        "report",
+        "summaries",
+        "textformat",
+        "verdict",
+    },
     "unused": {"kinds", "naming"},
     "drift": {"architecture", "pictures", "textformat"},  # the same
     "gates": {"errors", "drift"},
@@ -35,13 +46,13 @@ ROOMS: dict[str, set[str]] = {
     "safetensors": {*DATA},
     "summaries": {"errors", "drift", "options", "textformat", "tracing", "verdict", "wording"},
     "filterbanks": {
-        *("errors", "atomic", "naming", "options", "pictures", "textformat", "verdict", "wording"),
+        *("errors", "atomic", "drift", "naming", "options", "pictures", "textformat", "verdict", "wording"),
         "tracing",  # the names of dtypes, versions, wrapped models
     },
     "report": {*DATA, "artifacts", "drift", "gates", "kinds", "textformat", "verdict", "wording"},
     "cli": {
         *("", *DATA, "asked", "atomic", "checker", "drift", "gates", "kinds", "naming", "pictures", "report"),
-        *("safetensors", "textformat", "totals", "wording"),
+        *("filterbanks", "safetensors", "stored", "textformat", "totals", "verdict", "wording"),
     },
     "__main__": {"cli"},
     "pictures": {*DATA, "asked", "drift", "patterns", "textformat"},

@@ -11,12 +11,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.architecture import walk_modules
-from pytest_nnviz.checker import gist
+from pytest_nnviz.checker import ArchitectureVerdict
 from pytest_nnviz.cli.images import wants_image, write_image
 from pytest_nnviz.cli.sources import Source, read_source
+from pytest_nnviz.cli.telling import tabled, words_of
 from pytest_nnviz.cli.terminal import Terminal
 from pytest_nnviz.errors import SourceError
 from pytest_nnviz.gates import GATES, Gates
+from pytest_nnviz.kinds import KINDS
 
 if TYPE_CHECKING:
     from pytest_nnviz.drift import Drift
@@ -26,7 +28,7 @@ __all__ = ["checkpoint", "diff", "review", "show"]
 
 def show(options: Namespace, out: Terminal) -> int:
     """Print a snapshot to read."""
-    from pytest_nnviz.cli.outline import outline
+    from pytest_nnviz.cli.outline import readable
 
     try:
         source = read_source(options.file)
@@ -35,12 +37,12 @@ def show(options: Namespace, out: Terminal) -> int:
             raise
         out.text(f"{error}\n\n{Path(options.file).read_bytes().decode('utf-8', 'replace')}")
         return 0
+    if options.depth is not None:
+        source.architecture("--depth")
     if wants_image(options):
-        if source.architecture is None:
-            raise SourceError(f"{source.name} holds no snapshot")
-        write_image(source.architecture, options)
-    elif source.architecture is not None:  # a textconv is never asked for what is not there, but may be
-        out.text("\n".join(outline(source.architecture, options.depth)) + "\n")
+        write_image(source.architecture("--image"), options)
+    elif source.stored is not None:  # a textconv is never asked for what is not there, but may be
+        out.text("\n".join(readable(source.stored, options.depth)) + "\n")
     return 0
 
 
@@ -50,29 +52,24 @@ def diff(options: Namespace, out: Terminal) -> int:
         raise SourceError("OLD and NEW cannot both be read from standard input")
     gates = _gates(options.gate)
     old, new = read_source(options.old), read_source(options.new)
-    name = options.name or _called(old if new.architecture is None or options.new == "-" else new)
-    if old.architecture is None or new.architecture is None:
+    _check_kinds(old, new, options)
+    name = options.name or _called(old if new.stored is None or options.new == "-" else new)
+    if old.stored is None or new.stored is None:
         return _one_sided(old, new, name, options, out)
-    from pytest_nnviz.drift import diff as compare
-
-    drift = compare(old.architecture, new.architecture)
-    _warn_unmatched(gates, drift)
-    if wants_image(options):
-        write_image(drift, options)
+    verdict = new.stored.since(old.stored, gates)
+    if isinstance(verdict, ArchitectureVerdict) and verdict.drift is not None:
+        _warn_unmatched(gates, verdict.drift)
+        if wants_image(options):
+            write_image(verdict.drift, options)
     if options.json:
-        from pytest_nnviz.report import drift_data
-
-        _print_json(drift_data(drift, name, gates), out)
+        _print_json(verdict.plain(name), out)
     elif options.markdown:
-        from pytest_nnviz.report import markdown
-
-        out.text(markdown(drift, name, gates))
+        out.text(tabled(verdict, name))
     else:
-        from pytest_nnviz.wording import headline, words
-
-        out.title(headline(drift, name, gate=gates))
-        out.lines(words(drift, gate=gates, width=out.width - 2, stored=True), "  ")
-    return int(any(map(gates.held_in(drift), drift.changes)))
+        title, *lines = words_of(verdict, name, out.width)
+        out.title(title)
+        out.lines(lines, "  ")
+    return int(verdict.decides)
 
 
 def review(options: Namespace, out: Terminal) -> int:
@@ -87,9 +84,7 @@ def checkpoint(options: Namespace, out: Terminal) -> int:
     from pytest_nnviz.cli.weights import hold
 
     source = read_source(options.snapshot)
-    if source.architecture is None:
-        raise SourceError(f"{source.name} holds no snapshot")
-    found = hold(Path(options.file), source.architecture)
+    found = hold(Path(options.file), source.architecture("checkpoint"))
     if options.json:
         _print_json(found.data(options.file, source.name), out)
     else:
@@ -97,6 +92,19 @@ def checkpoint(options: Namespace, out: Terminal) -> int:
         out.title(title)
         out.lines(lines, "  ")
     return int(found.loading.strict != "yes")
+
+
+def _check_kinds(old: Source, new: Source, options: Namespace) -> None:
+    """That both are of one kind, and that what is asked for is there for that."""
+    kinds = [source.stored.kind for source in (old, new) if source.stored is not None]
+    if len(set(kinds)) > 1:
+        what = " and ".join(f"{source.name} is a text of {source.there.kind.fixture}" for source in (old, new))
+        raise SourceError(f"{what}: give two of one kind")
+    asked = [("--gate", bool(options.gate)), ("--image", wants_image(options))]
+    for source in (old, new):
+        for what, given in asked if source.stored is not None else ():
+            if given:
+                source.architecture(what)
 
 
 def _gates(given: Iterable[str]) -> Gates:
@@ -121,20 +129,19 @@ def _called(source: Source) -> str:
     is_file = os.path.exists(source.name)  # noqa: PTH110 (as above)
     name = source.name if is_file else source.name.rpartition(":")[2]
     path = PurePosixPath(name.replace("\\", "/"))
-    return path.name.removesuffix(".nnviz") or source.name
+    suffixes = (f".{kind.suffix}" for kind in KINDS)
+    return next((path.stem for suffix in suffixes if path.name.endswith(suffix)), path.name) or source.name
 
 
 def _one_sided(old: Source, new: Source, name: str, options: Namespace, out: Terminal) -> int:
     """Of a snapshot that came or went, as git shows one: the other side is the null device."""
-    came = old.architecture is None
-    there = new.architecture if came else old.architecture
+    came = old.stored is None
+    there = new.stored if came else old.stored
     if there is None:
         raise SourceError("neither OLD nor NEW holds a snapshot")
-    what = f"{'new' if came else 'removed'}: {name}, {gist(there)}"
+    what = f"{'new' if came else 'removed'}: {name}, {there.gist}"
     if options.json:
-        from pytest_nnviz.report import lone_data
-
-        _print_json(lone_data(there, name, came=came), out)
+        _print_json(there.lone(name, came=came), out)
     else:
         out.text(f"**{what}**\n") if options.markdown else out.title(what)
     if wants_image(options):

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pytest-nnviz",
-        description="Read and compare the texts that pin architectures of models. Nothing here needs torch.",
+        description="Read and compare the texts that pin models. Nothing here needs torch.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
@@ -66,7 +66,10 @@ class _Version(argparse.Action):
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Totals, modules and calls of a snapshot, with runs of equal siblings folded; or its picture."
+    parser.description = (
+        "Totals, modules and calls of a snapshot, with runs of equal siblings folded; or its picture. A table of "
+        "nnviz_summary, or filters of nnviz_filters."
+    )
     parser.add_argument("file", metavar="FILE", help=_SOURCE)
     parser.add_argument("--depth", type=_depth, metavar="N", help="leave out what is more than N modules deep")
     parser.add_argument(
@@ -79,7 +82,9 @@ def _show(parser: argparse.ArgumentParser) -> None:
 
 
 def _diff(parser: argparse.ArgumentParser) -> None:
-    parser.description = "What changed from one snapshot to another. Exit code 0: the same; 1: drift; 2: an error."
+    parser.description = (
+        "What changed from one snapshot to another of its kind. Exit code 0: the same; 1: drift; 2: an error."
+    )
     parser.add_argument("old", metavar="OLD", help=_SOURCE)
     parser.add_argument("new", metavar="NEW", help=_SOURCE)
     _output(parser)

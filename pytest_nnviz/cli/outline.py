@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pytest_nnviz.architecture import Architecture
+from pytest_nnviz.stored import Stored, StoredArchitecture
 from pytest_nnviz.textformat import dumps
 from pytest_nnviz.totals import parts_of
 
-__all__ = ["outline"]
+__all__ = ["outline", "readable"]
 
 _RUN = 3
 # A number that stands for itself; those of floats do not.
@@ -23,6 +24,16 @@ class _Node:
 
     line: str
     inside: list[_Node] = field(default_factory=list)
+
+
+def readable(stored: Stored, depth: int | None = None) -> list[str]:
+    """The lines of a snapshot of any kind for a reader; those that pin tables and filters are theirs already."""
+    if isinstance(stored, StoredArchitecture):
+        return outline(stored.content, depth)
+    lines, _, comments = stored.text.partition("\n[end]\n")
+    _, _, *told = lines.rstrip("\n").split("\n")  # the version, and how the file is made
+    versions = [line.removeprefix("# ") for line in comments.split("\n") if line.startswith("# recorded with ")]
+    return [stored.gist, *versions, *told]
 
 
 def outline(architecture: Architecture, depth: int | None = None) -> list[str]:

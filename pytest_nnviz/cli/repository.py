@@ -6,7 +6,7 @@ import io
 import os
 import stat
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pytest_nnviz.errors import SourceError
@@ -74,6 +74,16 @@ class Repository:
             raise SourceError(f"{spec} is a folder: give one of the snapshots in it")
         return self._run("cat-file", "blob", found).stdout
 
+    def small_file(self, spec: str, most: int) -> bytes | None:
+        """What stands at ``REV:PATH``; None where no file does, or one of more than ``most`` bytes."""
+        if "\n" in spec:
+            return None
+        said = self._run("cat-file", "--batch-check", given=f"{spec}\n".encode("utf-8", "surrogateescape")).stdout
+        name, kind, size = [*said.split(), b"", b""][:3]  # "HASH blob SIZE", or "SPEC missing"
+        if kind != b"blob" or not size.isdigit() or int(size) > most:
+            return None
+        return self._run("cat-file", "blob", name.decode()).stdout
+
     def blobs(self, names: Iterable[str]) -> dict[str, bytes | None]:
         """Files by their hashes, read by one process; None for one that is not here."""
         asked = list(dict.fromkeys(names))
@@ -87,6 +97,13 @@ class Repository:
             answer.read(1 if kind == b"blob" else 0)
         return found
 
+    def small_blobs(self, names: Iterable[str], most: int) -> dict[str, bytes | None]:
+        """As `blobs`, without those of more than ``most`` bytes."""
+        asked = "".join(f"{name}\n" for name in dict.fromkeys(names)).encode()
+        said = self._run("cat-file", "--batch-check=%(objectname) %(objectsize)", given=asked).stdout.decode()
+        pairs = [line.split() for line in said.splitlines()]
+        return self.blobs(name for name, size in pairs if size.isdigit() and int(size) <= most)
+
     def tree(self, revision: str) -> Iterator[tuple[str, str]]:
         """(path from the root, hash) of every file of a commit."""
         listed = self._run("ls-tree", "-r", "-z", "--full-tree", self.commit(revision)).stdout
@@ -96,18 +113,28 @@ class Repository:
             if mode in _FILES:
                 yield os.fsdecode(path), name
 
-    def work_tree(self, pattern: str) -> dict[str, str]:
+    def work_tree(self, patterns: Sequence[str]) -> dict[str, str]:
         """Path from the root -> hash that it would have in a commit, of the files that match a pattern of git and are
-        not ignored, new ones included; no hash for one that cannot be read.
+        not ignored, new ones included; no hash for one that cannot be read. What a sparse checkout leaves out is as the
+        index has it.
 
         Raises:
             SourceError: there is no work tree.
         """
         if not self._has_files:
             raise SourceError(f"no work tree in {self.root}: name the other revision too, BASE HEAD")
-        listed = self._in_root("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pattern)
+        listed = self._in_root("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
         paths = sorted({path for path in map(os.fsdecode, listed.split(b"\0")) if path and self._is_file(path)})
-        return dict.fromkeys(paths, "") | self._hashes([path for path in paths if os.access(self.root / path, os.R_OK)])
+        read = self._hashes([path for path in paths if os.access(self.root / path, os.R_OK)])
+        return dict(self._left_out(patterns)) | dict.fromkeys(paths, "") | read
+
+    def _left_out(self, patterns: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """(path, hash) of the files that are in the index and, by a sparse checkout, not in the work tree."""
+        for line in self._in_root("ls-files", "-z", "-t", "--stage", "--", *patterns).split(b"\0"):
+            facts, _, path = line.partition(b"\t")
+            tag, mode, name, *_ = [*facts.decode().split(" "), "", "", ""]
+            if tag == "S" and mode in _FILES and not os.path.lexists(self.root / os.fsdecode(path)):
+                yield os.fsdecode(path), name
 
     def _is_file(self, path: str) -> bool:
         """Whether git takes what is there now for a file: no folder, link or pipe."""

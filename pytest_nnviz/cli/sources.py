@@ -12,6 +12,8 @@ from pathlib import Path
 from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.cli.repository import Repository
 from pytest_nnviz.errors import SourceError, TextError
+from pytest_nnviz.kinds import SNAPSHOT
+from pytest_nnviz.stored import Files, Stored, StoredArchitecture, no_files, read
 
 __all__ = ["Source", "parse", "read_file", "read_source"]
 
@@ -26,7 +28,31 @@ class Source:
     """
 
     name: str
-    architecture: Architecture | None
+    stored: Stored | None
+
+    @property
+    def there(self) -> Stored:
+        """What it holds.
+
+        Raises:
+            SourceError: it is not there.
+        """
+        if self.stored is None:
+            raise SourceError(f"{self.name} holds no snapshot")
+        return self.stored
+
+    def architecture(self, what: str) -> Architecture:
+        """What it holds, for ``what`` that is done with architectures alone.
+
+        Raises:
+            SourceError: it is not there, or of another kind.
+        """
+        if not isinstance(self.there, StoredArchitecture):
+            raise SourceError(
+                f"{self.name} is a text of {self.there.kind.fixture}: {what} is for those of {SNAPSHOT.fixture} "
+                f"(.{SNAPSHOT.suffix})"
+            )
+        return self.there.content
 
 
 def read_source(given: str) -> Source:
@@ -37,18 +63,47 @@ def read_source(given: str) -> Source:
     """
     if given == os.devnull:
         return Source(given, None)
-    name = "standard input" if given == "-" else given
-    return Source(name, parse(_bytes(given), name))
+    if given == "-":
+        return Source("standard input", parse(sys.stdin.buffer.read(), "standard input"))
+    if not given:
+        raise SourceError("'' names no file")
+    is_there = os.path.exists(given)  # noqa: PTH110 (Path raises where a name is too long)
+    if ":" in given and not is_there and not _DRIVE.match(given):
+        return _of_revision(given)
+    return Source(given, parse(read_file(Path(given), given), given, Path(given), _on_disk))
 
 
-def parse(data: bytes, name: str) -> Architecture:
+def _on_disk(path: Path) -> bytes | None:
+    from pytest_nnviz.filterbanks.stored import read_file as read_sheet
+
+    return read_sheet(path)
+
+
+def _of_revision(spec: str) -> Source:
+    repository = Repository()
+    revision, _, path = spec.partition(":")
+    start = f"{revision}:./" if path.startswith("./") else f"{revision}:"  # a Path has no "./"
+
+    def beside(path: Path) -> bytes | None:
+        from pytest_nnviz.filterbanks.stored import LARGEST
+
+        return repository.small_file(f"{start}{path.as_posix()}", LARGEST)
+
+    return Source(spec, parse(repository.file(spec), spec, Path(path), beside))
+
+
+def parse(data: bytes, name: str, path: Path = Path(), files: Files = no_files) -> Stored:
     """A snapshot from what a file holds; line ends of Windows are read as LF, and a byte order mark is passed over.
+
+    Args:
+        data: what the file holds.
+        name: what errors call it.
+        path: where it stands, for what lies beside it.
+        files: reads that.
 
     Raises:
         SourceError: it is no snapshot; with the line where that shows.
     """
-    from pytest_nnviz.textformat import loads
-
     if not data.strip():
         raise SourceError(f"{name}, line 1: empty, where 'nnviz 1' should stand")
     try:
@@ -57,33 +112,10 @@ def parse(data: bytes, name: str) -> Architecture:
         line = data.count(b"\n", 0, error.start) + 1
         hint = ": PowerShell writes such files with '>'" if data.startswith(_MARKS_UTF16) else ""
         raise SourceError(f"{name}, line {line}: not UTF-8, so no snapshot of pytest-nnviz{hint}") from None
-    _check_kind(text, name)
     try:
-        return loads(text.replace("\r\n", "\n"))
+        return read(text.replace("\r\n", "\n"), path, files)
     except TextError as error:
         raise SourceError(f"{name}, {error}") from None
-
-
-def _check_kind(text: str, name: str) -> None:
-    """Say which other kind of snapshot a text is, by its first word."""
-    first = text.partition(" ")[0]
-    what = {"nnviz-summary": "a table of nnviz_summary", "nnviz-filters": "filters of nnviz_filters"}.get(first)
-    if what:
-        raise SourceError(
-            f"{name} holds {what}: the command line reads snapshots of nnviz_snapshot (.nnviz); this is text to read "
-            "as it is, and git diff compares it"
-        )
-
-
-def _bytes(given: str) -> bytes:
-    if given == "-":
-        return sys.stdin.buffer.read()
-    if not given:
-        raise SourceError("'' names no file")
-    is_there = os.path.exists(given)  # noqa: PTH110 (Path raises where a name is too long)
-    if ":" in given and not is_there and not _DRIVE.match(given):
-        return Repository().file(given)
-    return read_file(Path(given), given)
 
 
 def read_file(path: Path, name: str) -> bytes:

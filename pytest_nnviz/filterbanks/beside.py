@@ -14,7 +14,7 @@ from pytest_nnviz.filterbanks.writing import block, place
 from pytest_nnviz.naming import clean
 from pytest_nnviz.pictures.digest import digest_in, embed_in_png, is_foreign
 
-__all__ = ["digest_of", "draw_sheets", "is_fresh", "names_of", "remove_sheets", "sheet_of", "stale_sheets", "to_redraw"]
+__all__ = ["digest_of", "draw_sheets", "names_of", "remove_sheets", "sheet_of", "stale_sheets", "to_redraw"]
 
 _DRAWING = 1
 """Of the way of drawing: sheets of another are stale."""
@@ -81,11 +81,6 @@ def stale_sheets(snapshot: Path, bank: Bank, sheets: str) -> list[Path]:
 def to_redraw(snapshot: Path, bank: Bank, sheets: str) -> list[Path]:
     """The stale pictures that an update draws anew: not those in whose place a file is that is not ours."""
     return [path for path in stale_sheets(snapshot, bank, sheets) if not is_foreign(path)]
-
-
-def is_fresh(path: Path, layer: Layer) -> bool:
-    """Whether a sheet was drawn from what a text says of a layer."""
-    return digest_in(path) == digest_of(path, [layer])
 
 
 def draw_sheets(paths: Iterable[Path], snapshot: Path, bank: Bank, drawn: Drawn) -> None:

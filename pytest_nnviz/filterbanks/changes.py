@@ -20,6 +20,7 @@ class WeightChange:
         step: how far apart two drawn values are: it was within half of that of ``old``.
         new: what it is.
         alone: whether its kernel has no other weight.
+        new_step: as ``step``, of ``new``; 0 where that is exact.
     """
 
     channel: int
@@ -28,10 +29,11 @@ class WeightChange:
     step: float
     new: float
     alone: bool = False
+    new_step: float = 0.0
 
     @property
     def by(self) -> float:
-        """How far it moved, to within half a step; of what is not finite, infinite."""
+        """How far it moved, to within half a step of each; of what is not finite, infinite."""
         distance = abs(self.new - self.old)
         return distance if distance == distance else float("inf")
 

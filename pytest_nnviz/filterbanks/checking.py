@@ -5,52 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_nnviz.errors import TextError
 from pytest_nnviz.filterbanks import telling
-from pytest_nnviz.filterbanks.beside import is_fresh, names_of, sheet_of, to_redraw
+from pytest_nnviz.filterbanks.beside import to_redraw
 from pytest_nnviz.filterbanks.changes import BankDrift, LayerChange, Moved
 from pytest_nnviz.filterbanks.comparing import compare
 from pytest_nnviz.filterbanks.data import Bank, Layer
 from pytest_nnviz.filterbanks.reading import loads
+from pytest_nnviz.filterbanks.shelf import Sheets
 from pytest_nnviz.filterbanks.tolerance import Tolerance
 from pytest_nnviz.filterbanks.writing import dumps, place
 from pytest_nnviz.options import FilterOptions
 from pytest_nnviz.textformat import without_comments
 from pytest_nnviz.verdict import Room, Status, Verdict
+from pytest_nnviz.wording import Told, row_data
 
 if TYPE_CHECKING:
     from pytest_nnviz.filterbanks.measuring import Convolutions
-    from pytest_nnviz.filterbanks.stored import Sheet
 
-__all__ = ["FiltersVerdict", "Sheets", "check"]
+__all__ = ["Drawable", "FiltersVerdict", "check", "compared"]
 
 
-class Sheets:
-    """The stored sheets of a text, as far as they were drawn from it. Each is read when it is asked for."""
+class Drawable(Protocol):
+    """What has the weights that are drawn: the convolutions of a model, or the sheets that were drawn of them."""
 
-    def __init__(self, snapshot: Path, bank: Bank) -> None:
-        self.snapshot = snapshot
-        self._names = names_of(bank)
-        self._read: dict[str, Sheet | None] = {}
-
-    def path(self, layer: Layer) -> Path:
-        """Where the sheet of a layer lies, or would."""
-        return sheet_of(self.snapshot, self._names[layer.path])
-
-    def of(self, layer: Layer) -> Sheet | None:
-        """The sheet of a layer; None for one that is missing, stale or not ours."""
-        if layer.path not in self._read:
-            self._read[layer.path] = self._load(layer)
-        return self._read[layer.path]
-
-    def _load(self, layer: Layer) -> Sheet | None:
-        from pytest_nnviz.filterbanks.stored import read_sheet
-
-        path = self.path(layer)
-        sheet = read_sheet(path) if is_fresh(path, layer) else None
-        return sheet if sheet is not None and sheet.shows(layer) else None
+    def drawn(self, layer: Layer) -> Sequence[Sequence[float]]:
+        """Of each filter of a layer, the weights that are drawn; none where they are not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +40,8 @@ class FiltersVerdict(Verdict):
     """What became of a call, as data.
 
     Attributes:
-        bank: what was measured.
-        found: the convolutions themselves, for what is drawn of them.
+        bank: what was measured, or what the text after says.
+        found: the weights behind that, for what is drawn of them.
         old: what the stored text says, None where there is none that can be read.
         drift: the changes from it.
         sheets: the stored sheets.
@@ -68,7 +50,7 @@ class FiltersVerdict(Verdict):
     """
 
     bank: Bank
-    found: Convolutions
+    found: Drawable
     old: Bank | None = None
     drift: BankDrift | None = None
     sheets: Sheets | None = None
@@ -119,8 +101,21 @@ class FiltersVerdict(Verdict):
         return [f"without a sheet that fits the text: {', '.join(blind[:3])}{more}; the numbers alone were compared"]
 
     def _blind(self, change: LayerChange) -> bool:
-        compared = change.kind == "changed" and change.old is not None and change.old.view.filters > 0
-        return compared and (self.sheets is None or change.old is None or self.sheets.of(change.old) is None)
+        old, new = change.old, change.new
+        if change.kind != "changed" or old is None or new is None or not old.view.filters:
+            return False
+        undrawn = self.status is Status.COMPARED and new.view.filters > 0 and not self.found.drawn(new)
+        return undrawn or self.sheets is None or self.sheets.of(old) is None
+
+    @property
+    def consequences(self) -> frozenset[str]:
+        """What the changes mean for those who use the model."""
+        return frozenset(telling.consequence(change) for change in (self.drift.layers if self.drift else ()))
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """The gates that count the changes."""
+        return frozenset().union(*map(telling.gates, self.drift.layers if self.drift else ()))
 
     def changes(self, name: str, room: Room) -> list[str]:
         """What changed, headline first; empty where nothing did."""
@@ -128,6 +123,25 @@ class FiltersVerdict(Verdict):
             return []
         lines = None if room.lines is None else room.lines - 1
         return [telling.headline(self.drift, name), *telling.words(self.drift, width=room.width, lines=lines)]
+
+    def told(self, width: int) -> Told:
+        """What changed: a row for each layer, or for several of which the same is to be told."""
+        if not self.drift:
+            return Told()
+        remarks = (*telling.details(self.drift), *self.remarks)
+        return Told(main=tuple(telling.rows(self.drift)), remarks=remarks)
+
+    def data(self, name: str, root: str) -> dict[str, Any]:
+        """What changed as plain values."""
+        told = self.told(0)
+        found = {"rows": [row_data(row) for row in told.main], "remarks": list(told.remarks)}
+        return {**Verdict.data(self, name, root), **found}
+
+    def plain(self, name: str) -> dict[str, Any]:
+        """All changes; see `filters_data`."""
+        from pytest_nnviz.filterbanks.plain import filters_data
+
+        return filters_data(self.old, self.bank, self.drift, name)
 
     def drawn(self, layer: Layer) -> Sequence[Sequence[float]]:
         """The weights that are drawn of a layer."""
@@ -165,7 +179,29 @@ def check(
         old = loads(stored)
     except TextError as error:
         return replace(verdict, status=Status.ACCEPTED if writes else Status.DAMAGED, damage=str(error))
-    return _judged(verdict, old, options, Sheets(snapshot, old), writes)
+    return _judged(verdict, found, old, options, Sheets(snapshot, old), writes)
+
+
+def compared(old: Sheets, new: Sheets, stored: str, text: str) -> FiltersVerdict:
+    """One stored text judged by another, as their exact values say; the weights are those that the sheets show.
+
+    Args:
+        old: the sheets of the text before, with what that says.
+        new: those of the text after.
+        stored: the text before.
+        text: the text after.
+    """
+
+    def look(before: Layer, now: Layer, tolerance: Tolerance) -> Mapping[int, Moved]:
+        sheet, other = old.of(before), new.of(now)
+        if sheet is None or other is None:
+            return {}
+        drawn = new.drawn(replace(now, view=before.view))
+        return sheet.moved(drawn, tolerance, _largest(before), [other.levels(at).step for at in range(len(drawn))])
+
+    drift = compare(old.bank, new.bank, exact=True, look=look)
+    verdict = FiltersVerdict(status=Status.COMPARED, text=text, stored=stored, bank=new.bank, found=new)
+    return replace(verdict, old=old.bank, drift=drift, sheets=old)
 
 
 def _find(model: Any, layers: Sequence[str]) -> Convolutions:
@@ -180,15 +216,17 @@ def _find(model: Any, layers: Sequence[str]) -> Convolutions:
     return find(model, layers)
 
 
-def _judged(verdict: FiltersVerdict, old: Bank, options: FilterOptions, sheets: Sheets, writes: bool) -> FiltersVerdict:
+def _judged(
+    verdict: FiltersVerdict, found: Convolutions, old: Bank, options: FilterOptions, sheets: Sheets, writes: bool
+) -> FiltersVerdict:
     new = verdict.bank
     parts = {layer.path: layer.parts for layer in old.layers}
     if any(layer.parts != parts.get(layer.path, layer.parts) for layer in new.layers):
-        new = verdict.found.measure(options, parts)
+        new = found.measure(options, parts)
 
     def look(before: Layer, now: Layer, tolerance: Tolerance) -> Mapping[int, Moved]:
         sheet = sheets.of(before)
-        drawn = verdict.found.drawn(replace(now, view=before.view)) if sheet is not None else ()
+        drawn = found.drawn(replace(now, view=before.view)) if sheet is not None else ()
         return {} if sheet is None else sheet.moved(drawn, tolerance, _largest(before))
 
     drift = compare(old, new, atol=options.atol, rtol=options.rtol, exact=options.exact, look=look)

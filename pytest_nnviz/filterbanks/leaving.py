@@ -38,16 +38,18 @@ def portraits_of(verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:
 def _pictures(change: LayerChange, verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:
     old, new = change.old, change.new
     sheet = verdict.sheets.of(old) if old is not None and verdict.sheets is not None else None
-    if sheet is not None and old is not None and verdict.sheets is not None:
-        yield "expected", verdict.sheets.path(old).read_bytes()
-    if new is None or not new.view.filters:
+    data = verdict.sheets.data(old) if old is not None and verdict.sheets is not None else None
+    if data is not None:
+        yield "expected", data
+    drawn = verdict.drawn(new) if new is not None else ()
+    if new is None or not drawn:
         return
     rows = []
     if sheet is not None and old is not None and old.kernel == new.kernel:
         rows = rows_of(change, sheet, verdict.drawn(replace(new, view=replace(old.view, filters=_count(change)))))
     marked = {int(each.name) for each in change.filters if each.name.isdecimal() and each.kind != "removed"}
     marked |= {row.index for row in rows} | {place for _, place in change.permuted}
-    yield "actual", draw_sheet(new, verdict.drawn(new), marked)
+    yield "actual", draw_sheet(new, drawn, marked)
     if rows and sheet is not None:
         yield "diff", draw_contrast(change, rows, sheet.layout.tile, sheet.layout.channels)
 

@@ -9,6 +9,7 @@ import re
 from pytest_nnviz.errors import TextError
 from pytest_nnviz.filterbanks.data import Bank, Layer, Line, Statistics, View
 from pytest_nnviz.filterbanks.writing import END, FORMAT_VERSION, HEADER, NOTICE, dumps
+from pytest_nnviz.textformat.conflicts import refuse_conflicts
 
 __all__ = ["loads"]
 
@@ -47,11 +48,13 @@ def loads(text: str) -> Bank:
     """The filters that a text says; the exact inverse of `dumps`.
 
     Raises:
-        TextError: no such text, or one that was damaged, edited by hand or written by a newer version; with the line.
+        TextError: no such text, or one that was damaged, edited by hand, left with conflict markers or written by a
+            newer version; with the line.
     """
     if len(text) > _LONGEST:
         raise TextError(f"{len(text):,} characters are no snapshot of filters; {_RESTORE}")
     lines = text.split("\n")
+    refuse_conflicts(lines)
     _check_version(lines[0])
     bank = _Reader(lines).read()
     for index, (given, written) in enumerate(zip(lines, dumps(bank).split("\n"), strict=False)):

@@ -21,9 +21,11 @@ from pytest_nnviz.filterbanks.tolerance import Tolerance
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Sheet", "read_sheet"]
+__all__ = ["LARGEST", "Sheet", "read_file", "read_sheet", "sheet_in"]
 
-_LARGEST = 32 * 2**20
+LARGEST = 32 * 2**20
+"""Bytes that a sheet has at most."""
+
 _TOLD = 8
 _ROUNDING = 1e-12  # of doubles, in the middle of a level
 
@@ -53,7 +55,9 @@ class Sheet:
         found = (self.layout.kernel, self.layout.channels, self.layout.shown, self.layout.filters)
         return found == (layer.kernel, view.channels, view.shown, view.filters)
 
-    def moved(self, drawn: Weights, tolerance: Tolerance, largest: Sequence[float]) -> Mapping[int, Moved]:
+    def moved(
+        self, drawn: Weights, tolerance: Tolerance, largest: Sequence[float], steps: Sequence[float] = ()
+    ) -> Mapping[int, Moved]:
         """The weights that are not as they were drawn, of filters that have some.
 
         Each weight before was within half a step of its level, and may have moved by the tolerance.
@@ -62,26 +66,29 @@ class Sheet:
             drawn: the weights now, in the order in which they are drawn.
             tolerance: how far they may move.
             largest: of each filter, the largest magnitude before, which bounds how far a mean may move.
+            steps: of each filter, how far two values are apart that a weight now can have; none where they are exact.
         """
         found = {}
         for index, row in enumerate(drawn):
-            changes = self._changes(index, row, tolerance, largest[index])
+            changes = self._changes(index, row, tolerance, largest[index], steps[index] if steps else 0.0)
             if changes:
                 changes.sort(key=lambda change: -change.by)
                 found[index] = Moved(len(changes), tuple(changes[:_TOLD]), changes[0].by)
         return found
 
-    def _changes(self, index: int, row: Sequence[float], tolerance: Tolerance, largest: float) -> list[WeightChange]:
+    def _changes(
+        self, index: int, row: Sequence[float], tolerance: Tolerance, largest: float, step: float
+    ) -> list[WeightChange]:
         levels = self.levels(index)
         before = self.values(index)
-        half = levels.step / 2 + _ROUNDING * levels.limit
+        half = (levels.step + step) / 2 + _ROUNDING * levels.limit
         mean, alone = self.layout.channels == "mean", math.prod(self.layout.kernel[1:]) == 1
         changes = []
         for at, (old, new) in enumerate(zip(before, row, strict=True)):
             room = half + tolerance.weight(largest if mean else abs(old) + half)
             if new != old and not abs(new - old) <= room and not (_wild(old) and self._same_kind(old, new)):
                 channel, position = self.layout.place(at)
-                changes.append(WeightChange(channel, position, old, levels.step, new, alone))
+                changes.append(WeightChange(channel, position, old, levels.step, new, alone, step))
         return changes
 
     def _same_kind(self, old: float, new: float) -> bool:
@@ -95,20 +102,27 @@ def _wild(value: float) -> bool:
     return not math.isfinite(value)
 
 
+def read_file(path: Path) -> bytes | None:
+    """What a file holds; None where there is none, or one that is larger than any sheet."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError:
+        return None
+    return data if len(data) <= LARGEST else None
+
+
 def read_sheet(path: Path) -> Sheet | None:
-    """The sheet in a file; None where there is none, or one that cannot be trusted, for whatever reason.
+    """The sheet in a file; None where there is none, or one that cannot be trusted, for whatever reason."""
+    data = read_file(path)
+    return None if data is None else sheet_in(data)
+
+
+def sheet_in(data: bytes) -> Sheet | None:
+    """The sheet that a PNG is; None where it cannot be trusted, for whatever reason.
 
     Sizes are looked at before anything is decoded.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-    except OSError:
-        return None
-    return _sheet(data) if len(data) <= _LARGEST else None
-
-
-def _sheet(data: bytes) -> Sheet | None:
     from PIL import Image
 
     try:

@@ -7,12 +7,13 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from pytest_nnviz.drift.consequence import BREAKS, FUNCTION
 from pytest_nnviz.filterbanks.changes import BankDrift, FilterChange, LayerChange, WeightChange
 from pytest_nnviz.filterbanks.data import Bank
 from pytest_nnviz.filterbanks.writing import place
-from pytest_nnviz.wording import wrapped
+from pytest_nnviz.wording import Row, wrapped
 
-__all__ = ["RANDOM", "cause", "gist", "headline", "tell", "words"]
+__all__ = ["RANDOM", "cause", "consequence", "details", "gates", "gist", "headline", "rows", "tell", "words"]
 
 RANDOM = (
     "weights that are random drift with every run: call torch.manual_seed(0) before the model is built, or load a "
@@ -71,6 +72,23 @@ def _grouped(changes: Sequence[LayerChange]) -> Iterator[tuple[str, list[LayerCh
         yield f"{_SIGNS[members[0].kind]} {shown}{f'  x{len(members)}' if len(members) > 1 else ''}", members
 
 
+def rows(drift: BankDrift) -> list[Row]:
+    """What became of layers as rows, the worst first; the same of several layers is one."""
+    found = []
+    for head, members in _grouped(drift.layers):
+        marker, _, where = head.partition(" ")
+        place, _, often = where.partition("  ")
+        found.append(Row(marker, place, tell(members[0]), often, consequence(members[0]), cause(members[0])))
+    return found
+
+
+def details(drift: BankDrift) -> Iterator[str]:
+    """The filters of layers of which no others tell the same, those that moved furthest."""
+    for _, members in _grouped(drift.layers):
+        inside = _inside(members[0], _FILTERS) if len(members) == 1 else ()
+        yield from (f"{place(members[0].path)} {line}" for line in inside)
+
+
 def _renewed(change: LayerChange) -> bool:
     return any(name == "re-initialised" for name, _, _ in change.facts)
 
@@ -80,6 +98,22 @@ def cause(change: LayerChange) -> str:
     layer = change.new or change.old
     assert layer is not None
     return f"filters of {layer.class_name} {layer.dtype}{list(layer.shape)}: {tell(change)}"
+
+
+def consequence(change: LayerChange) -> str:
+    """What it means: other weights are another function, other names and shapes break checkpoints.
+
+    So do layers that came or went, though it may be that others are pinned now.
+    """
+    shaped = {name for name, _, _ in change.facts} & {"shape", "filters"}
+    return BREAKS if change.kind != "changed" or shaped else FUNCTION
+
+
+def gates(change: LayerChange) -> frozenset[str]:
+    """The gates of architectures that count it; values of weights are none's."""
+    names = {name for name, _, _ in change.facts}
+    structure = {"structure"} if change.kind != "changed" or "class" in names else set()
+    return frozenset(structure | ({"parameters"} if names & {"shape", "filters", "dtype"} else set()))
 
 
 def tell(change: LayerChange) -> str:
@@ -186,8 +220,12 @@ def _weight(change: WeightChange) -> str:
     names = {1: ("position",), 2: ("row", "column")}.get(len(change.position), ("slice", "row", "column"))
     where = [] if change.alone else [f"{name} {index}" for name, index in zip(names, change.position, strict=True)]
     channel = "mean of the channels" if change.channel < 0 else f"channel {change.channel}"
-    half = f" (±{change.step / 2:.2g})" if change.step else ""
-    return f"{' '.join([channel, *where])} {change.old:.4g}{half} -> {change.new:.4g}"
+    before, now = _within(change.old, change.step), _within(change.new, change.new_step)
+    return f"{' '.join([channel, *where])} {before} -> {now}"
+
+
+def _within(value: float, step: float) -> str:
+    return f"{value:.4g}{f' (±{step / 2:.2g})' if step else ''}"
 
 
 def _many(count: int, what: str) -> str:

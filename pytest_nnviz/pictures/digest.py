@@ -14,6 +14,7 @@ __all__ = [
     "SIGNATURE",
     "chunk",
     "digest_in",
+    "digest_of_head",
     "embed_in_png",
     "embed_in_svg",
     "is_foreign",
@@ -38,7 +39,12 @@ def read_digest(path: Path) -> str | None:
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD)
+        return digest_of_head(file.read(_HEAD))
+
+
+def digest_of_head(data: bytes) -> str | None:
+    """As `read_digest`, of what a picture holds, or of its beginning."""
+    head = data[:_HEAD]
     if head.startswith(SIGNATURE):
         return _from_png(head)
     found = _COMMENT.search(head)

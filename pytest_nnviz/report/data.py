@@ -10,7 +10,7 @@ from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.drift import Change, Drift, Loading, Respec, checkpoint
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.textformat.write import format_spec
-from pytest_nnviz.wording import Row, headline, tell, words
+from pytest_nnviz.wording import headline, row_data, tell, words
 
 __all__ = ["SCHEMA", "drift_data", "loading_data", "lone_data", "rows_data"]
 
@@ -53,13 +53,9 @@ def rows_data(drift: Drift, gates: Gates, root: str) -> dict[str, Any]:
     """
     told = tell(drift, gate=gates, limit=_ROWS, width=_WIDTH, root=root)
     sides = ((told.main, True), (told.notes, False))
-    rows = [{**_row(row), "gated": gated} for found, gated in sides for row in found]
+    rows = [row_data(row, gated=gated) for found, gated in sides for row in found]
     left = told.more + told.more_notes
     return {"rows": rows, "remarks": [*([f"... and {left:,} more"] if left else []), *told.remarks]}
-
-
-def _row(row: Row) -> dict[str, Any]:
-    return {key: value for key, value in asdict(row).items() if key != "cause"}
 
 
 def lone_data(architecture: Architecture, name: str, *, came: bool) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from pytest_nnviz.drift import Drift
 from pytest_nnviz.gates import Gates
-from pytest_nnviz.wording import Row, headline, tell
+from pytest_nnviz.wording import Row, Told, headline, tell
 
-__all__ = ["code", "markdown", "plain"]
+__all__ = ["WIDTH", "code", "markdown", "plain", "tables"]
 
-_FACTS = 200
+WIDTH = 200
+"""Characters that the cells of a row have at most, where they can be cut."""
+
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!@$])")
 
 
@@ -23,8 +25,12 @@ def markdown(drift: Drift, name: str, gates: Gates | None = None) -> str:
         name: what the snapshot is called.
         gates: which changes decide; the others stand in a table of their own. All when None.
     """
-    told = tell(drift, gate=gates, width=_FACTS, stored=True)
-    blocks = [f"**{plain(headline(drift, name, gate=gates))}**"]
+    return tables(headline(drift, name, gate=gates), tell(drift, gate=gates, width=WIDTH, stored=True))
+
+
+def tables(headline: str, told: Told) -> str:
+    """The headline of what was told, tables of the edits, remarks; one final newline."""
+    blocks = [f"**{plain(headline)}**"]
     blocks += _table(told.main, told.more)
     blocks += ["Not gated:", *_table(told.notes, told.more_notes)] if told.notes or told.more_notes else []
     blocks += ["\n".join(f"- {plain(remark)}" for remark in told.remarks)] if told.remarks else []

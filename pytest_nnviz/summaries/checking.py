@@ -11,14 +11,16 @@ from pytest_nnviz.errors import TextError
 from pytest_nnviz.options.summary import SummaryOptions
 from pytest_nnviz.summaries.drift import Difference, diff
 from pytest_nnviz.summaries.making import drawn
+from pytest_nnviz.summaries.meaning import consequences, gates
 from pytest_nnviz.summaries.reading import loads
 from pytest_nnviz.summaries.stability import check_values
 from pytest_nnviz.summaries.table import Summary
-from pytest_nnviz.summaries.wording import causes, headline, words
+from pytest_nnviz.summaries.wording import causes, headline, remarks, rows, words
 from pytest_nnviz.tracing import open_session
 from pytest_nnviz.verdict import Room, Status, Verdict
+from pytest_nnviz.wording import Told, row_data
 
-__all__ = ["SummaryVerdict", "check"]
+__all__ = ["SummaryVerdict", "check", "compared", "gist"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +45,7 @@ class SummaryVerdict(Verdict):
     @property
     def gist(self) -> str:
         """The table in a few words."""
-        summary = self.summary
-        name = summary.rows[0].class_name
-        return f"{name}, {summary.mode}, {len(summary.rows):,} rows, {summary.total_params:,} parameters"
+        return gist(self.summary)
 
     @property
     def causes(self) -> list[str]:
@@ -67,6 +67,46 @@ class SummaryVerdict(Verdict):
         lines = None if room.lines is None else room.lines - 1
         told = words(self.difference, width=room.width, lines=lines, ripples=room.ripples)
         return [headline(self.difference, name), *told]
+
+    @property
+    def consequences(self) -> frozenset[str]:
+        """What the changes mean for those who use the model, as far as a table can tell."""
+        return frozenset() if self.difference is None else consequences(self.difference)
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """The gates that count the changes."""
+        return frozenset() if self.difference is None else gates(self.difference)
+
+    def told(self, width: int) -> Told:
+        """What changed: a row for each edit that follows from no others."""
+        if self.difference is None:
+            return Told()
+        return Told(main=tuple(rows(self.difference)), remarks=tuple(remarks(self.difference)))
+
+    def data(self, name: str, root: str) -> dict[str, Any]:
+        """What changed as plain values."""
+        told = self.told(0)
+        found = {"rows": [row_data(row) for row in told.main], "remarks": list(told.remarks)}
+        return {**Verdict.data(self, name, root), **found}
+
+    def plain(self, name: str) -> dict[str, Any]:
+        """All changes; see `summary_data`."""
+        from pytest_nnviz.summaries.plain import summary_data
+
+        return summary_data(self.summary if self.difference is None else self.difference.old, self.summary, name)
+
+
+def gist(summary: Summary) -> str:
+    """A table in a few words."""
+    name = summary.rows[0].class_name
+    return f"{name}, {summary.mode}, {len(summary.rows):,} rows, {summary.total_params:,} parameters"
+
+
+def compared(old: Summary, new: Summary) -> SummaryVerdict:
+    """One stored table judged by another."""
+    found = diff(old, new) or None
+    return SummaryVerdict(status=Status.COMPARED, text=new.text, stored=old.text, summary=new, difference=found)
 
 
 def check(

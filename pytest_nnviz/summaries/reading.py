@@ -8,11 +8,11 @@ from pytest_nnviz.errors import TextError
 from pytest_nnviz.options.summary import COL_NAMES, ROW_SETTINGS
 from pytest_nnviz.summaries.rows import RowReader
 from pytest_nnviz.summaries.table import FORMAT_VERSION, NOTICE, Row, Summary
+from pytest_nnviz.textformat.conflicts import refuse_conflicts
 
 __all__ = ["loads"]
 
 _END = "[end]"
-_MARKERS = ("<<<<<<< ", "=======\n", ">>>>>>> ", "||||||| ")
 _AGAIN = "record it again with pytest --snapshot-update"
 _NUMBER = re.compile(r"0|[1-9]\d{0,2}(?:,\d{3}){0,12}")
 _DIVIDER = re.compile("=+")
@@ -31,11 +31,7 @@ def loads(text: str) -> Summary:
 
 
 def _check_ends(lines: list[str]) -> None:
-    for number, line in enumerate(lines, 1):
-        if f"{line}\n".startswith(_MARKERS):
-            raise TextError(
-                f"holds a conflict marker ({line[:20]!r}): merge the code, then run pytest --snapshot-update", number
-            )
+    refuse_conflicts(lines)
     kind, _, version = lines[0].partition(" ")
     if kind != "nnviz-summary" or not version.isascii() or not version.isdecimal() or len(version) > 9:
         raise TextError(

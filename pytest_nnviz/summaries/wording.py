@@ -6,15 +6,17 @@ import sys
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.summaries.drift import Change, Difference, Edit
+from pytest_nnviz.summaries.meaning import consequence, shared_columns
 from pytest_nnviz.summaries.table import TITLES, Row, widths_of
 from pytest_nnviz.wording import layout
 from pytest_nnviz.wording.shortening import shorten
 from pytest_nnviz.wording.telling import PLACE
 from pytest_nnviz.wording.telling import Row as Line
 
-__all__ = ["causes", "headline", "words"]
+__all__ = ["causes", "headline", "remarks", "rows", "words"]
 
 _HEADLINE = 100
 _FOLLOW = frozenset({TITLES["input_size"], TITLES["output_size"], TITLES["mult_adds"]})
@@ -37,6 +39,24 @@ def headline(difference: Difference, name: str) -> str:
 def causes(difference: Difference) -> list[str]:
     """The edits in words that are the same for each model that has the layer."""
     return [f"{_row(group[0]).class_name} {_facts(group[0])}" for group in _groups(_told(difference))]
+
+
+def rows(difference: Difference) -> list[Line]:
+    """The edits that follow from no others as rows, the gravest first."""
+    columns = shared_columns(difference)
+    found = [
+        replace(_line(group, PLACE), consequence=consequence(group, columns)) for group in _groups(_told(difference))
+    ]
+    return sorted(found, key=lambda row: CONSEQUENCES.index(row.consequence))
+
+
+def remarks(difference: Difference) -> Iterator[str]:
+    """What is said about the whole: options, how much only follows, totals."""
+    told = _told(difference)
+    yield from _options(difference)
+    yield from _downstream([edit for edit in difference.edits if edit not in told])
+    yield from _widths(difference)
+    yield from _totals(difference)
 
 
 def words(difference: Difference, *, width: int = 110, lines: int | None = None, ripples: bool = False) -> list[str]:

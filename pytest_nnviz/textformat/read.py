@@ -19,6 +19,7 @@ from pytest_nnviz.architecture import (
 )
 from pytest_nnviz.errors import TextError
 from pytest_nnviz.textformat.check import check_graph, resolve_ties
+from pytest_nnviz.textformat.conflicts import refuse_conflicts
 from pytest_nnviz.textformat.values import Cursor
 from pytest_nnviz.textformat.write import FORMAT_VERSION, NOTICE, dumps
 
@@ -31,7 +32,6 @@ _CUT_OFF = (
     "or record it again with pytest --snapshot-update"
 )
 _MARKS = ("never called", "eval", "train", "load hook", "extra state", "save hook", "gradient hook")
-_MARKERS = ("<<<<<<< ", "=======", ">>>>>>> ", "||||||| ")
 
 
 def loads(text: str) -> Architecture:
@@ -55,11 +55,7 @@ def loads(text: str) -> Architecture:
 
 
 def _check_first_lines(lines: list[str]) -> None:
-    for number, line in enumerate(lines, 1):
-        if line.startswith(_MARKERS):
-            raise TextError(
-                f"holds a conflict marker ({line[:20]!r}): merge the code, then run pytest --snapshot-update", number
-            )
+    refuse_conflicts(lines)
     kind, _, version = lines[0].partition(" ")
     if kind != "nnviz" or not version.isascii() or not version.isdecimal() or len(version) > 9:
         raise TextError(f"not a snapshot of pytest-nnviz: it starts with {lines[0][:40]!r}, not with 'nnviz 1'", 1)

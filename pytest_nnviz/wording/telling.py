@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from pytest_nnviz.drift.alike import together
 from pytest_nnviz.drift.checkpoints import checkpoint
@@ -19,7 +20,7 @@ from pytest_nnviz.wording.remarks import total_lines, version_lines
 from pytest_nnviz.wording.shortening import shorten
 from pytest_nnviz.wording.wrapping import wrapping_of
 
-__all__ = ["FACT", "PLACE", "WIDTH", "Row", "Told", "headline", "tell"]
+__all__ = ["FACT", "PLACE", "WIDTH", "Row", "Told", "headline", "row_data", "tell"]
 
 _MARKERS = {"added": "+", "removed": "-", "renamed": ">", "moved": ">"}
 WIDTH, PLACE, FACT = 110, 44, 40  # characters: of a line, of a place in it, of facts at least
@@ -70,6 +71,12 @@ class Row:
     consequence: str
     cause: str = ""
     source: str = ""
+
+
+def row_data(row: Row, *, gated: bool = True) -> dict[str, Any]:
+    """A row as plain values, as pages and bots read it; ``gated`` says whether it fails a test."""
+    found = {key: value for key, value in asdict(row).items() if key != "cause"}
+    return {**found, "gated": gated}
 
 
 @dataclass(frozen=True, slots=True)

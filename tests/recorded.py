@@ -1,0 +1,96 @@
+"""Snapshots of all three kinds of a real model, as a run records them; and git, which knows no one's settings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from pytest_nnviz import dumps, trace
+from pytest_nnviz.cli import main
+from pytest_nnviz.filterbanks import dumps as dumps_filters
+from pytest_nnviz.filterbanks.beside import draw_sheets, stale_sheets
+from pytest_nnviz.filterbanks.measuring import find
+from pytest_nnviz.options import FilterOptions, SummaryOptions
+from pytest_nnviz.summaries import summarize
+
+
+class Net(nn.Module):
+    """Two convolutions and a head."""
+
+    def __init__(self, width=4, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.conv1 = nn.Conv2d(1, width, 3)
+        self.conv2 = nn.Conv2d(width, 4, 3)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.conv2(self.conv1(x).relu()).mean((2, 3)))
+
+
+def inputs():
+    return torch.ones(1, 1, 8, 8)
+
+
+def architecture(model):
+    return dumps(trace(model, inputs()))
+
+
+def table(model):
+    return summarize(SummaryOptions(), model, (inputs(),)).text
+
+
+def filters(model):
+    return dumps_filters(find(model).measure(FilterOptions()))
+
+
+def record_filters(path, model):
+    """The text and its sheets."""
+    found = find(model)
+    bank = found.measure(FilterOptions())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(dumps_filters(bank), encoding="utf-8")
+    draw_sheets(stale_sheets(path, bank, "png"), path, bank, found.drawn)
+
+
+def record(folder, name, model):
+    """All three."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.nnviz").write_text(architecture(model), encoding="utf-8")
+    (folder / f"{name}.nnsummary").write_text(table(model), encoding="utf-8")
+    record_filters(folder / f"{name}.nnfilters", model)
+
+
+def git(*arguments):
+    done = subprocess.run(["git", *arguments], capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def commit(message):
+    git("add", "-A", ".")
+    git("commit", "-q", "--allow-empty", "-m", message)
+
+
+def alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder outside of any repository, with a git that has no one's settings."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(folder.parent))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "a")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "a@example.org")
+    for name in ("COLUMNS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def ran(capsys, *arguments):
+    """A command: its exit code, what it printed, what it complained about."""
+    code = main([str(argument) for argument in arguments])
+    return code, *capsys.readouterr()
