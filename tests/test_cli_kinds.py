@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from recorded import Net, alone, commit, filters, git, ran, record, record_filters, table
+from schema import validate
 
 FIXTURES = {"nnsummary": "nnviz_summary", "nnfilters": "nnviz_filters"}
 
@@ -72,6 +73,8 @@ def test_as_json_and_markdown(command, pair):
     old, new, kind = pair
     code, out, _ = command("diff", old, new, "--json", "--name", "net")
     data = json.loads(out)
+    validate(data)
+    validate(json.loads(command("diff", os.devnull, old, "--json")[1]))
     schema = {"nnsummary": "nnviz-summary-drift 1", "nnfilters": "nnviz-filters-drift 1"}[kind]
     assert (code, data["schema"], data["name"], data["same"], data["failed"]) == (1, schema, "net", False, True)
     assert data["headline"].endswith(" in net")
@@ -190,6 +193,7 @@ def test_weights_that_are_no_numbers_are_json(command):
         model.conv1.weight[0, 0, 0, 0] = float("inf")
     record_filters(Path("new.nnfilters"), model)
     data = json.loads(command("diff", "old.nnfilters", "new.nnfilters", "--json")[1], parse_constant=pytest.fail)
+    validate(data)
     assert data["changes"][0]["filters"][0]["became"] == ["inf x1"]
 
 

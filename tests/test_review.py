@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from recorded import Net, alone, commit, git, ran, record
+from schema import validate
 from torch import nn
 
 FOLDER = "tests/__nnviz__/test_m"
@@ -70,6 +71,7 @@ class TestReview:
             "nnviz_summary",
             "nnviz_snapshot",
         ]
+        validate(data)
         assert data["snapshots"][0]["drift"]["schema"] == "nnviz-filters-drift 1"
         assert command("review", "main", "--markdown")[1].count("| --- | --- | --- | --- | --- |") == 3
 

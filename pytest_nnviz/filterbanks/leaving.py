@@ -32,7 +32,9 @@ def portraits_of(verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the sheets of what was found, of the first `MOST_LAYERS` layers that are drawn."""
     names = names_of(verdict.bank)
     for layer in [layer for layer in verdict.bank.layers if layer.view.filters][:MOST_LAYERS]:
-        yield f"actual.{names[layer.path]}.png", draw_sheet(layer, verdict.drawn(layer))
+        drawn = verdict.drawn(layer)
+        if drawn:
+            yield f"actual.{names[layer.path]}.png", draw_sheet(layer, drawn)
 
 
 def _pictures(change: LayerChange, verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:
