@@ -61,7 +61,16 @@ class ArchitectureVerdict(Verdict):
         """The edits behind a drift, in words that are the same for each model that has the part."""
         from pytest_nnviz.wording import tell
 
-        return [] if self.drift is None else [row.cause for row in tell(self.drift, gate=self._told_by).main]
+        if self.drift is None:
+            return []
+        return [row.cause for row in tell(self.drift, gate=self._told_by, limit=sys.maxsize).main]
+
+    @property
+    def cause_keys(self) -> list[str]:
+        """What tells each of the causes from all others."""
+        from pytest_nnviz.wording.causes import cause_keys
+
+        return cause_keys(self.drift, gate=self._told_by) if self.drift else []
 
     @property
     def consequences(self) -> frozenset[str]:
@@ -272,7 +281,7 @@ def _warn_unmatched(gate: Gates, verdict: ArchitectureVerdict) -> None:
                 f"gate={pattern!r} names nothing in {verdict.architecture.root.class_name}: give the path of a module "
                 "('encoder', 'layers.*.attn'), or leave it out",
                 UnmatchedPatternWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
 

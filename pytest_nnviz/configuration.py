@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_nnviz.accepting import Accepting, ids_of
 from pytest_nnviz.errors import OptionError
 from pytest_nnviz.kinds import Kind
 from pytest_nnviz.options import OPTIONS, OptionsBase
 from pytest_nnviz.options.base import refuse_unknown
 
-__all__ = ["PREFIX", "fixtures_with", "ini_keys", "marked", "project_options"]
+__all__ = ["PREFIX", "accepting", "fixtures_with", "ini_keys", "marked", "project_options"]
 
 PREFIX = "nnviz_"
 
@@ -43,6 +45,27 @@ def project_options(config: Any) -> dict[Kind, OptionsBase]:
         except ValueError as error:
             raise OptionError(f"{PREFIX}{key} in {_source(config, key)}: {error}") from error
     return {kind: options(**values[kind]) for kind, options in OPTIONS.items()}
+
+
+def accepting(config: Any) -> Accepting:
+    """What the command line accepts by cause. Such a run updates nothing else, syrupy's other snapshots included.
+
+    Raises:
+        OptionError: what is given is no id, or the run is not to update.
+    """
+    given = config.getoption("nnviz_accept") or ()
+    try:
+        found = Accepting(ids_of(given))
+    except ValueError as error:
+        raise OptionError(f"--nnviz-accept: {error}") from None
+    if found:
+        if not config.getoption("update_snapshots", False) and not hasattr(config, "workerinput"):
+            command = shlex.join(["pytest", "--snapshot-update", *config.invocation_params.args])
+            raise OptionError(
+                f"--nnviz-accept says what an update may accept, so it needs --snapshot-update: {command}"
+            )
+        config.option.update_snapshots = config.option.update_new_snapshots_only = False
+    return found
 
 
 def marked(options: OptionsBase, kind: Kind, item: Any) -> OptionsBase:

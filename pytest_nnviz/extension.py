@@ -199,8 +199,8 @@ class Storage:
         except OSError as error:
             raise SnapshotError(_trouble("read", place.path, error)) from None
 
-    def keep(self, place: Place, text: str, *, refused: bool = False) -> None:
-        """Compare, count and, where this run updates, write: all by syrupy. What is refused is not written, and fails.
+    def keep(self, place: Place, text: str, updates: str) -> None:
+        """Compare, count and write what ``updates`` lets: all by syrupy. What is not written where it differs, fails.
 
         Raises:
             SnapshotError: another call has the same file, or it cannot be written.
@@ -209,13 +209,15 @@ class Storage:
         other = self._record.claim(place.path, owner)
         if other is not None:
             raise SnapshotError(f"{owner} and {other} share the snapshot {place.path}; give each its own name=")
-        result = self._compare(self._reading() if refused else self._assertion, place, text)
+        result = self._compare(self._that(updates), place, text)
         if result.exception is not None:  # syrupy keeps it to itself
             raise SnapshotError(_trouble("store", place.path, result.exception)) from None
 
-    def _reading(self) -> SnapshotAssertion:
-        """The assertion as it is in a run that does not update."""
-        return replace(self._assertion, update_snapshots=False, update_new_snapshots_only=False)
+    def _that(self, updates: str) -> SnapshotAssertion:
+        """The assertion as it is in a run that may write so much."""
+        if updates == self.updates:
+            return self._assertion
+        return replace(self._assertion, update_snapshots=updates == "all", update_new_snapshots_only=updates == "new")
 
     def _compare(self, assertion: SnapshotAssertion, place: Place, text: str) -> AssertionResult:
         assertion = assertion(name=place.name)  # syrupy's own index leaves out the calls that raised

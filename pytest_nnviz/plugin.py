@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_nnviz.configuration import PREFIX, fixtures_with, ini_keys, marked, project_options
+from pytest_nnviz.configuration import PREFIX, accepting, fixtures_with, ini_keys, marked, project_options
 from pytest_nnviz.errors import NNVizWarning, OptionError, SnapshotError
 from pytest_nnviz.kinds import FILTERS, SNAPSHOT, SUMMARY, Kind
 from pytest_nnviz.naming import SNAPSHOT_DIRNAME
@@ -18,6 +18,7 @@ from pytest_nnviz.recap import Note, Recap
 from pytest_nnviz.unused import RunRecord
 
 if TYPE_CHECKING:
+    from pytest_nnviz.accepting import Accepting
     from pytest_nnviz.fixtures.filters import NNVizFilters
     from pytest_nnviz.fixtures.running import RunningTest
     from pytest_nnviz.fixtures.snapshot import NNVizSnapshot
@@ -29,7 +30,7 @@ __all__ = ["nnviz_filters", "nnviz_snapshot", "nnviz_summary"]
 _RUN = "nnviz-run"
 _LISTS = ("gate", "opaque", "col_names", "row_settings")
 _WIDTH = "nnviz_width"
-_FAILURE = ("failed", "left", "lost")  # notes that hold only if the test fails
+_FAILURE = ("failed", "exceeded", "left", "lost")  # notes that hold only if the test fails
 _LINES, _MARGIN = 60, 8  # pytest indents a message
 
 
@@ -50,6 +51,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="failures",
         help="when to write index.html: of what failed (default), of all snapshots of the run, or never",
     )
+    group.addoption(
+        "--nnviz-accept",
+        dest="nnviz_accept",
+        metavar="ID",
+        action="append",
+        help="with --snapshot-update: accept the cause with this id, which the end of a failing run shows; updates the "
+        "snapshots that drifted by it alone, and nothing else; several with commas, or given again",
+    )
     for key in ini_keys():
         text = f"option {key} of {fixtures_with(key)}, see pytest_nnviz.options"
         if key in _LISTS:
@@ -68,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--nnviz-artifacts: '' is no folder, name one")
     config.addinivalue_line("markers", "nnviz(**options): options of the nnviz fixtures for this test")
     try:
-        run = Run(config, project_options(config))
+        run = Run(config, project_options(config), accepting(config))
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(run, _RUN)
@@ -149,12 +158,13 @@ def _without_syrupy(kind: Kind) -> None:
 class Run:
     """The hooks that need to know what went before in this run."""
 
-    def __init__(self, config: pytest.Config, options: dict[Kind, OptionsBase]) -> None:
+    def __init__(self, config: pytest.Config, options: dict[Kind, OptionsBase], accepting: Accepting) -> None:
         self.config = config
         self.options = options
+        self.accepting = accepting
         self.artifacts: Path = config.rootpath / config.getoption("nnviz_artifacts")
         self.record = RunRecord(partial=bool(config.getoption("lf", False)))
-        self._recap = Recap()
+        self._recap = Recap(accepting)
         self._strict: list[str] = []
         self._reported: list[str] = []
         self._pending: defaultdict[str, list[Note]] = defaultdict(list)
@@ -176,7 +186,7 @@ class Run:
         )
         storage, artifacts = Storage(snapshot, self.record, kind), Artifacts(self.artifacts)
         shows_all = self.config.getoption("nnviz_report") == "always"
-        return RunningTest(item, storage, artifacts, partial(self._note, item), room, shows_all)
+        return RunningTest(item, storage, artifacts, partial(self._note, item), room, self.accepting, shows_all)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -281,17 +291,22 @@ class Run:
             self._reported = [f"report: {page.absolute().as_uri()}"] if page is not None else none
 
     def _warn(self, session: pytest.Session) -> None:
+        for text in self._recap.unknown():
+            self._strictly(session, text)
         for text in self._recap.warnings():
             try:
                 self.config.issue_config_time_warning(NNVizWarning(text), stacklevel=1)
             except NNVizWarning:  # the user's filters make it an error
-                self._strict.append(text)
-                session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+                self._strictly(session, text)
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if self._no_summary and reporter is not None:  # a failing run says why, whatever else it leaves out
             for text in self._strict:
                 reporter.ensure_newline()
                 reporter.line(f"error: {text}")
+
+    def _strictly(self, session: pytest.Session, text: str) -> None:
+        self._strict.append(text)
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 def _colour(line: str) -> dict[str, bool]:

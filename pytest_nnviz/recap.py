@@ -7,9 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pytest_nnviz.accepting import Accepting, whole_id
+
 __all__ = ["Note", "Recap"]
 
 _LISTED = 8
+_NOTHING = Accepting()
 _CAUSES = 5
 
 
@@ -18,13 +21,14 @@ class Note:
     """Something to say at the end of the run.
 
     Attributes:
-        kind: ``recorded``, ``accepted``, ``not gated``, ``failed`` (printed), ``picture``, ``undrawn``, ``setup``
-            (warned about), ``left``, ``shown`` (a folder of what failed or passed, for the report), ``lost`` (why
-            there is none).
+        kind: ``recorded``, ``accepted``, ``not gated``, ``failed`` (printed), ``exceeded`` (a budget; counted),
+            ``picture``, ``undrawn``, ``setup`` (warned about), ``left``, ``shown`` (a folder of what failed or passed,
+            for the report), ``lost`` (why there is none).
         subject: the file, or what it is about.
         nodeid: the test, as pytest takes it on its command line.
         lines: what is to be said.
         causes: the edits behind it, in words that do not depend on the model.
+        ids: of the causes, in their order.
     """
 
     kind: str
@@ -32,6 +36,7 @@ class Note:
     nodeid: str
     lines: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
     def pack(self) -> dict[str, Any]:
         """As plain values that travel from a worker to the controller."""
@@ -40,13 +45,17 @@ class Note:
     @classmethod
     def unpack(cls, packed: dict[str, Any]) -> Note:
         """The note that was packed."""
-        return cls(**{**packed, "lines": tuple(packed["lines"]), "causes": tuple(packed["causes"])})
+        return cls(**{**packed, **{key: tuple(packed[key]) for key in ("lines", "causes", "ids")}})
 
 
 class Recap:
-    """The notes of a run; a later one about the same subject replaces an earlier one."""
+    """The notes of a run; a later one about the same subject replaces an earlier one.
 
-    def __init__(self) -> None:
+    ``accepting`` is what the run may accept by its cause.
+    """
+
+    def __init__(self, accepting: Accepting = _NOTHING) -> None:
+        self._accepting = accepting
         self._notes: dict[tuple[str, str], Note] = {}
 
     def add(self, note: Note) -> None:
@@ -60,10 +69,29 @@ class Recap:
         for kind in ("accepted", "not gated"):
             for notes in _alike(self._of(kind)):
                 yield from _told(kind, notes)
+        if self._accepting:
+            yield from self._by_cause()
         shared = _shared(self._of("failed"))[:_CAUSES]
         told = {cause for causes, _ in shared for cause in causes}
         for causes, notes in shared:
             yield from _once(causes, notes, [note for note in notes if not told.issuperset(note.causes)])
+
+    def unknown(self) -> Iterator[str]:
+        """What was to be accepted and is not there."""
+        notes = [note for kind in ("accepted", "failed", "exceeded") for note in self._of(kind)]
+        found = {each for note in notes for each in (*note.ids, whole_id(note.ids))}
+        for each in self._accepting.ids:
+            if each not in found:
+                yield f"--nnviz-accept {each}: nothing drifted by this cause; the end of a failing run shows the ids"
+
+    def _by_cause(self) -> Iterator[str]:
+        """How many snapshots were accepted by their causes, and which have these causes beside others."""
+        accepted = self._of("accepted")
+        causes = {*self._accepting.ids, *(each for note in accepted for each in note.ids)}
+        left = [note.subject for note in self._of("failed") if causes.intersection(note.ids)]
+        yield f"accepted by cause: {len(accepted) or 'no'} {'snapshot' if len(accepted) == 1 else 'snapshots'}"
+        if left:
+            yield f"  not accepted, as other changes are beside it: {', '.join(_first(left))}"
 
     def warnings(self) -> Iterator[str]:
         """What is worth one warning a run."""
@@ -125,7 +153,8 @@ def _matters(causes: list[str], notes: Iterable[Note]) -> bool:
 
 def _once(causes: list[str], notes: list[Note], mixed: list[Note]) -> Iterator[str]:
     """What made several snapshots fail, and how to accept it but where other changes (``mixed``) did too."""
-    alone = sorted({note.nodeid for note in notes} - {note.nodeid for note in mixed})
+    whole = [note for note in notes if note not in mixed]
+    alone = sorted({note.nodeid for note in whole} - {note.nodeid for note in mixed})
     yield f"{len(notes)} snapshots {'share a change' if mixed else 'failed for one cause'}: {causes[0]}"
     yield from (f"  {cause}" for cause in _first(causes[1:]))
     if alone:
@@ -133,7 +162,17 @@ def _once(causes: list[str], notes: list[Note], mixed: list[Note]) -> Iterator[s
     if mixed:
         yield f"  beside other changes in {', '.join(_first(sorted({note.nodeid for note in mixed})))}"
     if alone:
-        yield f"  if intended: {_updating(set(alone))}"
+        yield f"  if intended: {_accepting(causes, whole) or _updating(set(alone))}"
+
+
+def _accepting(causes: list[str], notes: list[Note]) -> str:
+    """The command that accepts these causes wherever nothing else drifted; empty where it would take too many ids."""
+    if all(set(note.causes) == set(causes) for note in notes):
+        ids = {whole_id(note.ids) for note in notes}
+    else:
+        pairs = [pair for note in notes for pair in zip(note.causes, note.ids, strict=True)]
+        ids = {each for cause, each in pairs if cause in causes}
+    return f"pytest --snapshot-update --nnviz-accept {','.join(sorted(ids))}" if 0 < len(ids) <= _LISTED else ""
 
 
 def _updating(nodeids: set[str]) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_nnviz.wording import Told
 
+from pytest_nnviz.accepting import cause_id, whole_id
+
 __all__ = ["Room", "Status", "Verdict", "Where", "message", "places"]
 
 
@@ -96,6 +98,21 @@ class Verdict:
     def causes(self) -> list[str]:
         """The edits behind a drift, in words that are the same for each model that has the part."""
         raise NotImplementedError
+
+    @property
+    def cause_keys(self) -> list[str]:
+        """What tells each of the causes from all others, in their order: all of it, however long."""
+        return self.causes
+
+    @property
+    def cause_ids(self) -> list[str]:
+        """The ids of the causes, in their order."""
+        return [cause_id(key) for key in self.cause_keys]
+
+    @property
+    def cause_id(self) -> str:
+        """The id by which a run may accept the whole drift; empty where it has no causes."""
+        return whole_id(self.cause_ids)
 
     @property
     def decides(self) -> bool:

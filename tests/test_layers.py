@@ -19,14 +19,16 @@ ROOMS: dict[str, set[str]] = {
     "architecture": {"pictures"},  # what a notebook shows, when it does
     "errors": set(),
     "atomic": set(),
+    "accepting": set(),
     "budgets": {*DATA},
     "naming": set(),
     "asked": set(),
     "patterns": {"errors"},
-    "recap": set(),
+    "progress": set(),
+    "recap": {"accepting"},
     "textformat": {*DATA},
     "kinds": set(),
-    "verdict": {"wording"},  # the type of what is told
+    "verdict": {"accepting", "wording"},  # the type of what is told
     "stored": {
         "architecture",
         "checker",
@@ -57,7 +59,7 @@ ROOMS: dict[str, set[str]] = {
     "__main__": {"cli"},
     "pictures": {*DATA, "asked", "drift", "patterns", "textformat"},
     "options": {*DATA, "asked", "budgets", "gates", "kinds", "patterns", "tracing"},  # Options.trace, on the call
-    "tracing": {"", *DATA, "options", "patterns", "textformat"},
+    "tracing": {"", *DATA, "options", "patterns", "progress", "textformat"},
     "companions": {*DATA, "asked", "atomic", "drift", "pictures", "textformat"},
     "artifacts": {"errors", "atomic", "naming"},
     "failures": {"errors"},
@@ -66,13 +68,24 @@ ROOMS: dict[str, set[str]] = {
         *("verdict", "wording"),
     },
     "extension": {"errors", "atomic", "companions", "filterbanks", "kinds", "naming", "unused"},
-    "configuration": {"errors", "kinds", "options"},
+    "configuration": {"accepting", "errors", "kinds", "options"},
     "fixtures": {
-        *(*DATA, "artifacts", "checker", "companions", "drift", "extension", "filterbanks", "options", "recap"),
-        *("report", "summaries", "verdict", "wording"),
+        *(*DATA, "accepting", "artifacts", "checker", "companions", "drift", "extension", "filterbanks", "options"),
+        *("recap", "report", "summaries", "verdict", "wording"),
     },
     "plugin": {
-        *("", "errors", "artifacts", "configuration", "extension", "failures", "fixtures", "kinds", "naming"),
+        *(
+            "",
+            "accepting",
+            "errors",
+            "artifacts",
+            "configuration",
+            "extension",
+            "failures",
+            "fixtures",
+            "kinds",
+            "naming",
+        ),
         *("options", "recap", "report", "unused", "verdict"),
     },
     "": {  # the public names, on first use

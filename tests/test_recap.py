@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from conftest import Project
 from made_up import call, linear, model, norm, run, x
 
+from pytest_nnviz.accepting import cause_id
 from pytest_nnviz.architecture import Body, Module
 from pytest_nnviz.drift import diff
 from pytest_nnviz.recap import Note, Recap
@@ -46,7 +49,7 @@ def said(*notes: Note) -> list[str]:
 
 
 def failed(name: str, *causes: str) -> Note:
-    return Note("failed", f"{name}.nnviz", f"test_m.py::{name}", (), causes)
+    return Note("failed", f"{name}.nnviz", f"test_m.py::{name}", (), causes, tuple(map(cause_id, causes)))
 
 
 def test_each_reason_for_which_pictures_could_not_be_drawn_is_told_once() -> None:
@@ -63,10 +66,10 @@ def test_causes_are_told_with_all_that_they_made_fail() -> None:
         "3 snapshots share a change: two",
         "  in test_m.py::a, test_m.py::b",
         "  beside other changes in test_m.py::c",
-        "  if intended: pytest --snapshot-update test_m.py::a test_m.py::b",
+        f"  if intended: pytest --snapshot-update --nnviz-accept {cause_id('two')}",
         "2 snapshots failed for one cause: one",
         "  in test_m.py::a, test_m.py::b",
-        "  if intended: pytest --snapshot-update test_m.py::a test_m.py::b",
+        f"  if intended: pytest --snapshot-update --nnviz-accept {cause_id('one')}",
     ]
     assert said(failed("a", "one"), failed("b", "two"), failed("c")) == []
 
@@ -82,7 +85,9 @@ def test_what_many_have_in_common_stays_short() -> None:
     lines = said(*(failed(f"t{i:02}", *(f"cause {n}" for n in range(30))) for i in range(40)))
     assert lines[0] == "40 snapshots failed for one cause: cause 0"
     assert len(lines) == 12
-    assert lines[-1] == "  if intended: pytest --snapshot-update test_m.py"
+    assert lines[-1].startswith("  if intended: pytest --snapshot-update --nnviz-accept ")
+    differing = (replace(failed(f"t{i:02}", "words"), ids=(cause_id(str(i)),)) for i in range(40))
+    assert said(*differing)[-1] == "  if intended: pytest --snapshot-update test_m.py"
 
 
 TESTS = """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pytest_nnviz.drift.consequence import worst
 from pytest_nnviz.drift.data import Change, Drift
 
-__all__ = ["Group", "coarse", "followers", "group", "literal_edit"]
+__all__ = ["Group", "coarse", "edit", "followers", "group", "literal_edit"]
 
 _SPEC = re.compile(r"(\w+)(\[[^]]*\].*)")
 
@@ -47,7 +47,7 @@ def group(changes: Iterable[Change]) -> list[Group]:
         kept.setdefault(_subject(change), []).append(change)
     edits: dict[Hashable, list[Hashable]] = {}
     for subject, found in facts.items():
-        edits.setdefault(_edit(found), []).append(subject)
+        edits.setdefault(edit(found), []).append(subject)
     return [_group([facts[s] for s in subjects], [ripples.get(s, []) for s in subjects]) for subjects in edits.values()]
 
 
@@ -91,7 +91,7 @@ def _went(change: Change) -> bool:
     return change.kind in ("renamed", "moved") and not change.what
 
 
-def _edit(facts: Sequence[Change]) -> Hashable:
+def edit(facts: Sequence[Change]) -> Hashable:
     """What the same edit in another place has in common with this one."""
     if _went(facts[0]):
         return _way_taken(facts[0])

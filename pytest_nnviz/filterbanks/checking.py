@@ -87,6 +87,11 @@ class FiltersVerdict(Verdict):
         return [] if self.drift is None else [telling.cause(change) for change in self.drift.layers]
 
     @property
+    def cause_keys(self) -> list[str]:
+        """What tells each of the causes from all others: the weights, to the bit."""
+        return [] if self.drift is None else [telling.cause_key(change) for change in self.drift.layers]
+
+    @property
     def advice(self) -> list[str]:
         """How to pin weights that are random."""
         return [telling.RANDOM]

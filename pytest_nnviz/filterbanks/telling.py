@@ -13,7 +13,19 @@ from pytest_nnviz.filterbanks.data import Bank
 from pytest_nnviz.filterbanks.writing import place
 from pytest_nnviz.wording import Row, wrapped
 
-__all__ = ["RANDOM", "cause", "consequence", "details", "gates", "gist", "headline", "rows", "tell", "words"]
+__all__ = [
+    "RANDOM",
+    "cause",
+    "cause_key",
+    "consequence",
+    "details",
+    "gates",
+    "gist",
+    "headline",
+    "rows",
+    "tell",
+    "words",
+]
 
 RANDOM = (
     "weights that are random drift with every run: call torch.manual_seed(0) before the model is built, or load a "
@@ -98,6 +110,15 @@ def cause(change: LayerChange) -> str:
     layer = change.new or change.old
     assert layer is not None
     return f"filters of {layer.class_name} {layer.dtype}{list(layer.shape)}: {tell(change)}"
+
+
+def cause_key(change: LayerChange) -> str:
+    """What tells the cause from all others: the weights of both sides to the bit, as the words have few numbers."""
+    sides = [
+        None if layer is None else (layer.class_name, layer.dtype, tuple(layer.shape), layer.whole.digest)
+        for layer in (change.old, change.new)
+    ]
+    return repr((cause(change), change.facts, change.permuted, sides))
 
 
 def consequence(change: LayerChange) -> str:

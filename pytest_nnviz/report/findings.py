@@ -64,6 +64,7 @@ class Finding:
         remarks: what is said about the whole.
         rename_map: old state-dict keys to new ones, where renaming makes an old checkpoint load.
         causes: the edits in words that do not depend on the model.
+        cause_id: the id by which ``--nnviz-accept`` accepts all of them; empty where nothing does.
     """
 
     folder: Path
@@ -78,6 +79,7 @@ class Finding:
     remarks: tuple[str, ...] = ()
     rename_map: Mapping[str, str] = field(default_factory=dict)
     causes: tuple[str, ...] = ()
+    cause_id: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -95,6 +97,7 @@ class Finding:
                 remarks=tuple(map(str, found["remarks"])),
                 rename_map=dict(found["rename_map"]),
                 causes=tuple(map(str, found["causes"])),
+                cause_id=str(found.get("cause_id", "")),
                 **{key: str(found[key]) for key in _SAID},
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -141,6 +144,7 @@ class Finding:
             **{key: getattr(self, key) for key in _SAID},
             "consequence": self.consequence,
             "causes": list(self.causes),
+            "cause_id": self.cause_id,
         }
 
 

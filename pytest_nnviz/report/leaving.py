@@ -70,6 +70,7 @@ def _data(verdict: Verdict, about: About, words: str) -> dict[str, Any]:
         **said,
         "headline": headline,
         "causes": verdict.causes,
+        "cause_id": "" if verdict.exceeded else verdict.cause_id,
     }
 
 

@@ -15,7 +15,7 @@ from pytest_nnviz.summaries.meaning import consequences, gates
 from pytest_nnviz.summaries.reading import loads
 from pytest_nnviz.summaries.stability import check_values
 from pytest_nnviz.summaries.table import Summary
-from pytest_nnviz.summaries.wording import causes, headline, remarks, rows, words
+from pytest_nnviz.summaries.wording import cause_keys, causes, headline, remarks, rows, words
 from pytest_nnviz.tracing import open_session
 from pytest_nnviz.verdict import Room, Status, Verdict
 from pytest_nnviz.wording import Told, row_data
@@ -51,6 +51,11 @@ class SummaryVerdict(Verdict):
     def causes(self) -> list[str]:
         """The edits in words that are the same for each model that has the layer."""
         return [] if self.difference is None else causes(self.difference)
+
+    @property
+    def cause_keys(self) -> list[str]:
+        """What tells each of the causes from all others."""
+        return [] if self.difference is None else cause_keys(self.difference)
 
     @property
     def advice(self) -> list[str]:

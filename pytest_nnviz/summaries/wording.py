@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.drift.places import short_places
@@ -16,10 +17,12 @@ from pytest_nnviz.wording.shortening import shorten
 from pytest_nnviz.wording.telling import PLACE
 from pytest_nnviz.wording.telling import Row as Line
 
-__all__ = ["causes", "headline", "remarks", "rows", "words"]
+__all__ = ["cause_keys", "causes", "headline", "remarks", "rows", "words"]
 
 _HEADLINE = 100
 _FOLLOW = frozenset({TITLES["input_size"], TITLES["output_size"], TITLES["mult_adds"]})
+_PLACES = frozenset({"number", TITLES["params_percent"]})  # depend on all of the model
+_SAID_ALONE = frozenset({"tied weights", "remark"})  # follow from no row
 _NUMBERS = {"name": "numbers", "number": "numbers"}
 _MARKERS = {"added": "+", "removed": "-", "moved": ">"}
 
@@ -39,6 +42,26 @@ def headline(difference: Difference, name: str) -> str:
 def causes(difference: Difference) -> list[str]:
     """The edits in words that are the same for each model that has the layer."""
     return [f"{_row(group[0]).class_name} {_facts(group[0])}" for group in _groups(_told(difference))]
+
+
+def cause_keys(difference: Difference) -> list[str]:
+    """What tells each of the causes from all others: the rows with all that is in them, and what else is different."""
+    beside = [*difference.options, *(change for change in difference.totals if change.what in _SAID_ALONE)]
+    return [
+        repr((cause, sorted({repr(_exact(difference, edit)) for edit in group}), beside))
+        for cause, group in zip(causes(difference), _groups(_told(difference)), strict=True)
+    ]
+
+
+def _exact(difference: Difference, edit: Edit) -> list[object]:
+    """What an edit changes, but for its place: the values, of rows that came or went they and all below them."""
+    if edit.kind not in ("added", "removed"):
+        return [change for change in edit.changes if change.what not in _PLACES]
+    rows = (difference.new if edit.new is not None else difference.old).rows
+    first = _row(edit)
+    start = rows.index(first)
+    below = list(takewhile(lambda row: row.depth > first.depth, rows[start + 1 :]))
+    return [(row.depth - first.depth, row.class_name, row.name, row.cells) for row in [first, *below]]
 
 
 def rows(difference: Difference) -> list[Line]:

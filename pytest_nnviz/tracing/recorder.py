@@ -6,7 +6,7 @@ import fnmatch
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -221,6 +221,14 @@ class Recorder(TorchFunctionMode):
         start = mark[0] if mark[1] is result else max(mark[0], self.origins.made_by(result, scope))
         if not any(says_it_writes(call.target) for call in scope.calls[start:]):
             self.origins.forget(scope, scope.drop(start))
+
+    def call_count(self) -> int:
+        """How many calls there are by now, those of modules with what is inside of them; any thread may ask."""
+        count, scope = 0, self.scope
+        while scope is not None:
+            count += _counted(scope.calls)
+            scope = scope.parent
+        return count
 
     def used_modules(self) -> set[int]:
         """Ids of the modules that were called or whose tensors were read."""
@@ -547,6 +555,17 @@ class _Muted:
 @once_a_trace
 def _cached_name(func: Any) -> tuple[str, bool]:
     return canonical_name(func)
+
+
+def _counted(calls: Sequence[Call]) -> int:
+    # By index: an iterator is an object that the collector counts, and a collection in another thread than that of the
+    # forward pass may take young tensors out of sight.
+    count = index = 0
+    while index < len(calls):
+        body = calls[index].body
+        count += 1 if body is None else 1 + _counted(body.calls)
+        index += 1
+    return count
 
 
 def _canonical(func: Any) -> tuple[str, bool]:

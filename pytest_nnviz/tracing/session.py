@@ -19,6 +19,7 @@ from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArchitecture, UntrackedTensorWarning
 from pytest_nnviz.options import OPTIONS, Options
 from pytest_nnviz.patterns import ProjectPattern
+from pytest_nnviz.progress import doing
 from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.calls.binding import entry_point
 from pytest_nnviz.tracing.cost import counting, refused_by_counter
@@ -296,7 +297,8 @@ class Session:
             put_back = children_in_place(self.model)
             drawn = watch_draws()
             flops = stack.enter_context(counting()) if self.options.flops else None
-            self._forward(recorder, args, kwargs)
+            with doing(f"tracing {type(self.model).__name__}", recorder.call_count):
+                self._forward(recorder, args, kwargs)
             cost = None if flops is None else flops()
             self.draws = drawn()
             put_back()

@@ -38,6 +38,11 @@ class Models:
         kept = (m for path, m in parts if not any(f"{place}.{path}.".startswith(f"{root}.") for root in moved))
         return sum(map(_size, kept))
 
+    def sides(self, change: Change) -> tuple[Module | None, Module | None]:
+        """The module that a change is made to, before and after."""
+        before = change.place if change.kind == "removed" else self._drift.old_path(change.place)
+        return self._old.get(before), self._new.get(change.place)
+
     def hooked(self, place: str) -> bool:
         """Whether the state-dict keys of a module may be translated on loading."""
         while place:

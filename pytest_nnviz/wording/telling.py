@@ -20,7 +20,7 @@ from pytest_nnviz.wording.remarks import total_lines, version_lines
 from pytest_nnviz.wording.shortening import shorten
 from pytest_nnviz.wording.wrapping import wrapping_of
 
-__all__ = ["FACT", "PLACE", "WIDTH", "Row", "Told", "headline", "row_data", "tell"]
+__all__ = ["FACT", "PLACE", "WIDTH", "Row", "Told", "gated_groups", "headline", "row_data", "tell"]
 
 _MARKERS = {"added": "+", "removed": "-", "renamed": ">", "moved": ">"}
 WIDTH, PLACE, FACT = 110, 44, 40  # characters: of a line, of a place in it, of facts at least
@@ -117,9 +117,8 @@ def tell(
         return Told()
     gates = Gates() if gate is None else Gates.of(gate)
     held = gates.held_in(drift)
-    gated = [change for change in drift.changes if held(change)]
     noted = [change for change in drift.changes if not held(change)]
-    main = _sorted(group(together(drift, _raised(gated, gates))))
+    main = gated_groups(drift, gates)
     notes = _sorted(group(together(drift, noted)))
     room = max(0, limit - len(main))
     following = followers(drift, [*main, *notes])
@@ -134,6 +133,12 @@ def tell(
         len(told[_RIPPLES:]),
         (*remarks, *total_lines(drift), *version_lines(drift, stored=stored)),
     )
+
+
+def gated_groups(drift: Drift, gates: Gates) -> list[Group]:
+    """The edits that are gated, what matters most first."""
+    gated = list(filter(gates.held_in(drift), drift.changes))
+    return _sorted(group(together(drift, _raised(gated, gates))))
 
 
 def _raised(gated: Sequence[Change], gates: Gates) -> list[Change]:
