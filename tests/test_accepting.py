@@ -301,8 +301,8 @@ def test_all_kinds_of_snapshots_are_accepted_by_cause(tmp_path) -> None:
     assert project.pytest("--snapshot-update").ret == 0
     before = project.files()
     project.pytest(EDITED="1")
-    left = [data for name, data in project.files("nnviz-artifacts").items() if name.endswith("drift.json")]
-    ids = {json.loads(data)["cause_id"] for data in left}
+    run = json.loads(project.files("nnviz-artifacts")["nnviz-artifacts/drift.json"])
+    ids = {finding["cause_id"] for finding in run["findings"]}
     assert len(ids) == 3
     accepted = project.pytest("--snapshot-update", f"--nnviz-accept={','.join(ids)}", EDITED="1")
     assert accepted.ret == 0, accepted.out

@@ -29,7 +29,7 @@ def test_importing_the_plugin_imports_little(project: Project) -> None:
         *(
             f"pytest_nnviz.{name}"
             for name in (
-                *("plugin", "asked", "budgets", "configuration", "errors", "gates", "kinds"),
+                *("plugin", "accepting", "asked", "budgets", "configuration", "errors", "gates", "kinds"),
                 *("naming", "options", "options.base", "options.filters", "options.snapshot", "options.summary"),
                 *("patterns", "recap", "unused"),
             )
