@@ -150,6 +150,17 @@ def test_pictures_are_in_it_as_they_are(tmp_path: Path) -> None:
     assert len(found) == 3
 
 
+def test_a_drawing_does_not_end_before_its_end(tmp_path: Path) -> None:
+    """Where there are scripts, what waits in a noscript is text up to the first that looks like its end."""
+    failure = written(tmp_path / "a")
+    picture = '<svg xmlns="http://www.w3.org/2000/svg"><!-- </noscript><img></NoScript > --></svg>'
+    (failure.folder / "diff.svg").write_text(picture, encoding="utf-8")
+    text = page([failure])
+    assert len(re.findall("</noscript", text, re.IGNORECASE)) == text.count("<noscript>") == 3
+    found = [value for name, value in Reader(text).attributes if name == "src"]
+    assert unquote(found[0].removeprefix("data:image/svg+xml,")) == picture
+
+
 def rendered(text: str):
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     return [child for token in tokens for child in (token.children or [token])]

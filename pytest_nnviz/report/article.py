@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from pytest_nnviz.report.findings import Finding, Row
 from pytest_nnviz.report.space import Share
 from pytest_nnviz.report.views import views
 
-__all__ = ["article", "tone"]
+__all__ = ["article", "titled", "tone"]
 
 _TONES = {"breaks checkpoints": "breaks", "changes the function": "changes"}
 _MARKS = {"+": "added", "-": "removed", "~": "changed", ">": "moved"}
@@ -35,13 +35,12 @@ def article(finding: Finding, id_: str, share: Share, root: Path | None) -> str:
     Raises:
         OSError: its files cannot be read.
     """
-    tag = finding.consequence
-    shown = f'<span class="tag {tone(tag)}">{escape(tag)}</span> '
     where = " · ".join(f"<code>{escape(each)}</code>" for each in (finding.test, finding.snapshot) if each)
     return "".join(
         [
-            f'<article id="{id_}" aria-labelledby="{id_}-h" data-words="{escape(_searched(finding))}">\n',
-            f'<h2 id="{id_}-h">{shown}{escape(finding.headline.removeprefix(f"{tag}: "))}</h2>\n',
+            f'<article id="{id_}" tabindex="-1" aria-labelledby="{id_}-h" data-kind="{escape(finding.consequence)}" '
+            f'data-words="{escape(_searched(finding))}">\n',
+            f'<h2 id="{id_}-h">{titled(finding)}</h2>\n',
             f'<p class="meta">{where}</p>\n',
             _edits(finding.rows),
             _remarks(finding.remarks) if finding.rows else _words(finding.remarks),
@@ -57,6 +56,13 @@ def article(finding: Finding, id_: str, share: Share, root: Path | None) -> str:
     )
 
 
+def titled(finding: Finding) -> str:
+    """The headline of a finding as HTML, its consequence as a tag."""
+    tag = finding.consequence
+    words = escape(finding.headline.removeprefix(f"{tag}: "))
+    return f'<span class="tag {tone(tag)}">{escape(tag)}</span> {words}'
+
+
 def tone(consequence: str) -> str:
     """The class by which a consequence has its colour."""
     return _TONES.get(consequence, "milder")
@@ -68,35 +74,50 @@ def _searched(finding: Finding) -> str:
 
 
 def _edits(rows: Sequence[Row]) -> str:
+    """A table, with the columns in which something stands."""
     if not rows:
         return ""
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("", "place", "change", "", "means", "source"))
-    lines = "".join(map(_edit, rows[:_ROWS]))
+    shown = rows[:_ROWS]
+    columns = [name for name, said in _COLUMNS.items() if any(map(said, shown))]
+    heads = "".join(f'<th scope="col">{_UNSEEN.format(name) if name == "kind" else name}</th>' for name in columns)
+    lines = "".join(_edit(row, columns) for row in shown)
     left = len(rows) - _ROWS
-    more = f'<tr><td></td><td colspan="5">... and {left:,} more, in words.txt</td></tr>\n' if left > 0 else ""
+    more = f'<tr><td colspan="{len(columns)}">... and {left:,} more, in words.txt</td></tr>\n' if left > 0 else ""
     return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Changes"><table class="edits">'
+        '<div class="scroll" tabindex="0" role="group" aria-label="Changes"><table class="edits">'
         f"<thead><tr>{heads}</tr></thead><tbody>\n{lines}{more}</tbody></table></div>\n"
     )
 
 
-def _edit(row: Row) -> str:
+_UNSEEN = '<span class="unseen">{}</span>'  # for those who have the page read to them
+_COLUMNS: dict[str, Callable[[Row], str]] = {
+    "kind": lambda row: row.marker,
+    "place": lambda row: row.place,
+    "change": lambda row: row.facts,
+    "effect": lambda row: row.extra,
+    "means": lambda row: row.consequence if row.gated else f"{row.consequence} (not gated)",
+    "source": lambda row: row.source,
+}
+
+
+def _edit(row: Row, columns: Sequence[str]) -> str:
     kind = _MARKS.get(row.marker, "changed")
-    means = row.consequence if row.gated else f"{row.consequence} (not gated)"
+    classes = {"kind": f"kind {kind}", "means": f"means {tone(row.consequence)}"}
+    spoken = {"kind": _UNSEEN.format(kind)}
     cells = (
-        f'<td class="mark m-{kind}" title="{kind}">{escape(row.marker)}</td>',
-        f'<td class="place">{escape(row.place)}</td>',
-        f'<td class="facts">{escape(row.facts)}</td>',
-        f"<td>{escape(row.extra)}</td>",
-        f'<td class="{tone(row.consequence)}">{escape(means)}</td>',
-        f"<td><code>{escape(row.source)}</code></td>",
+        f'<td class="{classes.get(name, name)}">{escape(_COLUMNS[name](row))}{spoken.get(name, "")}</td>'
+        for name in columns
     )
     return f"<tr>{''.join(cells)}</tr>\n"
 
 
 def _remarks(remarks: Sequence[str]) -> str:
-    lines = "".join(f"<li>{escape(line)}</li>\n" for line in remarks)
+    """A list; what is indented belongs to what stands above it."""
+    lines = "".join(f"<li{_SUB if line.startswith('  ') else ''}>{escape(line.strip())}</li>\n" for line in remarks)
     return f'<ul class="remarks">\n{lines}</ul>\n' if remarks else ""
+
+
+_SUB = ' class="sub"'
 
 
 def _words(lines: Sequence[str]) -> str:
@@ -108,8 +129,7 @@ def _copied(id_: str, what: str, text: str) -> str:
     if not text:
         return ""
     return (
-        f'<div class="command"><span>{escape(what)}:</span> <code id="{id_}">{escape(text)}</code>'
-        f'<button type="button" data-copy="{id_}" hidden aria-label="Copy">copy</button></div>\n'
+        f'<div class="command"><span>{escape(what)}:</span> <code id="{id_}">{escape(text)}</code>{_copy(id_)}</div>\n'
     )
 
 
@@ -120,9 +140,13 @@ def _rename_map(finding: Finding, id_: str) -> str:
     listed = f"{{\n{lines},\n}}"
     return (
         f"<details><summary>{len(finding.rename_map):,} keys of old checkpoints to rename</summary>\n"
-        f'<div class="command"><code id="{id_}-m" style="white-space: pre">{escape(listed)}</code>'
-        f'<button type="button" data-copy="{id_}-m" hidden aria-label="Copy">copy</button></div></details>\n'
+        f'<div class="command"><code id="{id_}-m" class="map">{escape(listed)}</code>'
+        f"{_copy(f'{id_}-m')}</div></details>\n"
     )
+
+
+def _copy(id_: str) -> str:
+    return f'<button type="button" data-copy="{id_}" aria-describedby="{id_}" hidden>copy</button>'
 
 
 def _links(paths: Sequence[Path], root: Path | None) -> str:

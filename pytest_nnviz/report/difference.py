@@ -9,6 +9,7 @@ from html import escape
 __all__ = ["beside", "difference"]
 
 _CONTEXT = 3
+_SHORT = 3  # equal lines that are no more than the fold would be
 _LONG = 40  # equal lines; texts beside each other are whole as long as one has not to look for what differs
 _MOST = 20_000  # lines of both; above that what differs is looked for in order alone
 
@@ -34,7 +35,7 @@ def beside(old: str, new: str) -> tuple[str, str]:
 _GAP = '<span class="gap"> </span>'
 
 
-def _parts(old: str, new: str, least: int = 1) -> Iterator[tuple[str | None, Sequence[str], Sequence[str]]]:
+def _parts(old: str, new: str, least: int = _SHORT) -> Iterator[tuple[str | None, Sequence[str], Sequence[str]]]:
     """The runs of lines: what equal ones look like, None for others, and those of both; more than ``least`` fold."""
     before, now = old.split("\n"), new.split("\n")
     matcher = difflib.SequenceMatcher(None, before, now, autojunk=len(before) + len(now) > _MOST)

@@ -1,227 +1,255 @@
-"use strict";
-(() => {
-  const articles = [...document.querySelectorAll("article")];
-  let current = -1;
+document.documentElement.classList.add("js");
 
-  const folded = (article) => article.closest("details.alike:not([open])");
-  const shown = () => articles.filter((article) => !article.hidden && !folded(article));
-
-  function go(article, change) {
-    if (!article) return;
-    const around = folded(article);
-    if (around) around.open = true;
-    articles.forEach((each) => each.classList.toggle("here", each === article));
-    current = articles.indexOf(article);
-    article.scrollIntoView();
-    history.replaceState(null, "", "#" + article.id + (change ? "/" + change : ""));
+class Article {
+  constructor(element) {
+    this.element = element;
+    this.id = element.id;
+    this.words = element.dataset.words || "";
+    this.kind = element.dataset.kind || "";
+    all(".views", element).forEach((views) => this.#views(views));
   }
 
-  function step(by) {
-    const list = shown();
-    const at = list.indexOf(articles[current]);
-    go(list[Math.min(list.length - 1, Math.max(0, at + by))]);
+  get hidden() {
+    return this.element.hidden;
   }
 
-  // The list: filter by words.
-  const search = document.getElementById("search");
-  const links = new Map([...document.querySelectorAll("nav.list li")].map((item) => [item.querySelector("a").hash.slice(1), item]));
-  const groups = [...document.querySelectorAll("section.group")];
-  search.closest(".bar").hidden = false;
-  search.addEventListener("input", () => {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    articles.forEach((article) => {
-      const text = article.dataset.words;
-      article.hidden = !words.every((word) => text.includes(word));
-      const link = links.get(article.id);
-      if (link) link.hidden = article.hidden;
-    });
-    groups.forEach((group) => {
-      const [first, ...others] = group.querySelectorAll("article");
-      const alike = group.querySelector("details.alike");
-      alike.hidden = others.every((article) => article.hidden);
-      if (first.hidden && !alike.hidden) alike.open = true;
-      links.get(first.id).hidden = first.hidden && alike.hidden;
-    });
-    document.getElementById("found").textContent = articles.filter((article) => !article.hidden).length + " of " + articles.length;
-  });
-
-  // A stage: its pictures share one place and one size.
-  const size = (image) => [image.naturalWidth || image.width, image.naturalHeight || image.height];
-
-  function stageOf(article) {
-    const stage = article.querySelector(".stage");
-    if (!stage || stage.classList.contains("still")) return null;
-    return stage;
+  // Those of the same cause as another are folded behind it.
+  get folded() {
+    const fold = this.element.closest("details");
+    return Boolean(fold && !fold.open);
   }
 
-  function place(stage, x, y, k) {
-    Object.assign(stage.seen, { x, y, k });
-    stage.style.setProperty("--x", x + "px");
-    stage.style.setProperty("--y", y + "px");
-    stage.style.setProperty("--k", k);
-    stage.querySelectorAll(".spot").forEach((spot) => {
-      const box = stage.seen.box;
-      spot.style.display = box ? "block" : "none";
-      if (!box) return;
-      const caption = spot.parentElement.querySelector("figcaption").offsetHeight;
-      spot.style.left = x + box.left * k - 6 + "px";
-      spot.style.top = caption + y + box.top * k - 6 + "px";
-      spot.style.width = (box.right - box.left) * k + 12 + "px";
-      spot.style.height = (box.bottom - box.top) * k + 12 + "px";
-    });
+  unfold() {
+    const fold = this.element.closest("details");
+    if (fold) fold.open = true;
   }
 
-  function visible(stage) {
-    return [...stage.querySelectorAll("figure")].find((figure) => figure.offsetParent) || null;
+  // Made when it is first needed: a page may have many, and most are not looked at.
+  get stage() {
+    if (this.drawn === undefined) {
+      const views = all(".views", this.element).find((each) => each.querySelector(".stage:not(.still)"));
+      this.drawn = views ? new Stage(views) : null;
+      if (this.drawn) this.#linked();
+    }
+    return this.drawn;
   }
 
-  function fit(stage) {
-    const figure = visible(stage);
-    if (!figure) return;
-    const [width, height] = size(figure.querySelector("img"));
-    if (!width) return;
-    const room = Math.min(window.innerHeight * 0.75, height);
-    const k = Math.min(1, figure.clientWidth / width);
-    stage.querySelectorAll("figure").forEach((each) => {
-      each.style.height = Math.max(160, Math.min(room, height * k) + 28) + "px";
-    });
-    place(stage, Math.max(0, (figure.clientWidth - width * k) / 2), 0, k);
+  draw() {
+    if (this.stage && !this.stage.fitted) this.stage.refit();
   }
 
-  function zoom(stage, by, x, y) {
-    const { x: left, y: top, k } = stage.seen;
-    const next = Math.min(8, Math.max(0.05, k * by));
-    place(stage, x - ((x - left) * next) / k, y - ((y - top) * next) / k, next);
-  }
-
-  function live(stage) {
-    stage.seen = { x: 0, y: 0, k: 1, box: null };
-    stage.classList.add("live");
-    stage.querySelectorAll("figure").forEach((figure) => {
-      figure.append(Object.assign(document.createElement("div"), { className: "spot" }));
-      const held = new Map();
-      figure.addEventListener("pointerdown", (event) => {
-        held.set(event.pointerId, [event.clientX, event.clientY]);
-        figure.setPointerCapture(event.pointerId);
-        figure.classList.add("held");
-      });
-      figure.addEventListener("pointermove", (event) => {
-        const last = held.get(event.pointerId);
-        if (!last) return;
-        const now = [event.clientX, event.clientY];
-        if (held.size === 2) {
-          const other = [...held].find(([id]) => id !== event.pointerId)[1];
-          const far = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) || 1;
-          const box = figure.getBoundingClientRect();
-          zoom(stage, far(now, other) / far(last, other), (now[0] + other[0]) / 2 - box.left, (now[1] + other[1]) / 2 - box.top);
-        } else {
-          place(stage, stage.seen.x + now[0] - last[0], stage.seen.y + now[1] - last[1], stage.seen.k);
-        }
-        held.set(event.pointerId, now);
-      });
-      ["pointerup", "pointercancel"].forEach((name) =>
-        figure.addEventListener(name, (event) => {
-          held.delete(event.pointerId);
-          figure.classList.toggle("held", held.size > 0);
-        })
-      );
-      figure.addEventListener("wheel", (event) => {
-        if (!event.ctrlKey && !event.metaKey && !event.altKey) return;
-        event.preventDefault();
-        const box = figure.getBoundingClientRect();
-        zoom(stage, Math.exp(-event.deltaY / 300), event.clientX - box.left, event.clientY - box.top);
-      }, { passive: false });
-    });
-    const ready = () => fit(stage);
-    stage.querySelectorAll("img").forEach((image) => (image.complete ? ready() : image.addEventListener("load", ready)));
-  }
-
-  // Where the changed nodes of a picture are, read from the drawing itself.
-  function spots(stage) {
-    if (stage.spots) return stage.spots;
-    const image = stage.querySelector(".both img");
-    const source = image.src.slice(image.src.indexOf(",") + 1);
-    const drawing = new DOMParser().parseFromString(decodeURIComponent(source), "image/svg+xml");
-    const shift = /translate\(([-\d.]+)[ ,]+([-\d.]+)\)/.exec((drawing.querySelector("g.graph, g") || drawing.documentElement).getAttribute("transform") || "") || [0, 0, 0];
-    const found = [...drawing.querySelectorAll("g.node.added, g.node.removed, g.node.changed, g.node.renamed, g.node.moved")].map((node) => {
-      const numbers = [...node.querySelectorAll("path, polygon")].flatMap((shape) => (shape.getAttribute("d") || shape.getAttribute("points")).match(/-?[\d.]+/g).map(Number));
-      const xs = numbers.filter((_, at) => at % 2 === 0).map((value) => value + Number(shift[1]));
-      const ys = numbers.filter((_, at) => at % 2 === 1).map((value) => value + Number(shift[2]));
-      return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
-    });
-    stage.spots = found.filter((box) => Number.isFinite(box.left)).sort((a, b) => a.top - b.top || a.left - b.left);
-    return stage.spots;
-  }
-
-  function nextChange(article, to) {
-    const stage = stageOf(article);
-    if (!stage || !spots(stage).length) return;
-    const all = spots(stage);
-    stage.at = to === undefined ? ((stage.at === undefined ? -1 : stage.at) + 1) % all.length : Math.min(all.length - 1, Math.max(0, to));
-    const box = all[stage.at];
-    const figure = visible(stage);
-    if (!figure) return;
-    const k = Math.max(stage.seen.k, 1);
-    stage.seen.box = box;
-    place(stage, figure.clientWidth / 2 - ((box.left + box.right) / 2) * k, figure.clientHeight / 2 - ((box.top + box.bottom) / 2) * k, k);
-    article.querySelector(".where").textContent = stage.at + 1 + " of " + all.length;
-    go(article, stage.at + 1);
-    article.querySelector(".tabs").scrollIntoView();
-  }
-
-  articles.forEach((article) => {
-    const stage = stageOf(article);
-    article.querySelectorAll(".tools").forEach((tools) => (tools.hidden = !stage));
-    article.querySelectorAll("[data-copy]").forEach((button) => {
-      button.hidden = false;
-      button.addEventListener("click", async () => {
-        const text = document.getElementById(button.dataset.copy).textContent;
-        try {
-          await navigator.clipboard.writeText(text);
-          button.textContent = "copied";
-        } catch {
-          getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
-          button.textContent = "selected";
-        }
-        setTimeout(() => (button.textContent = "copy"), 1500);
-      });
-    });
-    if (!stage) return;
-    live(stage);
-    const centre = () => { const figure = visible(stage); return [figure.clientWidth / 2, figure.clientHeight / 2]; };
-    const act = { next: () => nextChange(article), in: () => zoom(stage, 1.4, ...centre()), out: () => zoom(stage, 1 / 1.4, ...centre()), fit: () => fit(stage) };
-    article.querySelectorAll("[data-act]").forEach((button) => button.addEventListener("click", act[button.dataset.act]));
-    article.querySelectorAll(".views > input").forEach((input) => input.addEventListener("change", () => fit(stage)));
-    const swipe = article.querySelector(".swipe input");
+  #views(views) {
+    const still = !views.querySelector(".stage:not(.still)");
+    const tools = views.querySelector(".tools");
+    if (tools) tools.hidden = still;
+    all(":scope > input", views).forEach((input) =>
+      input.addEventListener("change", () => still || this.stage.refit())
+    );
+    const swipe = views.querySelector(".swipe input");
+    const stage = views.querySelector(".stage");
     if (swipe) swipe.addEventListener("input", () => stage.style.setProperty("--swipe", swipe.value + "%"));
-  });
-
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.matches("input[type=search]")) {
-      if (event.key === "Escape") event.target.blur();
-      return;
-    }
-    const article = articles[current] || shown()[0];
     const act = {
-      j: () => step(1), k: () => step(-1), n: () => nextChange(article),
-      "/": () => { event.preventDefault(); search.focus(); },
-    }[event.key];
-    if (act) act();
-    if (article && "1234".includes(event.key)) {
-      const input = article.querySelector(".view-" + event.key);
-      if (input) { input.checked = true; input.dispatchEvent(new Event("change")); }
-    }
-  });
-
-  function follow() {
-    const [id, change] = decodeURIComponent(location.hash.slice(1)).split("/");
-    const article = articles.find((each) => each.id === id);
-    if (!article) return;
-    go(article, change);
-    if (change) setTimeout(() => nextChange(article, Number(change) - 1), 50);
+      next: () => this.next(1),
+      in: () => this.stage.zoom(1.4),
+      out: () => this.stage.zoom(1 / 1.4),
+      fit: () => this.stage.fit(),
+    };
+    all("[data-act]", views).forEach((button) => button.addEventListener("click", act[button.dataset.act]));
   }
-  addEventListener("hashchange", follow);
-  addEventListener("load", follow);
-  addEventListener("resize", () => articles.forEach((article) => stageOf(article) && fit(stageOf(article))));
-})();
+
+  // A change of the table leads to where it is drawn.
+  #linked() {
+    const changes = this.drawn.changes;
+    all("td.place", this.element).forEach((cell) => {
+      const said = places(cell.textContent);
+      const at = [
+        (node, place) => node.path === place || node.path.startsWith(place + "."),
+        (node, place) => place.startsWith(node.path + "."), // drawn with what it is in
+        (node, place) => node.text.split(/\s/).includes(place), // was called so
+      ].map((fits) => changes.findIndex((node) => said.some((place) => fits(node, place)))).find((found) => found >= 0);
+      if (at === undefined) return;
+      const button = made("button", "link", cell.textContent);
+      button.type = "button";
+      button.title = "show in the picture";
+      button.addEventListener("click", () => this.show(at));
+      cell.replaceChildren(button);
+    });
+  }
+
+  next(by) {
+    const stage = this.stage;
+    const many = stage ? stage.changes.length : 0;
+    if (many) this.show((stage.at + by + many) % many);
+  }
+
+  show(at) {
+    if (!this.stage || !this.stage.changes.length) return;
+    if (!this.stage.canvas) this.view("1") || this.view("2");
+    this.stage.show(at);
+    list.go(this, this.stage.at + 1);
+    this.stage.views.scrollIntoView();
+  }
+
+  view(key) {
+    const inputs = all(".views > input.view-" + key, this.element);
+    inputs.forEach((input) => {
+      input.checked = true;
+      input.dispatchEvent(new Event("change"));
+    });
+    return inputs.length > 0;
+  }
+}
+
+// Which failures are shown, and which of them one is at.
+const list = {
+  articles: all("article").map((element) => new Article(element)),
+  links: new Map(all("nav.list a").map((link) => [link.hash.slice(1), link])),
+  search: document.getElementById("search"),
+  kinds: all(".counts button"),
+  current: null,
+
+  get shown() {
+    return this.articles.filter((article) => !article.hidden && !article.folded);
+  },
+
+  mark(article) {
+    if (this.current === article) return;
+    this.current = article;
+    this.articles.forEach((each) => each.element.classList.toggle("here", each === article));
+    this.links.forEach((link, id) => (id === article.id ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
+    const link = this.links.get(article.id);
+    const box = link && link.closest("ol");
+    if (box) box.scrollTop = between(link.offsetTop - box.clientHeight + link.offsetHeight, box.scrollTop, link.offsetTop);
+  },
+
+  go(article, change) {
+    article.unfold();
+    this.mark(article);
+    article.element.scrollIntoView();
+    article.element.focus({ preventScroll: true });
+    history.replaceState(null, "", "#" + article.id + (change ? "/" + change : ""));
+  },
+
+  step(by) {
+    const shown = this.shown;
+    const at = shown.indexOf(this.current);
+    const next = shown[at < 0 ? 0 : between(0, at + by, shown.length - 1)];
+    if (next) this.go(next);
+  },
+
+  filter() {
+    const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const kinds = this.kinds.filter((button) => button.ariaPressed === "true").map((button) => button.dataset.kind);
+    for (const article of this.articles) {
+      const wanted = !kinds.length || kinds.includes(article.kind);
+      article.element.hidden = !wanted || !words.every((word) => article.words.includes(word));
+    }
+    all("main > .group").forEach((group) => this.regroup(group));
+    this.links.forEach((link, id) => (link.closest("li").hidden = this.gone(document.getElementById(id))));
+    const count = this.articles.filter((article) => !article.hidden).length;
+    document.getElementById("found").textContent = (count || "none") + " of " + this.articles.length;
+    if (this.current && this.current.hidden) this.current = null;
+  },
+
+  // Unfolds what is found behind one that is not.
+  regroup(group) {
+    const [first, ...others] = all("article", group);
+    group.hidden = first.hidden && others.every((each) => each.hidden);
+    const fold = group.querySelector("details.alike");
+    fold.hidden = others.every((each) => each.hidden);
+    if (first.hidden && !fold.hidden) fold.open = true;
+  },
+
+  gone(element) {
+    return (element.closest(".group") || element).hidden;
+  },
+
+  follow() {
+    const [id, change] = location.hash.slice(1).split("/");
+    const article = this.articles.find((each) => each.id === id);
+    if (!article) return;
+    this.go(article);
+    if (change) article.show(Number(change) - 1);
+  },
+};
+
+async function copy(button) {
+  const code = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    button.textContent = "copied";
+  } catch {
+    getSelection().selectAllChildren(code);
+    button.textContent = document.execCommand("copy") ? "copied" : "selected";
+  }
+  setTimeout(() => (button.textContent = "copy"), 1500);
+}
+
+// Two tables beside each other scroll as one.
+all(".pair").forEach((pair) => {
+  const sides = all("pre", pair);
+  const level = (event) => sides.forEach((side) => side.scrollTo(event.target.scrollLeft, event.target.scrollTop));
+  sides.forEach((side) => side.addEventListener("scroll", level, { passive: true }));
+});
+
+all("[data-copy]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", () => copy(button));
+});
+list.search.closest(".bar").hidden = false;
+list.search.addEventListener("input", () => list.filter());
+list.kinds.forEach((button) => {
+  button.disabled = false;
+  button.addEventListener("click", () => {
+    button.ariaPressed = String(button.ariaPressed !== "true");
+    list.filter();
+  });
+});
+
+const keys = {
+  j: () => list.step(1),
+  k: () => list.step(-1),
+  n: (article) => article && article.next(1),
+  N: (article) => article && article.next(-1),
+  "/": (_, event) => { event.preventDefault(); list.search.focus(); list.search.select(); },
+  "+": (article) => article && article.stage && article.stage.zoom(1.4),
+  "-": (article) => article && article.stage && article.stage.zoom(1 / 1.4),
+  "0": (article) => article && article.stage && article.stage.fit(),
+};
+for (const key of "1234") keys[key] = (article) => article && article.view(key);
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target === list.search) {
+    if (event.key === "Escape" || event.key === "Enter") list.search.blur();
+    return;
+  }
+  const act = Object.hasOwn(keys, event.key) && keys[event.key];
+  if (act) act(list.current || list.shown[0], event);
+});
+
+// Pictures are drawn as they come near, then one after the other.
+const near = new IntersectionObserver((entries) => {
+  for (const entry of entries.filter((each) => each.isIntersecting))
+    list.articles.find((each) => each.element === entry.target).draw();
+}, { rootMargin: "600px" });
+list.articles.forEach((article) => near.observe(article.element));
+function drawOn(left) {
+  if (!left.length) return;
+  left[0].draw();
+  setTimeout(() => drawOn(left.slice(1)), 50);
+}
+addEventListener("load", () => setTimeout(() => drawOn(list.shown), 1000));
+addEventListener("beforeprint", () => list.shown.forEach((article) => article.draw()));
+
+// The failure at the top is the one that keys speak of.
+addEventListener("scroll", () => {
+  const bottom = (article) => article.element.getBoundingClientRect().bottom;
+  const seen = (article) => bottom(article) > 160 && article.element.getBoundingClientRect().top < innerHeight;
+  if (list.current && seen(list.current)) return;
+  const article = list.shown.find((each) => bottom(each) > 160);
+  if (article) list.mark(article);
+}, { passive: true });
+addEventListener("hashchange", () => list.follow());
+addEventListener("load", () => list.follow());
+addEventListener("resize", () => list.articles.forEach((article) => article.drawn && article.drawn.refit()));

@@ -9,7 +9,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from pytest_nnviz.report.article import article, tone
+from pytest_nnviz.report.article import article, titled, tone
 from pytest_nnviz.report.findings import Finding, counted, groups
 from pytest_nnviz.report.occasion import Occasion
 from pytest_nnviz.report.space import Share, shared_out
@@ -35,7 +35,7 @@ def page(findings: Iterable[Finding], occasion: Occasion | None = None, root: Pa
     flat = [each for group in found for each in group]
     ids = dict(zip((each.folder for each in flat), _ids(flat), strict=True))
     shares = shared_out(found, ids)
-    style, script = (files("pytest_nnviz.report").joinpath(f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    style, script = _files("page.css"), _files("stage.js", "page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"
@@ -55,8 +55,16 @@ def page(findings: Iterable[Finding], occasion: Occasion | None = None, root: Pa
     )
 
 
+def _files(*names: str) -> str:
+    return "".join(files("pytest_nnviz.report").joinpath(name).read_text("utf-8") for name in names)
+
+
 def _head(found: Sequence[Finding], occasion: Occasion) -> str:
-    counts = "".join(f'<li class="{tone(name)}"><b>{count:,}</b> {escape(name)}</li>' for name, count in counted(found))
+    counts = "".join(
+        f'<li class="{tone(name)}"><button type="button" data-kind="{escape(name)}" aria-pressed="false" disabled>'
+        f"<b>{count:,}</b> {escape(name)}</button></li>"
+        for name, count in counted(found)
+    )
     return (
         f"<header>\n<h1>{escape(occasion.title(found))}</h1>\n"
         f'<p class="lead">{escape(occasion.about(found))}</p>\n'
@@ -77,14 +85,20 @@ def _list(found: Sequence[Sequence[Finding]], ids: dict[Path, str]) -> str:
     return (
         f'<nav class="list" aria-label="Snapshots">\n<details{" open" if len(found) > 1 else ""}>'
         f"<summary>All snapshots</summary>\n<ol>\n{items}</ol>\n</details>\n</nav>\n"
-        '<div class="bar" hidden><input type="search" id="search" placeholder="filter by module, test or words (/)" '
-        'aria-label="Filter snapshots"><span id="found" class="nothing" role="status"></span></div>\n'
+        '<div class="bar" hidden><input type="search" id="search" placeholder="filter by module, test or words" '
+        f'aria-label="Filter snapshots"><span id="found" class="nothing" role="status"></span>{_KEYS}</div>\n'
     )
 
 
+_KEYS = (
+    '<p class="keys"><span><kbd>j</kbd> <kbd>k</kbd> next, previous</span><span><kbd>n</kbd> next change</span>'
+    "<span><kbd>1</kbd> to <kbd>4</kbd> views</span><span><kbd>/</kbd> filter</span></p>"
+)
+
+
 def _item(group: Sequence[Finding], id_: str) -> str:
-    more = f" and in {len(group) - 1:,} more" if len(group) > 1 else ""
-    return f'<li><a href="#{id_}">{escape(group[0].headline)}</a>{more}</li>\n'
+    more = f"<small>and in {len(group) - 1:,} more</small>" if len(group) > 1 else ""
+    return f'<li><a href="#{id_}"><span class="said">{titled(group[0])}</span>{more}</a></li>\n'
 
 
 def _group(group: Sequence[Finding], ids: dict[Path, str], shares: dict[Path, Share], root: Path | None) -> str:

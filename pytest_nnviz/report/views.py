@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -29,37 +30,69 @@ def views(finding: Finding, id_: str, share: Share) -> str:
         OSError: its files cannot be read.
     """
     pictures, texts = share.pictures, _texts(finding) if share.texts else ""
-    sides = all(side in pictures for side in _SIDES)
-    drawn = "diff" in pictures or sides
-    others = [name for name in pictures if not drawn or name not in _NAMES]
+    drawn = {name: path for name, path in pictures.items() if name in _NAMES}
+    if "diff" in drawn or _both(drawn):
+        layers = _layers({name: path for name, path in pictures.items() if name not in _NAMES}, id_)
+        return f"{_graph(drawn, texts, id_)}{layers}"
+    layers = _layers(pictures, id_)
+    if not texts:
+        return layers
+    is_open = " open" if finding.fixture in _TABLES else ""
+    return f"{layers}<details{is_open}><summary>{_summary(finding)}</summary>{texts}</details>\n"
+
+
+def _both(pictures: Mapping[str, Path]) -> bool:
+    return all(side in pictures for side in _SIDES)
+
+
+def _graph(pictures: Mapping[str, Path], texts: str, id_: str) -> str:
+    """The pictures of a graph, which move together, and the texts."""
+    sides = _both(pictures)
     tabs = [
         *((("1", "merged"),) if "diff" in pictures else ()),
         *((("2", "side by side"), ("3", "swipe")) if sides else ()),
         *((("4", "text"),) if texts else ()),
     ]
-    stills = "".join(_still(others, pictures))
-    if not drawn:
-        is_open = " open" if finding.fixture in _TABLES else ""
-        summary = f"<summary>{_summary(finding)}</summary>"
-        return f"{stills}<details{is_open}>{summary}{texts}</details>\n" if texts else stills
-    first = tabs[0][0]
+    shown = pictures if sides else {"diff": pictures["diff"]}
+    figures = "".join(_figure(_PLACES[name], _NAMES[name], path) for name, path in shown.items())
+    tools = f"{_swipe(*_SIDES) if sides else ''}{_TOOLS}"
+    return _tabbed(id_, tabs, tools, f'<div class="stage">\n{figures}</div>\n{texts}')
+
+
+def _layers(pictures: Mapping[str, Path], id_: str) -> str:
+    """Sheets of filters: those of one layer in a row, and one side swiped over the other."""
+    parts = groupby(pictures, lambda name: name.partition(".")[2])
+    return "".join(
+        _layer(part, {n: pictures[n] for n in names}, f"{id_}-{at}") for at, (part, names) in enumerate(parts)
+    )
+
+
+def _layer(part: str, pictures: Mapping[str, Path], id_: str) -> str:
+    sides = {name.partition(".")[0]: path for name, path in pictures.items()}
+    title = f"{part}: " if part else ""
+    figures = "".join(
+        _figure(_PLACES.get(side, ""), f"{title}{_STILLS.get(side, side)}", path) for side, path in sides.items()
+    )
+    stage = f'<div class="stage still">\n{figures}</div>\n'
+    if not _both(sides):
+        return stage
+    return _tabbed(id_, (("1", "beside each other"), ("3", "swipe")), _swipe("before", "after"), stage)
+
+
+def _tabbed(id_: str, tabs: Sequence[tuple[str, str]], tools: str, shown: str) -> str:
+    """Things of which a chosen tab decides what is shown; the tabs by the keys that choose them."""
     inputs = "".join(
-        f'<input type="radio" name="{id_}-v" id="{id_}-v{key}" class="view-{key}"'
-        f'{" checked" if key == first else ""} aria-label="{name}">'
-        for key, name in tabs
+        f'<input type="radio" name="{id_}-v" id="{id_}-v{key}" class="view-{key}"{_CHECKED if not at else ""}>'
+        for at, (key, _) in enumerate(tabs)
     )
     labels = "".join(f'<label class="tab-{key}" for="{id_}-v{key}">{name}</label>' for key, name in tabs)
-    tools = f"{_SWIPE if sides else ''}{_TOOLS}"
-    stage = "".join(_stage(pictures))
-    return f'<div class="views">\n{inputs}\n<div class="tabs">{labels}{tools}</div>\n{stage}{texts}</div>\n{stills}'
+    return f'<div class="views">\n{inputs}\n<div class="tabs">{labels}{tools}</div>\n{shown}</div>\n'
 
 
-_SWIPE = (
-    '<label class="swipe">expected <input type="range" min="0" max="100" value="50" '
-    'aria-label="Where the expected picture ends and the actual one begins, from the left"> actual</label>'
-)
+_CHECKED = " checked"
+_PLACES = {"diff": "both", "expected": "side expected", "actual": "side actual"}
 _TOOLS = (
-    '<span class="tools" hidden><button type="button" data-act="next">next change (n)</button>'
+    '<span class="tools" hidden><button type="button" data-act="next">next change</button>'
     '<span class="where nothing" role="status"></span>'
     '<button type="button" data-act="out" aria-label="Zoom out">&minus;</button>'
     '<button type="button" data-act="in" aria-label="Zoom in">+</button>'
@@ -67,38 +100,36 @@ _TOOLS = (
 )
 
 
-def _stage(pictures: Mapping[str, Path]) -> Iterator[str]:
-    yield '<div class="stage">\n'
-    for name, shown in _NAMES.items():
-        if name in pictures:
-            yield _figure("frame both" if name == "diff" else f"frame side {name}", shown, pictures[name])
-    yield "</div>\n"
-
-
-def _still(names: Sequence[str], pictures: Mapping[str, Path]) -> Iterator[str]:
-    """Those of one layer in a row."""
-    for part, group in groupby(names, lambda name: name.partition(".")[2]):
-        yield '<div class="layer">'
-        for name in group:
-            which = name.partition(".")[0]
-            yield _figure("still", f"{part}: {_STILLS.get(which, which)}" if part else which, pictures[name])
-        yield "</div>\n"
+def _swipe(left: str, right: str) -> str:
+    return (
+        f'<label class="swipe">{left} <input type="range" min="0" max="100" value="50" '
+        f'aria-label="How much of {left} covers {right}, from the left"> {right}</label>'
+    )
 
 
 def _figure(classes: str, shown: str, path: Path) -> str:
-    return f'<figure class="{classes}"><figcaption>{escape(shown)}</figcaption>{_image(path, shown)}</figure>\n'
+    name = escape(shown)
+    return (
+        f'<figure class="{classes}"><figcaption>{name}</figcaption>'
+        f'<div class="canvas" tabindex="0" role="group" aria-label="{name}">{_image(path, shown)}</div></figure>\n'
+    )
 
 
 def _image(path: Path, shown: str) -> str:
+    """A picture; a drawing waits until the script shows it, as to read many of them takes a browser seconds."""
     data = path.read_bytes()
-    if path.suffix == ".svg":
-        source = f"data:image/svg+xml,{quote(data.decode('utf-8', 'replace'), safe=_SAFE)}"
-    else:
-        source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    if path.suffix != ".svg":
+        return _img(shown, f"data:image/png;base64,{base64.b64encode(data).decode()}")
+    source = _END.sub("%3C/", quote(data.decode("utf-8", "replace"), safe=_SAFE))
+    return f"<noscript>{_img(shown, f'data:image/svg+xml,{source}')}</noscript>"
+
+
+def _img(shown: str, source: str) -> str:
     return f'<img alt="{escape(shown)} picture" src="{source}">'
 
 
 _SAFE = " !$'()*+,-./:;=?@_~<>[]{}|^"
+_END = re.compile("</(?=n)", re.IGNORECASE)  # of noscript, which is text where there are scripts
 
 
 def _summary(finding: Finding) -> str:
