@@ -139,7 +139,7 @@ class ArchitectureVerdict(Verdict):
         rename_map = drift["checkpoint"]["rename_map"]
         return {
             "headline": drift["headline"],
-            **rows_data(self.drift, self._told_by, root),
+            **rows_data(self.drift, self._told_by, root, stored=self.status is Status.COMPARED),
             "rename_map": rename_map,
             "drift": drift,
         }

@@ -24,7 +24,9 @@ __all__ = [
     "differing_companions",
     "digest_of",
     "draw_companions",
+    "drift_pictures",
     "pictures_of",
+    "portrait",
     "remove_other_companions",
     "stale_companions",
 ]
@@ -132,6 +134,38 @@ def pictures_of(
         drawn = drawn or Drawn(thing, asked)
         picture = drawn.picture(suffix, side, digest)
         yield picture if isinstance(picture, bytes) else picture.encode()
+
+
+def drift_pictures(drift: Drift, asked: Asked, suffixes: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the files that a drift leaves: ``diff``, ``expected`` and ``actual``, in one layout.
+
+    Args:
+        drift: what changed.
+        asked: what the pictures show.
+        suffixes: their formats, some of ``svg``, ``png`` and ``mermaid``; of the last there is no side alone.
+
+    Raises:
+        DrawingError: no engine could draw.
+    """
+    sides = (("both", "diff"), ("expected", "expected"), ("actual", "actual"))
+    wanted = [
+        (suffix, side, f"{name}.{suffix}")
+        for side, name in sides
+        for suffix in suffixes
+        if suffix != "mermaid" or side == "both"
+    ]
+    pictures = pictures_of(drift, [(suffix, side) for suffix, side, _ in wanted], asked)
+    yield from zip((name for _, _, name in wanted), pictures, strict=True)
+
+
+def portrait(architecture: Architecture, asked: Asked, which: str = "actual") -> Iterator[tuple[str, bytes]]:
+    """As `drift_pictures`, of what is there on one side alone.
+
+    Raises:
+        DrawingError: no engine could draw.
+    """
+    for picture in pictures_of(architecture, [("svg", "both")], asked):
+        yield f"{which}.svg", picture
 
 
 def _wanted(snapshot: Path, images: str) -> list[Path]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from pytest_nnviz.asked import Asked
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.kinds import FILTERS, KINDS, SNAPSHOT, SUMMARY, Kind
 
@@ -58,6 +59,24 @@ class Stored(ABC):
         """It as plain values for JSON, as a snapshot that came or went as a whole."""
 
     @abstractmethod
+    def alone(self, *, came: bool) -> Verdict:
+        """It as a snapshot that came or went as a whole: no other text is there."""
+
+    @abstractmethod
+    def pictures(self, verdict: Verdict) -> Iterator[tuple[str, bytes]]:
+        """Names and contents of the pictures of a verdict that this text gave: of what changed, or of all there is.
+
+        Raises:
+            DrawingError: no engine could draw.
+        """
+
+    def _sides(self, *, came: bool) -> dict[str, Any]:
+        """What a verdict on it alone begins with."""
+        from pytest_nnviz.verdict import Status
+
+        return {"status": Status.COMPARED, "text": self.text if came else "", "stored": None if came else self.text}
+
+    @abstractmethod
     def since(self, old: Self, gates: Gates) -> Verdict:
         """It judged by an older text of its kind; ``gates`` says which changes of an architecture decide."""
 
@@ -80,6 +99,22 @@ class StoredArchitecture(Stored):
         from pytest_nnviz.report import lone_data
 
         return lone_data(self.content, name, came=came)
+
+    def alone(self, *, came: bool) -> Verdict:
+        """It as one that came or went."""
+        from pytest_nnviz.checker import ArchitectureVerdict
+
+        return ArchitectureVerdict(**self._sides(came=came), architecture=self.content, gate=Gates())
+
+    def pictures(self, verdict: Verdict) -> Iterator[tuple[str, bytes]]:
+        """What changed and both sides of it as SVG, with a graph for Markdown; or the architecture."""
+        from pytest_nnviz.checker import ArchitectureVerdict
+        from pytest_nnviz.companions import drift_pictures, portrait
+
+        assert isinstance(verdict, ArchitectureVerdict)
+        if verdict.drift is not None:
+            return drift_pictures(verdict.drift, Asked(), ("svg", "mermaid"))
+        return portrait(self.content, Asked(), _which(verdict))
 
     def since(self, old: Self, gates: Gates) -> Verdict:
         """It judged by an older text."""
@@ -105,7 +140,17 @@ class StoredSummary(Stored):
         """See `pytest_nnviz.summaries.plain`."""
         from pytest_nnviz.summaries.plain import summary_data
 
-        return summary_data(*_sides(self.content, came=came), name)
+        return summary_data(*_pair(self.content, came=came), name)
+
+    def alone(self, *, came: bool) -> Verdict:
+        """It as one that came or went."""
+        from pytest_nnviz.summaries.checking import SummaryVerdict
+
+        return SummaryVerdict(**self._sides(came=came), summary=self.content)
+
+    def pictures(self, verdict: Verdict) -> Iterator[tuple[str, bytes]]:
+        """None: the text is the picture."""
+        return iter(())
 
     def since(self, old: Self, gates: Gates) -> Verdict:
         """It judged by an older text."""
@@ -138,7 +183,21 @@ class StoredFilters(Stored):
         """See `pytest_nnviz.filterbanks.plain`."""
         from pytest_nnviz.filterbanks.plain import filters_data
 
-        return filters_data(*_sides(self.content, came=came), None, name)
+        return filters_data(*_pair(self.content, came=came), None, name)
+
+    def alone(self, *, came: bool) -> Verdict:
+        """It as one that came or went."""
+        from pytest_nnviz.filterbanks.checking import FiltersVerdict
+
+        return FiltersVerdict(**self._sides(came=came), bank=self.content, found=self.sheets)
+
+    def pictures(self, verdict: Verdict) -> Iterator[tuple[str, bytes]]:
+        """Of the layers that changed most the sheets of both sides, and what lies between; or all of one side."""
+        from pytest_nnviz.filterbanks.checking import FiltersVerdict
+        from pytest_nnviz.filterbanks.leaving import pictures_of, portraits_of
+
+        assert isinstance(verdict, FiltersVerdict)
+        return portraits_of(verdict, _which(verdict)) if verdict.drift is None else pictures_of(verdict)
 
     def since(self, old: Self, gates: Gates) -> Verdict:
         """It judged by an older text, and by the sheets of both."""
@@ -147,8 +206,13 @@ class StoredFilters(Stored):
         return compared(old.sheets, self.sheets, old.text, self.text)
 
 
-def _sides(content: Any, *, came: bool) -> tuple[Any, Any]:
+def _pair(content: Any, *, came: bool) -> tuple[Any, Any]:
     return (None, content) if came else (content, None)
+
+
+def _which(verdict: Verdict) -> str:
+    """The side that one text alone is on."""
+    return "actual" if verdict.stored is None else "expected"
 
 
 _FIRST_WORDS = {"nnviz": SNAPSHOT, "nnviz-summary": SUMMARY, "nnviz-filters": FILTERS}

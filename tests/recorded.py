@@ -72,6 +72,11 @@ def git(*arguments):
     return done.stdout.decode()
 
 
+def git_bytes(spec):
+    """What stands at ``REV:PATH``."""
+    return subprocess.run(["git", "cat-file", "blob", spec], capture_output=True, check=True, timeout=60).stdout
+
+
 def commit(message):
     git("add", "-A", ".")
     git("commit", "-q", "--allow-empty", "-m", message)
@@ -94,3 +99,40 @@ def ran(capsys, *arguments):
     """A command: its exit code, what it printed, what it complained about."""
     code = main([str(argument) for argument in arguments])
     return code, *capsys.readouterr()
+
+
+class Block(nn.Module):
+    """What all models of a zoo share."""
+
+    def __init__(self, width, kernel):
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, kernel, padding=kernel // 2)
+        self.norm = nn.BatchNorm2d(width)
+
+    def forward(self, x):
+        return x + self.norm(self.conv(x)).relu()
+
+
+class Zoo000(nn.Module):
+    """A stem, as many blocks as are asked for, a head."""
+
+    def __init__(self, depth, kernel):
+        super().__init__()
+        torch.manual_seed(depth)
+        self.stem = nn.Conv2d(1, 8, 3)
+        self.blocks = nn.Sequential(*(Block(8, kernel) for _ in range(depth)))
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.head(self.blocks(self.stem(x)).mean((2, 3)))
+
+
+def zoo(folder: Path, count: int, kernel: int, kinds: tuple[str, ...] = ("nnviz", "nnsummary")) -> None:
+    """So many snapshots: texts of four real models under many names, whose blocks have kernels of this size."""
+    written = {"nnviz": architecture, "nnsummary": table, "nnfilters": filters}
+    texts = [(kind, written[kind](Zoo000(depth, kernel))) for depth in range(1, 5) for kind in kinds]
+    for at in range(count):
+        kind, text = texts[at % len(texts)]
+        path = folder / f"tests/__nnviz__/test_{at % 7}/test_zoo{at:03}.{kind}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("Zoo000", f"Zoo{at:03}"), encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from recorded import Net, alone, commit, git, ran, record
+from recorded import Net, alone, commit, git, git_bytes, ran, record, zoo
 from schema import validate
 from torch import nn
 
@@ -136,3 +136,92 @@ class TestReview:
         assert command("review", "HEAD")[1].endswith("snapshots: 6 unchanged\n")
         assert command("review", "HEAD~1")[1] == whole
         assert "conv1 out_channels 4 -> 6" in whole
+
+    def test_the_report_is_that_of_a_run(self, command, tmp_path, monkeypatch):
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step.md"))
+        record(tmp_path / FOLDER, "a", dead())
+        record(tmp_path / FOLDER, "b", Net(width=6))
+        record(tmp_path / FOLDER, "c", frozen())
+        (tmp_path / FOLDER / "a.nnsummary").unlink()
+        code, out, err = command("review", "main", "--report", "out")
+        assert (code, err) == (0, "")
+        assert out.endswith(f"report: {(tmp_path / 'out/index.html').as_uri()}\n")
+        files = [path for path in Path("out/tests/test_m").rglob("*") if path.is_file() and path.name[0] != "."]
+        found = {path.relative_to("out/tests/test_m").as_posix() for path in files}
+        every = {"drift.json", "words.txt"}
+        texts = {"expected.nnviz", "actual.nnviz"}
+        drawn = {"diff.svg", "expected.svg", "actual.svg", "diff.mermaid"}
+        assert found == {
+            *(f"b/{name}" for name in {*every, *texts, *drawn}),
+            *(f"b/summary/{name}" for name in {*every, "expected.nnsummary", "actual.nnsummary"}),
+            *(f"b/filters/{name}" for name in {*every, "expected.nnfilters", "actual.nnfilters"}),
+            *(f"b/filters/{side}.conv{n}.png" for side in ("expected", "actual") for n in (1, 2)),
+            *(f"a/filters/{name}" for name in {*every, "expected.nnfilters", "actual.nnfilters"}),
+            *(f"a/filters/{side}.conv2.png" for side in ("expected", "actual", "diff")),
+            *(f"a/summary/{name}" for name in {*every, "expected.nnsummary"}),
+            *(f"c/{name}" for name in {*every, "actual.nnviz", "actual.svg"}),
+            *(f"c/summary/{name}" for name in {*every, "actual.nnsummary"}),
+            *(f"c/filters/{name}" for name in {*every, "actual.nnfilters", "actual.conv1.png", "actual.conv2.png"}),
+        }
+        for path in Path("out").rglob("drift.json"):
+            validate(json.loads(path.read_text(encoding="utf-8")))
+        data = json.loads(Path("out/drift.json").read_text(encoding="utf-8"))
+        assert data["failed"] == 0
+        assert data["counts"] == {"breaks checkpoints": 3, "changes the function": 1, "added": 3, "removed": 1}
+        page = Path("out/index.html").read_text(encoding="utf-8")
+        assert "<h1>Review: 8 snapshots changed</h1>" in page
+        assert "This is a review of work tree against merge base with main (" in page
+        assert "--snapshot-update" not in page.replace("Made by pytest --snapshot-update", "")
+        summary = Path("out/summary.md").read_text(encoding="utf-8")
+        assert summary == Path("step.md").read_text(encoding="utf-8")
+        assert "accept" not in summary
+        sheet = Path("out/tests/test_m/a/filters/expected.conv2.png").read_bytes()
+        assert sheet == git_bytes(f"main:{FOLDER}/a.filters/conv2.png")
+
+    def test_a_later_report_takes_the_place_of_an_earlier_one_and_of_nothing_else(self, command, tmp_path):
+        record(tmp_path / FOLDER, "a", Net(width=6))
+        mine = Path("out/tests/test_m/a/mine.txt")
+        mine.parent.mkdir(parents=True)
+        mine.write_text("mine", encoding="utf-8")
+        assert command("review", "main", "--report", "out")[0] == 0
+        git("checkout", "-q", ".")
+        code, out, _ = command("review", "main", "--report", "out", "--json")
+        assert (code, json.loads(out)["snapshots"]) == (0, [])
+        assert [path.name for path in Path("out").rglob("*") if path.is_file()] == ["mine.txt"]
+
+    def test_a_file_of_the_user_stays(self, command, tmp_path):
+        record(tmp_path / FOLDER, "a", Net(width=6))
+        Path("out").mkdir()
+        Path("out/index.html").write_text("mine", encoding="utf-8")
+        code, _, err = command("review", "main", "--report", "out")
+        assert (code, "index.html is not ours" in err) == (2, True)
+        assert Path("out/index.html").read_text(encoding="utf-8") == "mine"
+        assert command("review", "main", "--report", FOLDER)[0] == 2
+
+    def test_a_report_says_what_it_could_not_read(self, command, tmp_path):
+        record(tmp_path / FOLDER, "a", Net(width=6))
+        (tmp_path / FOLDER / "b.nnviz").write_text("nnviz 1\n<<<<<<< ours\n", encoding="utf-8")
+        code, _, err = command("review", "main", "--report", "out")
+        assert (code, "holds a conflict marker" in err) == (2, True)
+        assert "holds a conflict marker" in Path("out/index.html").read_text(encoding="utf-8")
+        assert "holds a conflict marker" in Path("out/summary.md").read_text(encoding="utf-8")
+
+
+def test_of_many_snapshots_the_cause_is_said_once(command, tmp_path):
+    """30 tests of models that share a block, which is another one now: two causes, as one half pins tables."""
+    git("init", "-q", "-b", "main")
+    zoo(tmp_path, 30, 3)
+    commit("one")
+    zoo(tmp_path, 30, 5)
+    commit("two")
+    out = command("review", "HEAD~1", "HEAD", "--report", "out")[1]
+    assert out.count("kernel_size 3 -> 5") == out.count("Param # 584 -> 1,608") == 2  # a headline, a row
+    assert out.count("the same in ") == 28
+    assert "snapshots: 30 changed" in out
+    summary = Path("out/summary.md").read_text(encoding="utf-8")
+    listed = summary.partition("<details>")[0]
+    assert (listed.count("kernel_size 3 -> 5"), listed.count("Param # 584 -> 1,608")) == (1, 1)
+    page = Path("out/index.html").read_text(encoding="utf-8")
+    assert page.count('<section class="group">') == 2
+    assert len(page) < 2_000_000
+    assert len(list(Path("out").rglob("diff.svg"))) == 13  # the first, and twelve

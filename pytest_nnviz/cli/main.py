@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from pytest_nnviz.cli import commands
 from pytest_nnviz.cli.images import add_drift_options, add_image_options
@@ -118,6 +119,9 @@ def _review(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KIND",
         help=f"exit with 1 where there is any of: {', '.join(FAIL_ON)}; several by commas or by giving it again",
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write a page of all that changed, with pictures, to this folder"
     )
     _output(parser)
     parser.set_defaults(run=commands.review)

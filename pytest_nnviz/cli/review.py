@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import Namespace
 from collections.abc import Iterable
 from typing import Any
@@ -32,6 +33,11 @@ def run_review(options: Namespace, out: Terminal) -> int:
         out.text(_markdown(found))
     else:
         _print(found, out)
+    if options.report is not None:
+        from pytest_nnviz.cli.reporting import write_review
+
+        for line in write_review(found, options.report):
+            print(line, file=sys.stderr if options.json or options.markdown else sys.stdout)
     if failing and not options.json and not options.markdown:
         out.title(f"fails (--fail-on {','.join(kinds)}): {', '.join(each.name for each in failing)}")
     if found.errors:
@@ -61,11 +67,11 @@ def _is_of(found: Reviewed, kind: str) -> bool:
 
 def _print(found: Review, out: Terminal) -> None:
     out.title(f"{found.base} -> {found.head}")
-    for (first, verdict), *others in found.groups:
-        title, *lines = words_of(verdict, first.name, out.width)
+    for first, *others in found.groups:
+        title, *lines = words_of(first.judged, first.name, out.width)
         out.title(f"\n{title}")
         out.lines(lines, "  ")
-        out.lines([f"the same in {each.name}" for each, _ in others], "  ")
+        out.lines([f"the same in {each.name}" for each in others], "  ")
     told = [each.line for each in found.lone]
     if told:
         out.lines(["", *told])
@@ -79,9 +85,9 @@ def _count(found: Review) -> str:
 
 def _markdown(found: Review) -> str:
     blocks = []
-    for (first, verdict), *others in found.groups:
-        same = "".join(f"- the same in {code(each.name)}\n" for each, _ in others)
-        blocks.append(f"{tabled(verdict, first.name)}{same}")
+    for first, *others in found.groups:
+        same = "".join(f"- the same in {code(each.name)}\n" for each in others)
+        blocks.append(f"{tabled(first.judged, first.name)}{same}")
     lines = [each.line for each in found.lone]
     blocks += ["".join(f"- {code(line)}\n" for line in lines)] if lines else []
     return "\n".join([*blocks, f"{_count(found)}, {found.base} to {found.head}\n"])
@@ -105,7 +111,6 @@ def _snapshot(each: Reviewed) -> dict[str, Any]:
 
 
 def _drift(each: Reviewed) -> dict[str, Any] | None:
-    if each.verdict is not None:
-        return each.verdict.plain(each.path)
-    there = each.new or each.old
-    return None if there is None else there.lone(each.path, came=each.new is not None)
+    if each.status == "renamed":
+        return None
+    return each.verdict.plain(each.path) if each.verdict else each.there.lone(each.path, came=each.new is not None)

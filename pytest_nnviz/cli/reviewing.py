@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -47,6 +47,18 @@ class Reviewed:
         return printed(self.path)
 
     @property
+    def judged(self) -> Verdict:
+        """What changed, or the text alone of one that came or went."""
+        return self.verdict or self.there.alone(came=self.new is not None)
+
+    @property
+    def there(self) -> Stored:
+        """The text now, or before of one that is gone."""
+        there = self.new or self.old
+        assert there is not None
+        return there
+
+    @property
     def kind(self) -> Kind:
         """Which fixture pins it."""
         return kind_of(PurePosixPath(self.path).suffix)
@@ -54,19 +66,29 @@ class Reviewed:
     @property
     def line(self) -> str:
         """What became of it as a whole."""
-        there = self.new or self.old
-        if there is None:
+        if self.status == "renamed":
             return f"renamed {printed(self.old_path)} -> {self.name}"
-        return f"{self.status} {self.name}: {there.gist}"
+        return f"{self.status} {self.name}: {self.there.gist}"
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """All that changed between two sides, how many snapshots did not, and which could not be read."""
+    """All that changed between two sides.
+
+    Attributes:
+        base: what the one is called.
+        head: what the other is called.
+        snapshots: those that are not as they were, by their paths.
+        groups: those of them that changed, the ones of the same edits together: wherever in the models, however many
+            parameters.
+        unchanged: how many others there are.
+        errors: why some could not be read.
+    """
 
     base: str
     head: str
     snapshots: tuple[Reviewed, ...]
+    groups: tuple[tuple[Reviewed, ...], ...]
     unchanged: int
     errors: tuple[str, ...] = ()
 
@@ -83,16 +105,6 @@ class Review:
         order = ("added", "removed", "renamed")
         found = (each for each in self.snapshots if each.status in order)
         return sorted(found, key=lambda each: order.index(each.status))
-
-    @property
-    def groups(self) -> list[list[tuple[Reviewed, Verdict]]]:
-        """Those that changed, the ones of the same edits together: wherever in the models, however many parameters."""
-        found: dict[Hashable, list[tuple[Reviewed, Verdict]]] = {}
-        for each in self.snapshots:
-            if each.verdict is not None:
-                key = (each.kind, each.verdict.told(_WIDTH).more, *each.verdict.causes)
-                found.setdefault(key, []).append((each, each.verdict))
-        return list(found.values())
 
 
 def reviewed(base: str, head: str | None, *, direct: bool) -> Review:
@@ -134,7 +146,17 @@ def _compared(old: Side, new: Side) -> Review:
             snapshots.append(found)
     changed = {each.path for each in snapshots if each.status == "changed"}
     unchanged = (old.hashes.keys() & new.hashes.keys()) - changed - errors.keys()
-    return Review(old.name, new.name, tuple(snapshots), len(unchanged), tuple(errors.values()))
+    groups = tuple(map(tuple, _groups(snapshots)))
+    return Review(old.name, new.name, tuple(snapshots), groups, len(unchanged), tuple(errors.values()))
+
+
+def _groups(snapshots: Iterable[Reviewed]) -> Iterable[list[Reviewed]]:
+    found: dict[Hashable, list[Reviewed]] = {}
+    for each in snapshots:
+        if each.verdict is not None:
+            key = (each.kind, each.verdict.told(_WIDTH).more, *each.verdict.causes)
+            found.setdefault(key, []).append(each)
+    return found.values()
 
 
 def _renamed(old: Side, new: Side) -> Iterator[tuple[str, str]]:

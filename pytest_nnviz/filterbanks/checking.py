@@ -152,6 +152,10 @@ class FiltersVerdict(Verdict):
         """The weights that are drawn of a layer."""
         return self.found.drawn(layer)
 
+    def steps(self, layer: Layer) -> Sequence[float]:
+        """Of each filter that is drawn, how far two values are apart that it can have; none where they are exact."""
+        return self.found.steps(layer) if isinstance(self.found, Sheets) else ()
+
 
 def check(
     options: FilterOptions, model: Any, layers: Sequence[str], *, stored: str | None, updates: str, snapshot: Path
@@ -198,11 +202,9 @@ def compared(old: Sheets, new: Sheets, stored: str, text: str) -> FiltersVerdict
     """
 
     def look(before: Layer, now: Layer, tolerance: Tolerance) -> Mapping[int, Moved]:
-        sheet, other = old.of(before), new.of(now)
-        if sheet is None or other is None:
-            return {}
+        sheet = old.of(before)
         drawn = new.drawn(replace(now, view=before.view))
-        return sheet.moved(drawn, tolerance, _largest(before), [other.levels(at).step for at in range(len(drawn))])
+        return {} if sheet is None else sheet.moved(drawn, tolerance, _largest(before), new.steps(now))
 
     drift = compare(old.bank, new.bank, exact=True, look=look)
     verdict = FiltersVerdict(status=Status.COMPARED, text=text, stored=stored, bank=new.bank, found=new)

@@ -53,8 +53,15 @@ class Row:
         return [0.0 if new == old else new - old for old, new in zip(self.before, self.after, strict=True)]
 
 
-def rows_of(change: LayerChange, sheet: Sheet, after: Weights) -> list[Row]:
-    """The filters that are drawn on both sides and moved by more than half a step, and those of one side alone."""
+def rows_of(change: LayerChange, sheet: Sheet, after: Weights, steps: Sequence[float] = ()) -> list[Row]:
+    """The filters that are drawn on both sides and moved by more than half a step, and those of one side alone.
+
+    Args:
+        change: what became of the layer.
+        sheet: the filters before.
+        after: the weights now.
+        steps: of each filter, how far two values are apart that a weight now can have; none where they are exact.
+    """
     new = change.new
     assert new is not None
     before = [sheet.values(index) for index in range(sheet.layout.filters)]
@@ -64,7 +71,7 @@ def rows_of(change: LayerChange, sheet: Sheet, after: Weights) -> list[Row]:
     for index, (old, now) in enumerate(zip(before, after, strict=False)):
         row = Row(str(index), old, now)
         by = max(map(_distance, row.difference or ()), default=0.0)
-        if by > sheet.levels(index).step * 0.51:
+        if by > (sheet.levels(index).step + (steps[index] if steps else 0.0)) * 0.51:
             found.append(Row(str(index), old, now, by))
     return sorted(found, key=lambda row: -row.by)
 

@@ -28,13 +28,13 @@ def pictures_of(verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:
             yield f"{side}.{names[change.path]}.png", picture
 
 
-def portraits_of(verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:
+def portraits_of(verdict: FiltersVerdict, which: str = "actual") -> Iterator[tuple[str, bytes]]:
     """Names and contents of the sheets of what was found, of the first `MOST_LAYERS` layers that are drawn."""
     names = names_of(verdict.bank)
     for layer in [layer for layer in verdict.bank.layers if layer.view.filters][:MOST_LAYERS]:
         drawn = verdict.drawn(layer)
         if drawn:
-            yield f"actual.{names[layer.path]}.png", draw_sheet(layer, drawn)
+            yield f"{which}.{names[layer.path]}.png", draw_sheet(layer, drawn)
 
 
 def _pictures(change: LayerChange, verdict: FiltersVerdict) -> Iterator[tuple[str, bytes]]:
@@ -48,7 +48,8 @@ def _pictures(change: LayerChange, verdict: FiltersVerdict) -> Iterator[tuple[st
         return
     rows = []
     if sheet is not None and old is not None and old.kernel == new.kernel:
-        rows = rows_of(change, sheet, verdict.drawn(replace(new, view=replace(old.view, filters=_count(change)))))
+        now = verdict.drawn(replace(new, view=replace(old.view, filters=_count(change))))
+        rows = rows_of(change, sheet, now, verdict.steps(new))
     marked = {int(each.name) for each in change.filters if each.name.isdecimal() and each.kind != "removed"}
     marked |= {row.index for row in rows} | {place for _, place in change.permuted}
     yield "actual", draw_sheet(new, drawn, marked)

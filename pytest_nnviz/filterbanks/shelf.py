@@ -51,6 +51,11 @@ class Sheets:
             return ()
         return [sheet.values(index) for index in range(min(layer.view.filters, sheet.layout.filters))]
 
+    def steps(self, layer: Layer) -> Sequence[float]:
+        """Of each filter that `drawn` has, how far two values are apart that a weight can have there."""
+        sheet = self.of(self._layers[layer.path]) if layer.path in self._layers else None
+        return () if sheet is None else [sheet.levels(index).step for index in range(sheet.layout.filters)]
+
     def _found(self, layer: Layer) -> tuple[Sheet, bytes] | None:
         if layer.path not in self._read:
             self._read[layer.path] = self._load(layer)

@@ -43,15 +43,16 @@ def drift_data(drift: Drift, name: str, gates: Gates | None = None) -> dict[str,
     }
 
 
-def rows_data(drift: Drift, gates: Gates, root: str) -> dict[str, Any]:
+def rows_data(drift: Drift, gates: Gates, root: str, *, stored: bool = False) -> dict[str, Any]:
     """The edits of a drift as ``rows``, and as ``remarks`` what is said about the whole.
 
     Args:
         drift: what changed.
         gates: which changes decide.
         root: the folder to which lines of source are relative.
+        stored: whether the new side is a stored text as the old one is.
     """
-    told = tell(drift, gate=gates, limit=_ROWS, width=_WIDTH, root=root)
+    told = tell(drift, gate=gates, limit=_ROWS, width=_WIDTH, root=root, stored=stored)
     sides = ((told.main, True), (told.notes, False))
     rows = [row_data(row, gated=gated) for found, gated in sides for row in found]
     left = told.more + told.more_notes

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pytest_nnviz.drift.data import CONSEQUENCES
+from pytest_nnviz.kinds import KINDS
 
 __all__ = ["FAILED", "FILE", "SCHEMA", "Finding", "Row", "counted", "groups", "in_order"]
 
@@ -149,11 +150,14 @@ class Finding:
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """What failed before what did not, the gravest first, then those with the most edits."""
-    rank = {each: at for at, each in enumerate(_ORDER)}
-    return sorted(
-        findings, key=lambda f: (not f.failed, rank.get(f.consequence, len(rank)), -len(f.rows), f.test, f.snapshot)
-    )
+    """What failed before what did not, the gravest first; of equals architectures, then those with the most edits."""
+    rank = {each: at for at, each in enumerate((*_ORDER, *(kind.fixture for kind in KINDS)))}
+
+    def key(each: Finding) -> tuple[Any, ...]:
+        consequence, kind = (rank.get(name, len(rank)) for name in (each.consequence, each.fixture))
+        return not each.failed, consequence, kind, -len(each.rows), each.test, each.snapshot
+
+    return sorted(findings, key=key)
 
 
 def groups(findings: Iterable[Finding]) -> list[list[Finding]]:

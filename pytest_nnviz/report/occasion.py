@@ -38,7 +38,7 @@ class Occasion:
     def title(self, findings: Sequence[Finding]) -> str:
         """What happened, in one line."""
         if self.is_review:
-            return f"{_counted(len(findings))} changed from {self.base} to {self.head}"
+            return f"Review: {_counted(len(findings))} changed"
         failed = [each for each in findings if each.failed]
         if not failed:
             return f"{_counted(len(findings))}, none failed"
@@ -50,7 +50,7 @@ class Occasion:
     def about(self, findings: Sequence[Finding]) -> str:
         """What this is, for people who have not seen it before."""
         if self.is_review:
-            return f"{_PINNED} {_REVIEWED}"
+            return f"This is a review of {self.head} against {self.base}. {_PINNED} {_REVIEWED}"
         return f"{_PINNED} {_FAILED if any(each.failed for each in findings) else _SHOWN}"
 
     def data(self) -> dict[str, Any]:

@@ -134,7 +134,7 @@ _END = re.compile("</(?=n)", re.IGNORECASE)  # of noscript, which is text where 
 
 def _summary(finding: Finding) -> str:
     """What the texts are called where they are folded."""
-    both = len(list(finding.folder.glob("*.nn*"))) > 1
+    both = all(any(finding.folder.glob(f"{side}.nn*")) for side in _SIDES)
     return _SHOWN.get(finding.fixture, "the two texts") if both else "the text"
 
 
