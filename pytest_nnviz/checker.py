@@ -12,6 +12,7 @@ from pytest_nnviz.architecture import Architecture, walk_modules
 from pytest_nnviz.errors import TextError, UnmatchedPatternWarning
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.patterns import ProjectPattern
+from pytest_nnviz.progress import doing
 from pytest_nnviz.verdict import Room, Status, Verdict, Where, places
 
 if TYPE_CHECKING:
@@ -263,7 +264,8 @@ def _judge(
         old = loads(stored)
     except TextError as error:
         return verdict(status=Status.ACCEPTED if writes else Status.DAMAGED, damage=str(error))
-    drift = diff(old, architecture)
+    with doing(f"comparing {architecture.root.class_name}"):
+        drift = diff(old, architecture)
     if writes:
         return verdict(status=Status.ACCEPTED, drift=drift)
     if old == architecture:  # written in another way, by another version of this package

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Generator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_nnviz.configuration import PREFIX, accepting, fixtures_with, ini_keys, marked, project_options
+from pytest_nnviz.ending import Ending
 from pytest_nnviz.errors import NNVizWarning, OptionError, SnapshotError
 from pytest_nnviz.kinds import FILTERS, SNAPSHOT, SUMMARY, Kind
 from pytest_nnviz.naming import SNAPSHOT_DIRNAME
 from pytest_nnviz.recap import Note, Recap
+from pytest_nnviz.screen import WIDTH, colour, progress_of, width
 from pytest_nnviz.unused import RunRecord
 
 if TYPE_CHECKING:
@@ -24,13 +27,13 @@ if TYPE_CHECKING:
     from pytest_nnviz.fixtures.snapshot import NNVizSnapshot
     from pytest_nnviz.fixtures.summary import NNVizSummary
     from pytest_nnviz.options import OptionsBase
+    from pytest_nnviz.progress import Progress
 
 __all__ = ["nnviz_filters", "nnviz_snapshot", "nnviz_summary"]
 
 _RUN = "nnviz-run"
 _LISTS = ("gate", "opaque", "col_names", "row_settings")
-_WIDTH = "nnviz_width"
-_FAILURE = ("failed", "exceeded", "left", "lost")  # notes that hold only if the test fails
+_FAILURE = ("failed", "exceeded", "left", "lost", "property")  # notes that hold only if the test fails
 _LINES, _MARGIN = 60, 8  # pytest indents a message
 
 
@@ -166,8 +169,10 @@ class Run:
         self.record = RunRecord(partial=bool(config.getoption("lf", False)))
         self._recap = Recap(accepting)
         self._strict: list[str] = []
-        self._reported: list[str] = []
+        self._ending = Ending(config, self._recap, self.artifacts)
         self._pending: defaultdict[str, list[Note]] = defaultdict(list)
+        self._properties: defaultdict[str, list[tuple[str, object]]] = defaultdict(list)
+        self._progress: Progress | None = None
 
     def start(self, item: pytest.Item, snapshot: Any, kind: Kind) -> RunningTest:
         """What the calls of a fixture in a test share; notes wait for its next report, which carries them on."""
@@ -181,17 +186,27 @@ class Run:
         if untested is not None:
             self._note(item, Note("setup", "syrupy", item.nodeid, (untested,)))
         everything = self.config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) > 1
-        room = Room(
-            _width(self.config) - _MARGIN, None if everything else _LINES, everything, str(self.config.rootpath)
-        )
+        room = Room(width(self.config) - _MARGIN, None if everything else _LINES, everything, str(self.config.rootpath))
         storage, artifacts = Storage(snapshot, self.record, kind), Artifacts(self.artifacts)
         shows_all = self.config.getoption("nnviz_report") == "always"
-        return RunningTest(item, storage, artifacts, partial(self._note, item), room, self.accepting, shows_all)
+        watched = nullcontext if self._progress is None else self._progress.watching
+        tell = partial(self._note, item)
+        return RunningTest(item, storage, artifacts, tell, room, self.accepting, watched, shows_all)
+
+    def pytest_sessionstart(self) -> None:
+        """Look for a terminal, as long as nothing is captured; a worker of xdist has none."""
+        if not hasattr(self.config, "workerinput"):
+            self._progress = progress_of(self.config)
+
+    def pytest_enter_pdb(self) -> None:
+        """Leave the terminal to the debugger."""
+        if self._progress is not None:
+            self._progress.end()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker of xdist, which has no terminal, how wide this one is."""
-        node.workerinput[_WIDTH] = _width(self.config)
+        node.workerinput[WIDTH] = width(self.config)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_make_collect_report(
@@ -233,6 +248,8 @@ class Run:
         if report.when == "teardown":
             self.record.ended(item)
         notes = [note for note in self._pending.pop(item.nodeid, ()) if note.kind not in _FAILURE or report.failed]
+        self._tell_others(report, notes)
+        notes = [note for note in notes if note.kind != "property"]
         if notes:
             report.nnviz = [note.pack() for note in notes]  # type: ignore[attr-defined]
         return report
@@ -250,18 +267,23 @@ class Run:
         """Let syrupy judge what is unused, by what this run recorded; warn once for the whole run."""
         self.record.finishing = True
         if not hasattr(self.config, "workerinput"):
-            self._report()
+            self._ending.report()
             self._warn(session)
-        return (yield)
+        result = yield
+        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+        for line in [] if hasattr(self.config, "workerinput") else self._ending.attach():
+            if reporter is not None:
+                reporter.write_line(line)
+        return result
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what was recorded and accepted, what differs without being gated, and what made several tests fail."""
-        lines = [*self._recap.lines(), *self._reported, *(f"error: {text}" for text in self._strict)]
+        lines = [*self._recap.lines(), *self._ending.lines(), *(f"error: {text}" for text in self._strict)]
         if not lines or self._no_summary:
             return
         terminalreporter.section("nnviz", "-")
         for line in lines:
-            terminalreporter.line(line, **_colour(line))
+            terminalreporter.line(line, **colour(line))
 
     @property
     def _no_summary(self) -> bool:
@@ -270,25 +292,14 @@ class Run:
     def _note(self, item: pytest.Item, note: Note) -> None:
         self._pending[item.nodeid].append(note)
 
-    def _report(self) -> None:
-        """Write the page of what was found, or remove that of an earlier run."""
-        left = self._recap.left() if self.config.getoption("nnviz_report") != "never" else []
-        lost = self._recap.lost()
-        if not left and not lost and not self.artifacts.is_dir():
-            return
-        from pytest_nnviz.errors import ArtifactsError
-        from pytest_nnviz.report.writing import write_report
-
-        start = self.config.invocation_params.dir
-        try:
-            page = write_report(self.artifacts, [start / folder for folder in left], lost=lost)
-        except (ArtifactsError, OSError) as error:
-            self._reported = [f"report not written: {error}"]
-        except Exception as error:  # what follows in this hook stores snapshots
-            self._reported = [f"report not written: {type(error).__name__}: {error}"]
-        else:
-            none = [f"report not written: {lost[0]}"] if lost else []
-            self._reported = [f"report: {page.absolute().as_uri()}"] if page is not None else none
+    def _tell_others(self, report: pytest.TestReport, notes: list[Note]) -> None:
+        """Hand on what other plugins show of a failure; JUnit takes properties from the last report of a test."""
+        found: list[tuple[str, object]] = [(note.subject, note.lines[0]) for note in notes if note.kind == "property"]
+        self._properties[report.nodeid] += found
+        report.user_properties += self._properties.pop(report.nodeid) if report.when == "teardown" else found
+        extras = self._ending.extras(notes)
+        if extras:
+            report.extras = [*getattr(report, "extras", ()), *extras]  # type: ignore[attr-defined]
 
     def _warn(self, session: pytest.Session) -> None:
         for text in self._recap.unknown():
@@ -307,19 +318,3 @@ class Run:
     def _strictly(self, session: pytest.Session, text: str) -> None:
         self._strict.append(text)
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-
-
-def _colour(line: str) -> dict[str, bool]:
-    """How a line looks where the terminal has colours."""
-    if not line.startswith(" "):
-        return {"bold": True}
-    marks = {"+ ": "green", "- ": "red", "~ ": "yellow", "> ": "yellow"}
-    return {marks[line.lstrip()[:2]]: True} if line.lstrip()[:2] in marks else {}
-
-
-def _width(config: pytest.Config) -> int:
-    """Columns of the terminal, as pytest counts them; 80 where there is none."""
-    import shutil
-
-    told = getattr(config, "workerinput", {}).get(_WIDTH)
-    return int(told or max(60, shutil.get_terminal_size((80, 24)).columns))

@@ -100,6 +100,10 @@ class Recap:
         for note in self._of("setup"):
             yield " ".join(note.lines)
 
+    def failures(self) -> list[tuple[str, str]]:
+        """The statuses and consequences of what failed and left its files."""
+        return [(note.lines[0], note.lines[1]) for note in self._of("left")]
+
     def left(self) -> list[str]:
         """Where snapshots have left their files."""
         return [note.subject for kind in ("left", "shown") for note in self._of(kind)]

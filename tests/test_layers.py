@@ -25,6 +25,8 @@ ROOMS: dict[str, set[str]] = {
     "asked": set(),
     "patterns": {"errors"},
     "progress": set(),
+    "ending": {"errors", "recap", "report", "screen"},
+    "screen": {"progress"},
     "recap": {"accepting"},
     "textformat": {*DATA},
     "kinds": set(),
@@ -44,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "atomic", "drift", "naming", "options", "pictures", "textformat", "verdict", "wording"),
         "tracing",  # the names of dtypes, versions, wrapped models
     },
-    "report": {*DATA, "artifacts", "drift", "gates", "kinds", "textformat", "verdict", "wording"},
+    "report": {*DATA, "artifacts", "atomic", "drift", "gates", "kinds", "textformat", "verdict", "wording"},
     "cli": {
         *(
             "",
@@ -70,14 +72,14 @@ ROOMS: dict[str, set[str]] = {
     "artifacts": {"errors", "atomic", "naming"},
     "failures": {"errors"},
     "checker": {
-        *(*DATA, "budgets", "drift", "gates", "options", "patterns", "report", "textformat", "totals", "tracing"),
-        *("verdict", "wording"),
+        *(*DATA, "budgets", "drift", "gates", "options", "patterns", "progress", "report", "textformat", "totals"),
+        *("tracing", "verdict", "wording"),
     },
     "extension": {"errors", "atomic", "companions", "filterbanks", "kinds", "naming", "unused"},
     "configuration": {"accepting", "errors", "kinds", "options"},
     "fixtures": {
         *(*DATA, "accepting", "artifacts", "checker", "companions", "drift", "extension", "filterbanks", "options"),
-        *("recap", "report", "summaries", "verdict", "wording"),
+        *("progress", "recap", "report", "summaries", "verdict", "wording"),
     },
     "plugin": {
         *(
@@ -85,6 +87,9 @@ ROOMS: dict[str, set[str]] = {
             "accepting",
             "errors",
             "artifacts",
+            "ending",
+            "progress",
+            "screen",
             "configuration",
             "extension",
             "failures",
@@ -104,6 +109,7 @@ LATE = {"options": "tracing", "architecture": "pictures", "drift": "pictures"}
 LIBRARIES: dict[str, set[str]] = {
     "pytest": {"plugin"},
     "syrupy": {"extension"},
+    "pytest_html": {"report"},  # where that plugin writes a report
     "torch": {"tracing", "filterbanks"},
     "torchinfo": {"summaries"},
     "graphviz": {"pictures"},

@@ -318,7 +318,7 @@ def recorded(project: Project) -> Project:
 def test_a_run_that_fails_leaves_a_page_and_one_that_passes_removes_it(recorded: Project, workers) -> None:
     run = recorded.pytest(*workers, WIDTH="5")
     path = recorded.root / PAGE
-    assert run.line("report: ") == f"report: {path.as_uri()}"
+    assert run.line("report: ") == f"report: {PAGE}"
     read = Reader(path.read_text(encoding="utf-8"))
     assert read.said("h1") == "3 snapshots drifted"
     assert read.said("h2").count("head weight f32[4, 4] -> f32[5, 4]") == 3

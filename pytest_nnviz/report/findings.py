@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
 from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.kinds import KINDS
 
-__all__ = ["FAILED", "FILE", "SCHEMA", "Finding", "Row", "counted", "groups", "in_order"]
+__all__ = ["FAILED", "FILE", "SCHEMA", "Finding", "Row", "counted", "groups", "in_order", "tally"]
 
 FILE = "drift.json"
 SCHEMA = "nnviz-finding 1"
@@ -90,7 +91,15 @@ class Finding:
             OSError: it cannot be read.
             ValueError: it is not what was written there.
         """
-        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return cls.of(folder, json.loads((folder / FILE).read_text(encoding="utf-8")))
+
+    @classmethod
+    def of(cls, folder: Path, found: Mapping[str, Any]) -> Self:
+        """The finding of what is written in a folder.
+
+        Raises:
+            ValueError: something is missing from it, or is of another type.
+        """
         try:
             return cls(
                 folder=folder,
@@ -103,6 +112,16 @@ class Finding:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{folder / FILE} is not what a snapshot leaves: {error!r}") from None
+
+    @property
+    def anchor(self) -> str:
+        """What a link to it on the page ends in, the same in each run; longer where another one has the same."""
+        return self.anchor_of(6)
+
+    def anchor_of(self, digits: int) -> str:
+        """The same, with so many digits."""
+        facts = f"{self.fixture} {self.test or self.snapshot} {self.name}"
+        return f"f{sha256(facts.encode('utf-8', 'replace')).hexdigest()[:digits]}"
 
     @property
     def failed(self) -> bool:
@@ -166,6 +185,16 @@ def groups(findings: Iterable[Finding]) -> list[list[Finding]]:
     for each in in_order(findings):
         found.setdefault((each.fixture, each.status, each.causes) if each.causes else each.folder, []).append(each)
     return list(found.values())
+
+
+def tally(found: Iterable[tuple[str, str]]) -> str:
+    """How many failed and by what, of their statuses and consequences: ``2 snapshots drifted: 2 cosmetic``."""
+    pairs = list(found)
+    rank = {each: at for at, each in enumerate(_ORDER)}
+    counts = Counter(sorted((consequence for _, consequence in pairs), key=lambda each: rank.get(each, len(rank))))
+    verb = "drifted" if all(status == "drifted" for status, _ in pairs) else "failed"
+    noun = "snapshot" if len(pairs) == 1 else "snapshots"
+    return f"{len(pairs):,} {noun} {verb}: {', '.join(f'{count:,} {name}' for name, count in counts.items())}"
 
 
 def counted(findings: Sequence[Finding]) -> list[tuple[str, int]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_nnviz.artifacts import ArtifactsFolder
 from pytest_nnviz.kinds import Kind
-from pytest_nnviz.report.findings import FILE, SCHEMA
+from pytest_nnviz.report.findings import FILE, SCHEMA, Finding
 from pytest_nnviz.verdict import Verdict
 
 __all__ = ["About", "leave"]
@@ -33,7 +33,7 @@ class About:
     root: str = ""
 
 
-def leave(folder: ArtifactsFolder, verdict: Verdict, about: About, words: str) -> None:
+def leave(folder: ArtifactsFolder, verdict: Verdict, about: About, words: str) -> Finding:
     """Empty the folder and write the files but for the pictures.
 
     Args:
@@ -41,6 +41,9 @@ def leave(folder: ArtifactsFolder, verdict: Verdict, about: About, words: str) -
         verdict: what became of it.
         about: whose files they are.
         words: all that there is to say, headline first.
+
+    Returns:
+        What a page reads there.
 
     Raises:
         ArtifactsError: the folder cannot be written.
@@ -51,7 +54,9 @@ def leave(folder: ArtifactsFolder, verdict: Verdict, about: About, words: str) -
     if verdict.text:
         folder.write(f"actual.{about.kind.suffix}", _bytes(verdict.text))
     folder.write("words.txt", _bytes(words + "\n"))
-    folder.write(FILE, _bytes(json.dumps(_data(verdict, about, words), indent=1) + "\n"))
+    data = _data(verdict, about, words)
+    folder.write(FILE, _bytes(json.dumps(data, indent=1) + "\n"))
+    return Finding.of(folder.path, data)
 
 
 def _data(verdict: Verdict, about: About, words: str) -> dict[str, Any]:

@@ -116,8 +116,6 @@ def _ids(found: Sequence[Finding]) -> Iterator[str]:
     """A short name for each finding, the same in each run: what links lead to."""
     given: set[str] = set()
     for each in found:
-        facts = f"{each.fixture} {each.test or each.snapshot} {each.name}"
-        digest = hashlib.sha256(facts.encode("utf-8", "replace")).hexdigest()
-        id_ = next(id_ for size in range(6, 60) if (id_ := f"f{digest[:size]}") not in given)
+        id_ = next(id_ for digits in range(6, 60) if (id_ := each.anchor_of(digits)) not in given)
         given.add(id_)
         yield id_
