@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from made_up_tables import tables
 from recorded import Net, alone, commit, filters, git, ran, record, record_filters, table
 from schema import validate
+
+from pytest_nnviz.drift.data import CONSEQUENCES
+from pytest_nnviz.gates import GATES
+from pytest_nnviz.summaries.checking import compared
 
 FIXTURES = {"nnsummary": "nnviz_summary", "nnfilters": "nnviz_filters"}
 
@@ -201,3 +207,17 @@ def test_all_kinds_of_one_test_lie_beside_each_other(command, tmp_path):
     record(tmp_path / "t", "net", Net())
     assert sorted(path.suffix for path in (tmp_path / "t").glob("net.nn*")) == [".nnfilters", ".nnsummary", ".nnviz"]
     assert all(command("diff", path, path)[0] == 0 for path in (tmp_path / "t").glob("net.nn*"))
+
+
+@given(tables(), tables())
+def test_any_two_tables_are_compared_and_described(a, b):
+    found = compared(a, b)
+    assert found.differs == (a != b)
+    told = found.told(0)
+    validate(found.plain("test"))
+    assert found.differs == bool(told.main or told.remarks)
+    assert {row.consequence for row in told.main} | found.consequences <= set(CONSEQUENCES)
+    assert found.touched <= set(GATES)
+    assert not compared(a, a).consequences
+    mirrored = compared(b, a)
+    assert (mirrored.consequences, mirrored.touched) == (found.consequences, found.touched)

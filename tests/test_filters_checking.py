@@ -12,13 +12,16 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from schema import validate
 from torch import nn
 from torch.nn.utils import parametrizations
 
 from pytest_nnviz.filterbanks.beside import draw_sheets, names_of, remove_sheets, sheet_of, stale_sheets
-from pytest_nnviz.filterbanks.checking import check
+from pytest_nnviz.filterbanks.checking import check, compared
 from pytest_nnviz.filterbanks.layout import MOST_PIXELS
 from pytest_nnviz.filterbanks.leaving import MOST_LAYERS, pictures_of
+from pytest_nnviz.filterbanks.reading import loads
+from pytest_nnviz.filterbanks.shelf import Sheets
 from pytest_nnviz.options import FilterOptions
 from pytest_nnviz.verdict import Room, Status
 
@@ -325,3 +328,48 @@ def test_whatever_the_layer_was_and_is_it_is_judged_told_and_drawn(tmp_path, old
     remove_sheets(stored.path)
     blind = stored.judge(nn.Sequential(new), **other)
     assert found.differs or not blind.differs
+
+
+def sides(tmp_path, old, new, view, other):
+    """Two stored texts with their sheets, each in a folder of its own."""
+    for name, conv, options in (("old", old, view), ("new", new, other)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        stored = Stored(tmp_path / name, nn.Sequential(conv), **options)
+        yield Sheets(stored.path, loads(stored.text)), stored.text
+
+
+@given(convolutions(), convolutions(), _VIEWS, _VIEWS)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_of_two_stored_texts_what_differs_is_told_and_nothing_else(tmp_path, old, new, view, other):
+    """By their digests; the sheets, however they are drawn, locate weights and never make one up."""
+    (before, stored), (after, text) = sides(tmp_path, old, new, view, other)
+    assert not compared(before, before, stored, stored).differs
+    found = compared(before, after, stored, text)
+    layers = before.bank.layers[0], after.bank.layers[0]
+    same_bits = len({(layer.whole.digest, layer.dtype, layer.shape, layer.class_name) for layer in layers}) == 1
+    assert found.differs is not same_bits
+    told = words(found)
+    assert found.differs == bool(told) == bool(found.told(110).main) == bool(found.consequences)
+    validate(found.plain("test"))
+    for _, picture in pictures_of(found):
+        with Image.open(BytesIO(picture)) as image:
+            assert max(image.size) <= MOST_PIXELS
+    for change in found.drift.layers[0].filters if found.differs and layers[0].shape == layers[1].shape else ():
+        for weight in change.moved.largest if change.moved is not None else ():
+            assert not weight.by <= (weight.step + weight.new_step) / 2
+
+
+def test_sheets_on_two_scales_tell_no_weight_that_did_not_move(tmp_path):
+    """Of two levels of different scales each stands for a range; where these touch, nothing is known to have moved."""
+    model = nn.Conv2d(1, 12, 3)
+    other = nn.Conv2d(1, 12, 3)
+    other.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        other.weight[:, 0, 0, 0] += 1e-5  # all digests are others
+        other.weight[4, 0, 2, 2] = 3.0  # and so is the scale
+    (before, stored), (after, text) = sides(tmp_path, model, other, {}, {})
+    (layer,) = compared(before, after, stored, text).drift.layers
+    located = {each.name: each.moved for each in layer.filters if each.moved is not None}
+    assert list(located) == ["4"]
+    assert located["4"].count == 1
+    assert (located["4"].largest[0].position, round(located["4"].largest[0].new, 6)) == ((2, 2), 3.0)

@@ -1,11 +1,15 @@
 """The review of two revisions, of all kinds of snapshots."""
 
 import json
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from markdown_it import MarkdownIt
 from recorded import Net, alone, commit, git, git_bytes, ran, record, zoo
 from schema import validate
 from torch import nn
@@ -170,13 +174,38 @@ class TestReview:
         assert data["counts"] == {"breaks checkpoints": 3, "changes the function": 1, "added": 3, "removed": 1}
         page = Path("out/index.html").read_text(encoding="utf-8")
         assert "<h1>Review: 8 snapshots changed</h1>" in page
-        assert "This is a review of work tree against merge base with main (" in page
+        assert "This is a review of the work tree against the merge base with main (" in page
         assert "--snapshot-update" not in page.replace("Made by pytest --snapshot-update", "")
         summary = Path("out/summary.md").read_text(encoding="utf-8")
         assert summary == Path("step.md").read_text(encoding="utf-8")
         assert "accept" not in summary
         sheet = Path("out/tests/test_m/a/filters/expected.conv2.png").read_bytes()
         assert sheet == git_bytes(f"main:{FOLDER}/a.filters/conv2.png")
+
+    def test_names_are_text_wherever_they_stand(self, command, tmp_path):
+        """In the page, in Markdown; and in the folder they are names of files."""
+        name = "a`|<img src=x onerror=alert(1)>[b](javascript:1) @you"
+        record(tmp_path / FOLDER, name, Net(width=5))
+        record(tmp_path / FOLDER, "a", Net(width=6))
+        assert command("review", "main", "--report", "out")[0] == 0
+        page, summary = (Path(f"out/{file}").read_text(encoding="utf-8") for file in ("index.html", "summary.md"))
+        assert "&lt;img src=x onerror=alert(1)&gt;" in page
+        assert "<img src=x" not in page
+        for text in (summary, command("review", "main", "--markdown")[1]):
+            html = MarkdownIt("commonmark").enable("table").render(text)
+            assert "onerror" in html
+            assert not re.search("<img|<a ", html)
+
+    def test_no_torch_is_needed(self, tmp_path):
+        record(tmp_path / FOLDER, "a", dead())
+        record(tmp_path / FOLDER, "b", Net(width=6))
+        hidden = "import sys; sys.modules.update(torch=None, torchinfo=None, numpy=None, pytest=None, syrupy=None)"
+        run = f"{hidden}\nfrom pytest_nnviz.cli import main\nsys.exit(main(sys.argv[1:]))"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        arguments = [sys.executable, "-c", run, "review", "main", "--report", "out", "--fail-on", "checkpoints"]
+        done = subprocess.run(arguments, env=environment, capture_output=True, timeout=120, check=False)
+        assert (done.returncode, done.stderr) == (1, b"")
+        assert {path.name for path in Path("out").rglob("diff.*")} == {"diff.svg", "diff.mermaid", "diff.conv2.png"}
 
     def test_a_later_report_takes_the_place_of_an_earlier_one_and_of_nothing_else(self, command, tmp_path):
         record(tmp_path / FOLDER, "a", Net(width=6))

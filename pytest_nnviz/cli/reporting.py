@@ -19,8 +19,8 @@ from pytest_nnviz.verdict import Room, Verdict
 
 __all__ = ["write_review"]
 
-_MORE = 12
-"""Snapshots that have pictures beside the first of each cause."""
+_MORE, _LONE = 12, 60
+"""Snapshots that have pictures beside the first of each cause: of those that changed, of those that came or went."""
 
 _STEM = 200
 
@@ -50,7 +50,8 @@ def write_review(review: Review, root: Path) -> Iterator[str]:
 def _called(side: str) -> str:
     """A side in a sentence: ``3f2a1c9b52, main`` as ``main (3f2a1c9b52)``."""
     commit, comma, name = side.partition(", ")
-    return f"{name} ({commit})" if comma else side
+    article = "the " if (name or side).startswith(("merge base ", "work tree")) else ""
+    return f"{article}{name} ({commit})" if comma else f"{article}{side}"
 
 
 def _left(each: Reviewed, root: Path) -> tuple[Verdict, ArtifactsFolder]:
@@ -73,15 +74,16 @@ def _folder(each: Reviewed, root: Path) -> ArtifactsFolder:
 
 
 def _draw(review: Review, left: Iterable[tuple[Reviewed, Verdict, ArtifactsFolder]]) -> Iterator[str]:
-    """Draw those that came or went and the first of each cause, and some more; yield what could not be drawn."""
-    others = {each.path for _, *group in review.groups for each in group}
-    more = _MORE
+    """Draw the first of each cause, and some of the others; yield what could not be drawn."""
+    first = {group[0].path for group in review.groups}
+    room = {"changed": _MORE, "added": _LONE, "removed": _LONE}
     for each, verdict, folder in left:
-        if each.path in others and not more:
+        is_first = each.path in first
+        if not is_first and not room[each.status]:
             continue
         try:
             pictures = list(each.there.pictures(verdict))
-            more -= bool(pictures and each.path in others)
+            room[each.status] -= bool(pictures and not is_first)
             for name, picture in pictures:
                 folder.write(name, picture)
         except ArtifactsError:
