@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -205,6 +206,11 @@ def test_one_cause_is_told_once(tmp_path: Path) -> None:
     assert text.count("kernel_size") == 1
     assert text.count("test_m.py::test[") == 8 + 0
     assert "and 22 more" in text
+    assert "and so for the others" in text
+    ids = {at: "0123abcd" if at else "76543210" for at in range(30)}
+    found = [replace(each, cause_id=ids[at]) for at, each in enumerate(failures)]
+    assert "accept: `pytest --snapshot-update --nnviz-accept 0123abcd,76543210`\n" in brief(found)
+    assert f"accept: `{found[0].command}`\n" in brief(found[:1])
 
 
 GRAPH = 'flowchart TD\n  n0["a"]\n'

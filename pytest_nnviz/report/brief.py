@@ -58,9 +58,19 @@ def _group(group: Sequence[Finding]) -> str:
     edits = edits or [f"  - {_code(line.strip()[:_FACTS])}" for line in first.remarks]
     more = [f"  - ... and {len(edits) - _EDITS:,} more"] if len(edits) > _EDITS else []
     lines = [f"- **{_plain(first.consequence)}** in {shown}", *edits[:_EDITS], *more]
-    command = _code(first.command) if len(tests) == 1 else f"{_code(first.command)}, and so for the others"
-    accept = [f"  - accept: {command}"] if first.command else []
+    accept = [f"  - accept: {_accepting(group, len(tests))}"] if first.command else []
     return "\n".join([*lines, *accept]) + "\n"
+
+
+def _accepting(group: Sequence[Finding], tests: int) -> str:
+    """What accepts all of a group: the command of its one test, its causes, or the first command of many."""
+    command = group[0].command
+    ids = sorted({each.cause_id for each in group})
+    if tests == 1:
+        return _code(command)
+    if all(ids) and len(ids) <= _EDITS:
+        return _code(f"pytest --snapshot-update --nnviz-accept {','.join(ids)}")
+    return f"{_code(command)}, and so for the others"
 
 
 def _edit(place: str, facts: str, extra: str) -> str:
