@@ -1,17 +1,13 @@
-"""Snapshots of all three kinds of a real model, as a run records them; and git, which knows no one's settings."""
+"""Snapshots of all three kinds of real models, as a run records them."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
-import pytest
 import torch
 from torch import nn
 
 from pytest_nnviz import dumps, trace
-from pytest_nnviz.cli import main
 from pytest_nnviz.filterbanks import dumps as dumps_filters
 from pytest_nnviz.filterbanks.beside import draw_sheets, stale_sheets
 from pytest_nnviz.filterbanks.measuring import find
@@ -64,41 +60,6 @@ def record(folder, name, model):
     (folder / f"{name}.nnviz").write_text(architecture(model), encoding="utf-8")
     (folder / f"{name}.nnsummary").write_text(table(model), encoding="utf-8")
     record_filters(folder / f"{name}.nnfilters", model)
-
-
-def git(*arguments):
-    done = subprocess.run(["git", *arguments], capture_output=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
-
-
-def git_bytes(spec):
-    """What stands at ``REV:PATH``."""
-    return subprocess.run(["git", "cat-file", "blob", spec], capture_output=True, check=True, timeout=60).stdout
-
-
-def commit(message):
-    git("add", "-A", ".")
-    git("commit", "-q", "--allow-empty", "-m", message)
-
-
-def alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in a folder outside of any repository, with a git that has no one's settings."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(folder.parent))
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "a")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "a@example.org")
-    for name in ("COLUMNS", "GITHUB_STEP_SUMMARY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def ran(capsys, *arguments):
-    """A command: its exit code, what it printed, what it complained about."""
-    code = main([str(argument) for argument in arguments])
-    return code, *capsys.readouterr()
 
 
 class Block(nn.Module):

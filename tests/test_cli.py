@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command_line import alone, git, ran
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import ARCHITECTURES, call, linear, model, norm, result, run, x
@@ -37,14 +38,7 @@ def net(width=8, *names, activation="relu", **root):
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     """A folder of its own, outside of any repository, and a git that knows no one's settings."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "a")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "a@example.org")
-    monkeypatch.delenv("COLUMNS", raising=False)
+    alone(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -62,11 +56,7 @@ def write(tmp_path):
 def command(capsys):
     """Run a command: its exit code, what it printed, what it complained about."""
 
-    def command(*arguments):
-        code = main([str(argument) for argument in arguments])
-        return code, *capsys.readouterr()
-
-    return command
+    return lambda *arguments: ran(capsys, *arguments)
 
 
 # show
@@ -379,12 +369,6 @@ def test_lines_are_as_long_as_the_terminal(write, monkeypatch):
 
 
 # git
-
-
-def git(*arguments, **options):
-    done = subprocess.run(["git", *arguments], capture_output=True, check=False, timeout=60, **options)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import alone, commit, git, ran
 from hypothesis import given
 from made_up_tables import tables
-from recorded import Net, alone, commit, filters, git, ran, record, record_filters, table
+from recorded import Net, filters, record, record_filters, table
 from schema import validate
 
 from pytest_nnviz.drift.data import CONSEQUENCES

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import alone, commit, git, git_bytes, ran
 from markdown_it import MarkdownIt
-from recorded import Net, alone, commit, git, git_bytes, ran, record, zoo
+from recorded import Net, record, zoo
 from schema import validate
 from torch import nn
 
@@ -225,7 +226,10 @@ class TestReview:
         code, _, err = command("review", "main", "--report", "out")
         assert (code, "index.html is not ours" in err) == (2, True)
         assert Path("out/index.html").read_text(encoding="utf-8") == "mine"
-        assert command("review", "main", "--report", FOLDER)[0] == 2
+        (tmp_path / FOLDER / "b.nnviz").write_text("nnviz 1\n<<<<<<< ours\n", encoding="utf-8")
+        code, out, err = command("review", "main", "--report", FOLDER, "--fail-on", "drift")
+        assert (code, "fails (--fail-on drift)" in out) == (2, True)
+        assert err.count("\n") == 2  # what cannot be read, and why there is no report
 
     def test_a_report_says_what_it_could_not_read(self, command, tmp_path):
         record(tmp_path / FOLDER, "a", Net(width=6))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pytest_nnviz.cli.reviewing import Review, Reviewed, reviewed
@@ -33,16 +33,25 @@ def run_review(options: Namespace, out: Terminal) -> int:
         out.text(_markdown(found))
     else:
         _print(found, out)
-    if options.report is not None:
-        from pytest_nnviz.cli.reporting import write_review
-
-        for line in write_review(found, options.report):
-            print(line, file=sys.stderr if options.json or options.markdown else sys.stdout)
+    errors = [*found.errors, *_report(found, options)]
     if failing and not options.json and not options.markdown:
         out.title(f"fails (--fail-on {','.join(kinds)}): {', '.join(each.name for each in failing)}")
-    if found.errors:
-        raise SourceError("\n".join(found.errors))
+    if errors:
+        raise SourceError("\n".join(errors))
     return int(bool(failing))
+
+
+def _report(found: Review, options: Namespace) -> Iterator[str]:
+    """Write the report that is asked for, say where it is; yield why there is none."""
+    if options.report is None:
+        return
+    from pytest_nnviz.cli.reporting import write_review
+
+    try:
+        for line in write_review(found, options.report):
+            print(line, file=sys.stderr if options.json or options.markdown else sys.stdout)
+    except SourceError as error:
+        yield str(error)
 
 
 def _kinds(given: Iterable[str]) -> list[str]:
