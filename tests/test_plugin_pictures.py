@@ -133,6 +133,7 @@ def test_without_an_engine_texts_decide_and_one_warning_says_so(workers: str, pr
         [
             *2 * [".nnviz-files", "expected.nnviz", "actual.nnviz", "words.txt", "drift.json"],
             ".nnviz-files",
+            "drift.json",
             "index.html",
             "summary.md",
         ]
@@ -227,7 +228,9 @@ def test_pixels_that_differ_fail_where_that_is_asked_for_and_an_update_heals_the
     assert "1 failed, 1 passed" in run.out
     assert f"test[1].png differs in {share:.4%} of its pixels; images_tolerance={needed} would have passed" in run.out
     folder = project.root / "nnviz-artifacts/test_m/test[1]"
-    assert {path.name for path in folder.iterdir()} == {".nnviz-files", "expected.png", "actual.png", "diff.png"}
+    texts = {"expected.nnviz", "actual.nnviz", "words.txt", "drift.json"}
+    pictures = {"expected.png", "actual.png", "diff.png"}
+    assert {path.name for path in folder.iterdir()} == {".nnviz-files", *texts, *pictures}
     with Image.open(folder / "diff.png") as shown:
         assert shown.getpixel((5, 0)) == (214, 39, 40)
         assert shown.getpixel((5, 1)) == (255, 255, 255)
