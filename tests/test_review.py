@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from command_line import alone, commit, git, git_bytes, ran
+from conftest import Project
 from markdown_it import MarkdownIt
 from recorded import Net, record, zoo
 from schema import validate
@@ -258,3 +259,42 @@ def test_of_many_snapshots_the_cause_is_said_once(command, tmp_path):
     assert page.count('<section class="group">') == 2
     assert len(page) < 2_000_000
     assert len(list(Path("out").rglob("diff.svg"))) == 13  # the first, and twelve
+
+
+TESTS = """
+from recorded import Net, inputs
+
+def test_a(nnviz_snapshot):
+    nnviz_snapshot(Net(6), inputs())
+
+def test_b(nnviz_summary):
+    nnviz_summary(Net(6), inputs())
+
+def test_c(nnviz_filters):
+    nnviz_filters(Net(6))
+"""
+
+
+def test_a_review_leaves_what_a_run_has_left_before_it_was_accepted(command, tmp_path):
+    """Byte by byte, but for PNGs beside SVGs, and for what is said of the test."""
+    project = Project(tmp_path)
+    project.write("test_m.py", TESTS)
+    git("init", "-q", "-b", "main")
+    for width in (4, 6):
+        for name in ("test_a", "test_b", "test_c"):
+            record(tmp_path / "__nnviz__/test_m", name, Net(width))
+        commit(f"width {width}")
+    git("checkout", "-q", "main~1")
+    assert project.pytest("--nnviz-artifacts=run", PYTHONPATH=os.pathsep.join(sys.path)).ret == 1
+    assert command("review", "main~1", "main", "--report", "out")[0] == 0
+    run, out = (tmp_path / f"{root}/test_m" for root in ("run", "out"))
+    left = {path.relative_to(run) for path in run.rglob("*.*") if path.name[0] != "."}
+    beside = {path.with_suffix(".png") for path in left if path.suffix == ".svg"}
+    kept = {path for path in left - beside if path.suffix not in (".txt", ".json")}
+    assert len(kept) == 14
+    for path in kept:
+        assert (run / path).read_bytes() == (out / path).read_bytes(), path
+    for folder in {path.parent for path in kept}:
+        there, here = (json.loads((root / folder / "drift.json").read_text(encoding="utf-8")) for root in (run, out))
+        for key in ("rows", "headline", "causes", "cause_id", "rename_map"):
+            assert there[key] == here[key], (folder, key)
