@@ -40,8 +40,9 @@ class Run:
 class Project:
     """A project on disk and its pytest runs."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, limit: int = 120) -> None:
         self.root = root
+        self.limit = limit  # seconds, after which a run hangs
 
     def write(self, name: str, source: str) -> Path:
         path = self.root / name
@@ -72,7 +73,7 @@ class Project:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="backslashreplace",
-            timeout=120,
+            timeout=self.limit,
         )
         return Run(done.returncode, done.stdout)
 

@@ -20,7 +20,7 @@ QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 
 def run(root: Path, source: str) -> Path:
     """The page of a real run, in which the models of a file of this folder have drifted."""
-    project = Project(root)
+    project = Project(root, limit=900)  # thirty real models, drawn beside other tests
     project.write(f"test_{source}.py", (HERE / f"{source}.py").read_text(encoding="utf-8"))
     shutil.copy(NETWORKS, root)
     plugins = ("syrupy", "pytest_nnviz.plugin")
