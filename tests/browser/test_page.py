@@ -167,6 +167,10 @@ def test_both_sides_move_together(few: Path, visit: Visit) -> None:
     assert place(page, sides)[1] != turned[1]
     one.get_by_role("button", name="fit").click()
     assert place(page, sides) == start
+    page.keyboard.press("+")
+    assert place(page, sides)[0] == place(page, sides)[1] != start[0]
+    page.keyboard.press("0")
+    assert place(page, sides) == start
 
 
 def test_one_side_is_swiped_over_the_other(few: Path, visit: Visit) -> None:
@@ -333,6 +337,7 @@ def test_thirty_models_open_at_once(thirty: Path, visit: Visit, record_property)
     assert took < SECONDS
     assert size < BYTES
     page.locator("#search").fill("")
+    page.keyboard.press("Escape")
     for _ in range(10):
         page.keyboard.press("j")
     page.keyboard.press("n")
