@@ -103,9 +103,9 @@ def test_only_the_last_attempt_counts(recorded: Project) -> None:
 
 
 def test_the_report_is_of_this_run_alone(recorded: Project) -> None:
-    recorded.pytest("test_m.py::test[b]", WIDTH="5")
-    recorded.pytest("--lf", WIDTH="5")
-    assert parameters(reported(recorded)) == {"b"}
+    recorded.pytest("test_m.py::test[b]", "-o", "cache_dir=kept", WIDTH="5")
+    run = recorded.pytest("--lf", "--lfnf=none", "-o", "cache_dir=kept", WIDTH="5")
+    assert parameters(reported(recorded)) == {"b"}, run.out
     recorded.pytest("test_m.py::test[c]", WIDTH="5")
     assert parameters(reported(recorded)) == {"c"}
 
