@@ -10,7 +10,9 @@ from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, Stack
 
 __all__ = ["to_mermaid"]
 
-_PLAIN = re.compile(r"[^\w .,:=+*/%()\[\]{}→\u00d7'-]")  # what is nothing else than a letter in a quoted label
+_MARKUP = re.compile(r"[^\w .,:=+*/()\[\]{}→\u00d7'-]|s(?=tyle)|c(?=lassDef)")
+"""What is not plain in a quoted label: all but letters and a few signs, and words that cost codes after them their end."""
+
 _LONGEST = 60
 _NOTES = 4
 
@@ -74,4 +76,4 @@ def _edge(edge: Edge, names: dict[str, str]) -> Iterator[str]:
 def _text(text: str) -> str:
     """A label in which nothing is markup: what is not plain stands as its code."""
     short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
-    return _PLAIN.sub(lambda found: f"#{ord(found[0])};", " ".join(short.split())) or " "
+    return _MARKUP.sub(lambda found: f"#{ord(found[0])};", " ".join(short.split())) or " "
