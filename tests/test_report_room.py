@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,23 @@ def test_one_cause_is_one_article_and_the_others_are_below_it(tmp_path: Path) ->
     assert text.count("<article ") == 5
     assert text.count("<li><a href=") == 2
     assert Reader(text).said("h1") == "5 snapshots drifted"
+
+
+def test_one_cause_is_accepted_at_once_where_it_has_an_id(tmp_path: Path) -> None:
+    found = [drawn(tmp_path / name, causes=["a"], cause_id="0123abcd") for name in "abc"]
+    text = page(found, root=tmp_path)
+    assert text.count("If it is intended in all 3:") == text.count("--nnviz-accept 0123abcd") == 1
+    assert "--nnviz-accept" not in page(found[:1], root=tmp_path)
+    assert "in all 2" not in page([found[0], replace(found[1], cause_id="")], root=tmp_path)
+
+
+def test_one_that_is_not_drawn_says_where_its_cause_is(tmp_path: Path) -> None:
+    found = [drawn(tmp_path / "a", causes=["a"]), written(tmp_path / "b", causes=["a"], test="test_m.py::b")]
+    for picture in found[1].pictures().values():
+        picture.unlink()
+    told = shares(found, 10**6)
+    assert (told["a"].led, told["b"].led) == ("", "fa")
+    assert page(found, root=tmp_path).count("Not drawn: <a href=") == 1
 
 
 def test_there_is_room_for_causes_first_and_for_what_changed_before_the_sides(tmp_path: Path) -> None:

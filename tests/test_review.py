@@ -91,6 +91,13 @@ class TestReview:
         assert f"removed {FOLDER}/b.nnfilters: Net, 2 layers, 8 filters\n" in out  # equal ones are renamed in order
         assert f"renamed {FOLDER}/b.nnsummary -> {FOLDER}/c.nnsummary\n" in out
         assert out.endswith("snapshots: 3 added, 1 removed, 3 renamed, 2 unchanged\n")
+        command("review", "main", "--report", "out")
+        data = json.loads(Path("out/drift.json").read_text(encoding="utf-8"))
+        validate(data)
+        assert data["counts"] == {"added": 3, "removed": 1, "renamed": 3}
+        said = [each["headline"] for each in data["findings"] if each["status"] == "renamed"]
+        assert f"renamed: c, before {FOLDER}/b.nnsummary" in said
+        assert Path("out/tests/test_m/c/actual.nnviz").read_bytes() == (tmp_path / FOLDER / "c.nnviz").read_bytes()
 
     @pytest.mark.parametrize(
         ("model", "kinds", "fails"),

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from pytest_nnviz.artifacts import Artifacts, ArtifactsFolder
 from pytest_nnviz.cli.reviewing import Review, Reviewed
+from pytest_nnviz.cli.sides import printed
 from pytest_nnviz.errors import ArtifactsError, SourceError
 from pytest_nnviz.naming import SNAPSHOT_DIRNAME, clean
 from pytest_nnviz.report.findings import FILE
@@ -37,7 +38,7 @@ def write_review(review: Review, root: Path) -> Iterator[str]:
     """
     try:
         _clear(root)
-        left = [(each, *_left(each, root)) for each in review.snapshots if each.status != "renamed"]
+        left = [(each, *_left(each, root)) for each in review.snapshots]
         undrawn = list(_draw(review, left))
         occasion = Occasion(_called(review.base), _called(review.head))
         page = write_report(root, [folder.path for _, _, folder in left], occasion, review.errors)
@@ -60,10 +61,15 @@ def _left(each: Reviewed, root: Path) -> tuple[Verdict, ArtifactsFolder]:
     verdict = each.judged
     stem = PurePosixPath(each.path).stem
     room = Room(lines=None, ripples=True)
-    words = verdict.words(stem, room) if verdict.differs else [f"{each.status}: {stem}, {there.gist}"]
+    words = verdict.words(stem, room) if verdict.differs else [f"{each.status}: {stem}, {_what(each)}"]
     folder = _folder(each, root)
     leave(folder, verdict, About(there.kind, each.status, stem, each.name), "\n  ".join(words))
     return verdict, folder
+
+
+def _what(each: Reviewed) -> str:
+    """Of one that did not change: what it says, or what it was called."""
+    return f"before {printed(each.old_path)}" if each.status == "renamed" else each.there.gist
 
 
 def _folder(each: Reviewed, root: Path) -> ArtifactsFolder:
@@ -76,7 +82,7 @@ def _folder(each: Reviewed, root: Path) -> ArtifactsFolder:
 def _draw(review: Review, left: Iterable[tuple[Reviewed, Verdict, ArtifactsFolder]]) -> Iterator[str]:
     """Draw the first of each cause, and some of the others; yield what could not be drawn."""
     first = {group[0].path for group in review.groups}
-    room = {"changed": _MORE, "added": _LONE, "removed": _LONE}
+    room = {"changed": _MORE, "added": _LONE, "removed": _LONE, "renamed": 0}
     for each, verdict, folder in left:
         is_first = each.path in first
         if not is_first and not room[each.status]:

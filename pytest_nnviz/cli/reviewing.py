@@ -173,7 +173,7 @@ def _renamed(old: Side, new: Side) -> Iterator[tuple[str, str]]:
 def _reviewed(old: Side, new: Side, path: str, old_path: str | None) -> Reviewed | None:
     """What became of a snapshot; None if it holds what it held."""
     if old_path is not None:
-        return Reviewed(path, old_path)
+        return Reviewed(path, old_path, new=new.load(path))
     before = old.load(path) if path in old.hashes else None
     now = new.load(path) if path in new.hashes else None
     if before is None or now is None:

@@ -11,7 +11,7 @@ from pytest_nnviz.pictures.drawing import Box, Drawing, Edge, Item, Node, Stack
 __all__ = ["to_mermaid"]
 
 _MARKUP = re.compile(r"[^\w .,:=+*/()\[\]{}→\u00d7'-]|s(?=tyle)|c(?=lassDef)")
-"""What is not plain in a quoted label: all but letters and a few signs, and words that cost codes after them their end."""
+"""In a quoted label: all but letters and a few signs, and words that cost the codes after them their end."""
 
 _LONGEST = 60
 _NOTES = 4

@@ -11,7 +11,7 @@ from pytest_nnviz.report.findings import Finding, Row
 from pytest_nnviz.report.space import Share
 from pytest_nnviz.report.views import views
 
-__all__ = ["article", "titled", "tone"]
+__all__ = ["article", "copied", "titled", "tone"]
 
 _TONES = {"breaks checkpoints": "breaks", "changes the function": "changes"}
 _MARKS = {"+": "added", "-": "removed", "~": "changed", ">": "moved"}
@@ -44,11 +44,9 @@ def article(finding: Finding, id_: str, share: Share, root: Path | None) -> str:
             f'<p class="meta">{where}</p>\n',
             _edits(finding.rows),
             _remarks(finding.remarks) if finding.rows else _words(finding.remarks),
-            _copied(f"{id_}-c", _ASKS.get(finding.status, "If all of it is intended"), finding.command),
+            copied(f"{id_}-c", _ASKS.get(finding.status, "If all of it is intended"), finding.command),
             _rename_map(finding, id_),
-            f'<p class="like">The pictures are those of <a href="#{share.like}">the finding above</a>.</p>\n'
-            if share.like
-            else "",
+            _elsewhere(share),
             views(finding, id_, share),
             _links(share.linked, root),
             "</article>\n",
@@ -66,6 +64,15 @@ def titled(finding: Finding) -> str:
 def tone(consequence: str) -> str:
     """The class by which a consequence has its colour."""
     return _TONES.get(consequence, "milder")
+
+
+def copied(id_: str, what: str, text: str) -> str:
+    """A command that can be copied; nothing where there is none."""
+    if not text:
+        return ""
+    return (
+        f'<div class="command"><span>{escape(what)}:</span> <code id="{id_}">{escape(text)}</code>{_copy(id_)}</div>\n'
+    )
 
 
 def _searched(finding: Finding) -> str:
@@ -125,14 +132,6 @@ def _words(lines: Sequence[str]) -> str:
     return f'<pre class="words" tabindex="0" aria-label="Changes">{text}</pre>\n' if lines else ""
 
 
-def _copied(id_: str, what: str, text: str) -> str:
-    if not text:
-        return ""
-    return (
-        f'<div class="command"><span>{escape(what)}:</span> <code id="{id_}">{escape(text)}</code>{_copy(id_)}</div>\n'
-    )
-
-
 def _rename_map(finding: Finding, id_: str) -> str:
     if not finding.rename_map:
         return ""
@@ -147,6 +146,13 @@ def _rename_map(finding: Finding, id_: str) -> str:
 
 def _copy(id_: str) -> str:
     return f'<button type="button" data-copy="{id_}" aria-describedby="{id_}" hidden>copy</button>'
+
+
+def _elsewhere(share: Share) -> str:
+    """Where its pictures are, if it has none of its own."""
+    said = f'<p class="like">The pictures are those of <a href="#{share.like}">the finding above</a>.</p>\n'
+    drawn = f'<p class="like">Not drawn: <a href="#{share.led}">the first of its cause</a> is.</p>\n'
+    return said if share.like else drawn if share.led else ""
 
 
 def _links(paths: Sequence[Path], root: Path | None) -> str:

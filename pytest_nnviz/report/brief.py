@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pytest_nnviz.report.findings import Finding, counted, groups, in_order
+from pytest_nnviz.report.findings import Finding, accepting, counted, groups, in_order
 from pytest_nnviz.report.markdown import code, plain
 from pytest_nnviz.report.occasion import Occasion
 
@@ -58,19 +58,14 @@ def _group(group: Sequence[Finding]) -> str:
     edits = edits or [f"  - {_code(line.strip()[:_FACTS])}" for line in first.remarks]
     more = [f"  - ... and {len(edits) - _EDITS:,} more"] if len(edits) > _EDITS else []
     lines = [f"- **{_plain(first.consequence)}** in {shown}", *edits[:_EDITS], *more]
-    accept = [f"  - accept: {_accepting(group, len(tests))}"] if first.command else []
+    accept = [f"  - accept: {_accepting(group)}"] if first.command else []
     return "\n".join([*lines, *accept]) + "\n"
 
 
-def _accepting(group: Sequence[Finding], tests: int) -> str:
-    """What accepts all of a group: the command of its one test, its causes, or the first command of many."""
-    command = group[0].command
-    ids = sorted({each.cause_id for each in group})
-    if tests == 1:
-        return _code(command)
-    if all(ids) and len(ids) <= _EDITS:
-        return _code(f"pytest --snapshot-update --nnviz-accept {','.join(ids)}")
-    return f"{_code(command)}, and so for the others"
+def _accepting(group: Sequence[Finding]) -> str:
+    """What accepts all of a group, or the first command of many."""
+    command = accepting(group)
+    return _code(command) if command else f"{_code(group[0].command)}, and so for the others"
 
 
 def _edit(place: str, facts: str, extra: str) -> str:

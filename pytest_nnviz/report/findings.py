@@ -13,12 +13,27 @@ from typing import Any, Self
 from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.kinds import KINDS
 
-__all__ = ["FAILED", "FILE", "SCHEMA", "Finding", "Row", "counted", "groups", "in_order", "tally"]
+__all__ = [
+    "FAILED",
+    "FILE",
+    "REVIEWED",
+    "SCHEMA",
+    "Finding",
+    "Row",
+    "accepting",
+    "counted",
+    "groups",
+    "in_order",
+    "tally",
+]
 
 FILE = "drift.json"
 SCHEMA = "nnviz-finding 1"
 FAILED = ("drifted", "missing", "damaged", "over budget", "picture")
 """The statuses of calls that failed their tests."""
+
+REVIEWED = ("changed", "added", "removed", "renamed")
+"""The statuses of snapshots in a review."""
 
 _UNSAID = {
     "missing": "no snapshot yet",
@@ -27,9 +42,10 @@ _UNSAID = {
     "picture": "picture differs",
 }
 _CHANGED = {"nnviz_filters": "filters changed", "nnviz_summary": "table changed"}
-_HARMLESS = ("not gated", "recorded", "passed", "added", "removed")
+_HARMLESS = ("not gated", "recorded", "passed", "added", "removed", "renamed")
 _ORDER = (*CONSEQUENCES, *_UNSAID.values(), *_CHANGED.values(), *_HARMLESS)
 _SAID = ("fixture", "status", "name", "test", "snapshot", "command", "headline")
+_IDS = 8
 _TEXT_LIMIT = 4_000_000
 
 
@@ -56,7 +72,7 @@ class Finding:
         folder: its files, as they are named there.
         fixture: the fixture that pins it.
         status: of a run one of `FAILED`, or ``passed``, ``not gated``, ``recorded``, ``accepted``; of a review
-            ``changed``, ``added``, ``removed``.
+            one of `REVIEWED`.
         name: of the snapshot.
         test: node id, as pytest takes it; empty in a review.
         snapshot: the path of the stored text.
@@ -129,6 +145,11 @@ class Finding:
         return self.status in FAILED
 
     @property
+    def reviewed(self) -> bool:
+        """Whether two revisions are compared, not what was expected with what is."""
+        return self.status in REVIEWED
+
+    @property
     def consequence(self) -> str:
         """The gravest that it has; what became of it, where none is said."""
         if self.status in _UNSAID:
@@ -185,6 +206,14 @@ def groups(findings: Iterable[Finding]) -> list[list[Finding]]:
     for each in in_order(findings):
         found.setdefault((each.fixture, each.status, each.causes) if each.causes else each.folder, []).append(each)
     return list(found.values())
+
+
+def accepting(group: Sequence[Finding]) -> str:
+    """The command that accepts all findings of one cause; empty where there is nothing to accept, or no one command."""
+    first, ids = group[0], sorted({each.cause_id for each in group})
+    if not first.command or len({each.test for each in group}) == 1:
+        return first.command
+    return f"pytest --snapshot-update --nnviz-accept {','.join(ids)}" if all(ids) and len(ids) <= _IDS else ""
 
 
 def tally(found: Iterable[tuple[str, str]]) -> str:

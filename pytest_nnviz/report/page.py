@@ -9,8 +9,8 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from pytest_nnviz.report.article import article, titled, tone
-from pytest_nnviz.report.findings import Finding, counted, groups
+from pytest_nnviz.report.article import article, copied, titled, tone
+from pytest_nnviz.report.findings import Finding, accepting, counted, groups
 from pytest_nnviz.report.occasion import Occasion
 from pytest_nnviz.report.space import Share, shared_out
 
@@ -106,8 +106,9 @@ def _group(group: Sequence[Finding], ids: dict[Path, str], shares: dict[Path, Sh
     if not others:
         return first
     names = ", ".join(escape(each.name) for each in group[1 : _NAMED + 1]) + (", ..." if len(others) > _NAMED else "")
+    command = copied(f"{ids[group[0].folder]}-g", f"If it is intended in all {len(group):,}", accepting(group))
     return (
-        f'<section class="group">\n{first}<details class="alike"><summary>The same in {len(others):,} more: '
+        f'<section class="group">\n{first}{command}<details class="alike"><summary>The same in {len(others):,} more: '
         f"<code>{names}</code></summary>\n{''.join(others)}</details>\n</section>\n"
     )
 

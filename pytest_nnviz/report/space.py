@@ -27,12 +27,14 @@ class Share:
         linked: files that the page has no room for.
         texts: whether the two texts are in the page.
         like: the id of the finding that has the very same pictures, empty where none has.
+        led: the id of the first of its cause where that has pictures and it has none, else empty.
     """
 
     pictures: Mapping[str, Path]
     linked: tuple[Path, ...] = ()
     texts: bool = True
     like: str = ""
+    led: str = ""
 
 
 def shared_out(found: Sequence[Sequence[Finding]], ids: Mapping[Path, str], most: int = MOST) -> dict[Path, Share]:
@@ -62,7 +64,11 @@ def shared_out(found: Sequence[Sequence[Finding]], ids: Mapping[Path, str], most
         for each in some:
             texts = [path for which in _SIDES for path in each.folder.glob(f"{which}.nn*")]
             most = _hold(held[each.folder], {"": max((path.stat().st_size for path in texts), default=0)}, most)
-    return {each.folder: _share(each, held[each.folder], like.get(each.folder, "")) for each in (*leaders, *others)}
+    led = {each.folder: ids[group[0].folder] for group in found if group[0].pictures() for each in group[1:]}
+    return {
+        each.folder: _share(each, held[each.folder], like.get(each.folder, ""), led.get(each.folder, ""))
+        for each in (*leaders, *others)
+    }
 
 
 def _hold(held: set[str], sizes: Mapping[str, int], left: int) -> int:
@@ -77,12 +83,13 @@ def _size(paths: Sequence[Path]) -> int:
     return int(sum(path.stat().st_size * _LARGER.get(path.suffix, 1) for path in paths))
 
 
-def _share(finding: Finding, held: set[str], like: str) -> Share:
+def _share(finding: Finding, held: set[str], like: str, led: str) -> Share:
     pictures = {} if like else finding.pictures()
     linked = [path for name, path in pictures.items() if name not in held]
     if "" not in held:
         linked += sorted(path for which in _SIDES for path in finding.folder.glob(f"{which}.nn*"))
-    return Share({n: path for n, path in pictures.items() if n in held}, tuple(linked), "" in held, like)
+    shown = {name: path for name, path in pictures.items() if name in held}
+    return Share(shown, tuple(linked), "" in held, like, "" if like or pictures else led)
 
 
 def _alike(found: Sequence[Finding], ids: Mapping[Path, str]) -> dict[Path, str]:

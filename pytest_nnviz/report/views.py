@@ -20,7 +20,7 @@ _SIDES = ("expected", "actual")
 _STILLS = {"diff": "before, after, difference", "expected": "before", "actual": "after"}
 _SHOWN = {"nnviz_filters": "the numbers before and after", "nnviz_summary": "the tables before and after"}
 _TABLES = ("nnviz_summary",)  # texts that are read beside each other
-_NAMES = {"diff": "merged", "expected": "expected", "actual": "actual"}
+_NAMES = ("diff", *_SIDES)
 
 
 def views(finding: Finding, id_: str, share: Share) -> str:
@@ -33,7 +33,7 @@ def views(finding: Finding, id_: str, share: Share) -> str:
     drawn = {name: path for name, path in pictures.items() if name in _NAMES}
     if "diff" in drawn or _both(drawn):
         layers = _layers({name: path for name, path in pictures.items() if name not in _NAMES}, id_)
-        return f"{_graph(drawn, texts, id_)}{layers}"
+        return f"{_graph(drawn, texts, id_, _called(finding))}{layers}"
     layers = _layers(pictures, id_)
     if not texts:
         return layers
@@ -41,21 +41,27 @@ def views(finding: Finding, id_: str, share: Share) -> str:
     return f"{layers}<details{is_open}><summary>{_summary(finding)}</summary>{texts}</details>\n"
 
 
+def _called(finding: Finding) -> tuple[str, str]:
+    """What its sides are called, those of a review by when they were."""
+    return ("before", "after") if finding.reviewed else _SIDES
+
+
 def _both(pictures: Mapping[str, Path]) -> bool:
     return all(side in pictures for side in _SIDES)
 
 
-def _graph(pictures: Mapping[str, Path], texts: str, id_: str) -> str:
+def _graph(pictures: Mapping[str, Path], texts: str, id_: str, sides: tuple[str, str]) -> str:
     """The pictures of a graph, which move together, and the texts."""
-    sides = _both(pictures)
+    both = _both(pictures)
     tabs = [
         *((("1", "merged"),) if "diff" in pictures else ()),
-        *((("2", "side by side"), ("3", "swipe")) if sides else ()),
+        *((("2", "side by side"), ("3", "swipe")) if both else ()),
         *((("4", "text"),) if texts else ()),
     ]
-    shown = pictures if sides else {"diff": pictures["diff"]}
-    figures = "".join(_figure(_PLACES[name], _NAMES[name], path) for name, path in shown.items())
-    tools = f"{_swipe(*_SIDES) if sides else ''}{_TOOLS}"
+    shown = pictures if both else {"diff": pictures["diff"]}
+    names = dict(zip(_NAMES, ("merged", *sides), strict=True))
+    figures = "".join(_figure(_PLACES[name], names[name], path) for name, path in shown.items())
+    tools = f"{_swipe(*sides) if both else ''}{_TOOLS}"
     return _tabbed(id_, tabs, tools, f'<div class="stage">\n{figures}</div>\n{texts}')
 
 
@@ -145,7 +151,7 @@ def _texts(finding: Finding) -> str:
     if old is None or new is None or old == new:
         return f'<div class="texts"><pre tabindex="0" aria-label="The text">{escape(new or old or "")}</pre></div>\n'
     if finding.fixture in _TABLES:
-        columns = "".join(map(_column, _SIDES, beside(old, new)))
+        columns = "".join(map(_column, _called(finding), beside(old, new)))
         return f'<div class="texts pair">{columns}</div>\n'
     return f'<div class="texts"><pre tabindex="0" aria-label="The two texts">{difference(old, new)}</pre></div>\n'
 

@@ -20,9 +20,8 @@ from pytest_nnviz.pictures.mermaid import to_mermaid
 Parse = Callable[[str], dict[str, Any]]
 HOSTILE = "\"'`<>&;#|[](){}\\/%-=.~_*:@$\n\t\u202e\x00\ud800é漢🙂"
 WORDS = ["end", "subgraph ", "graph TD", "click ", "style ", "class ", ":::", "%%{init", "---", "1. ", "- ", "x"]
-NAMES = st.lists(st.one_of(st.sampled_from(HOSTILE), st.sampled_from(WORDS)), max_size=30).map(
-    lambda parts: "".join(parts)[:60]
-)
+PARTS = st.one_of(st.sampled_from(HOSTILE), st.sampled_from(WORDS))
+NAMES = st.lists(PARTS, max_size=30).map(lambda parts: "".join(parts)[:60])
 
 
 @pytest.fixture(scope="session")
