@@ -22,6 +22,7 @@ class Asked:
         fold: False draws equal blocks that follow each other one by one.
         show_parameters: True draws a node for each parameter, with its name and shape.
         neighbours: how many steps around a change stay visible in the picture of a drift.
+        called: what the title calls the two sides of a drift.
     """
 
     depth: int | None = None
@@ -29,6 +30,7 @@ class Asked:
     fold: bool = True
     show_parameters: bool = False
     neighbours: int = 1
+    called: tuple[str, str] = ("expected", "actual")
 
     def __str__(self) -> str:
         """What was asked for, empty for nothing: part of what a picture was drawn from."""

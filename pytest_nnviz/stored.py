@@ -113,7 +113,7 @@ class StoredArchitecture(Stored):
 
         assert isinstance(verdict, ArchitectureVerdict)
         if verdict.drift is not None:
-            return drift_pictures(verdict.drift, Asked(), ("svg", "mermaid"))
+            return drift_pictures(verdict.drift, Asked(called=("before", "after")), ("svg", "mermaid"))
         return portrait(self.content, Asked(), _which(verdict))
 
     def since(self, old: Self, gates: Gates) -> Verdict:

@@ -181,7 +181,7 @@ def _title(scene: Scene) -> str:
     old, new = scene.models
     if old is None:
         return new.root.class_name
-    return joined([Text.pair(old.root.class_name, new.root.class_name), Text.pair("expected", "actual")], ": ")
+    return joined([Text.pair(old.root.class_name, new.root.class_name), Text.pair(*scene.asked.called)], ": ")
 
 
 def _subtitle(scene: Scene) -> tuple[str, ...]:
