@@ -10,17 +10,20 @@ import torch
 
 from pytest_nnviz.tracing.calls.operations import SWITCHES
 
-__all__ = ["author_line", "is_machinery", "is_torchs_own", "source_line"]
+__all__ = ["CALLED_BY_TORCH", "author_line", "is_machinery", "is_torchs_own", "source_line"]
 
 
-def is_torchs_own(name: str) -> bool:
+CALLED_BY_TORCH = SWITCHES | {"empty", "lift_fresh", "requires_grad_"}  # by others too
+
+
+def is_torchs_own(name: str, caller: FrameType) -> bool:
     """Whether torch's own code calls, as checkpoints and transforms do around what they are handed."""
     if name == "empty":  # checkpoints of torch 2.6 make tensors that hold nothing
-        return sys._getframe(2).f_code.co_filename == _CHECKPOINT
+        return caller.f_code.co_filename == _CHECKPOINT
     if name == "lift_fresh":  # what torch.tensor and torch.from_numpy end with, seen where FLOPs are counted
         return True
     if name == "requires_grad_":  # transforms of torch.func ask for gradients of what they wrap
-        return sys._getframe(2).f_code.co_filename.startswith(_TORCH)
+        return caller.f_code.co_filename.startswith(_TORCH)
     return name in SWITCHES and _thrown_by_torch()
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fnmatch
 import functools
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import torch
@@ -17,14 +19,16 @@ from torch.overrides import TorchFunctionMode
 from pytest_nnviz.architecture import Argument, Body, Call, Literal, Tree, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_call, format_spec
+from pytest_nnviz.tracing.begun import Begun
 from pytest_nnviz.tracing.calls.arguments import as_spelled, written_down
 from pytest_nnviz.tracing.calls.binding import bind, leading_names
-from pytest_nnviz.tracing.calls.functions import canonical_name
+from pytest_nnviz.tracing.calls.functions import Facts, facts_of
 from pytest_nnviz.tracing.calls.operations import ARRAYS, EFFECTS, PROPERTIES, QUERIES, READS
 from pytest_nnviz.tracing.calls.spelling import spell
 from pytest_nnviz.tracing.describing.modules import Places, class_name, configuration, unwrap
 from pytest_nnviz.tracing.describing.values import (
     NONE,
+    ORDINARY,
     is_array,
     leaves,
     named,
@@ -34,8 +38,8 @@ from pytest_nnviz.tracing.describing.values import (
     to_value,
     written_out,
 )
-from pytest_nnviz.tracing.frames import author_line, is_machinery, is_torchs_own, source_line
-from pytest_nnviz.tracing.interception.control import controlled
+from pytest_nnviz.tracing.frames import CALLED_BY_TORCH, author_line, is_machinery, is_torchs_own, source_line
+from pytest_nnviz.tracing.interception.control import CONTROL, controlled
 from pytest_nnviz.tracing.interception.foreign import Foreign
 from pytest_nnviz.tracing.interception.hooks import first_forward_hook, has_forward_hooks, has_pre_hooks, last_pre_hook
 from pytest_nnviz.tracing.interception.patches import intercepted
@@ -48,6 +52,11 @@ from pytest_nnviz.tracing.provenance.handover import Handover, may_write, says_i
 from pytest_nnviz.tracing.provenance.origins import Origins, Scope
 
 __all__ = ["Failure", "Recorder", "matches"]
+
+_AS_IT_IS = nullcontext()
+_UNUSUAL = (
+    QUERIES | CALLED_BY_TORCH | CONTROL.keys() | {"iter"}
+)  # names of what is not recorded as it is, or not always
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +139,8 @@ class Recorder(TorchFunctionMode):
         try:
             torch.nn.Module.__call__ = self._patched(original)  # type: ignore[method-assign]
             scope = self._open(args, kwargs)
-            with self.births, self._noting_failure(), intercepted(self.foreign), self:
-                result = self.model(*args, **kwargs)
+            with self.births:
+                result = self._noting_failure(self._call, args, kwargs)
             self._refuse_threads()
             self._without_observers(scope, result)
             self.body = Body(tuple(scope.calls), written_out(result, self._tensor))
@@ -140,6 +149,10 @@ class Recorder(TorchFunctionMode):
             if self.leftovers is not None:
                 self.leftovers.watch(self.births.made())
             self.origins.let_go()
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with intercepted(self.foreign), self:
+            return self.model(*args, **kwargs)
 
     def _open(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope:
         """The scope of the whole forward pass, with the inputs under their names."""
@@ -179,7 +192,7 @@ class Recorder(TorchFunctionMode):
 
     def _run(self, original: Callable[..., Any], module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
         """Call a module, told where its forward ends and its hooks begin if it has any."""
-        with first_forward_hook(self._forward_is_over) if has_forward_hooks(module) else nullcontext():
+        with first_forward_hook(self._forward_is_over) if has_forward_hooks(module) else _AS_IT_IS:
             if getattr(module, "_compiled_call_impl", None) is not None:
                 return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
             return original(module, *args, **kwargs)
@@ -240,25 +253,37 @@ class Recorder(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch for every function of its Python API."""
         kwargs = kwargs or {}
-        scope = self.scope
-        if scope is None or not self.is_recording():
+        if not self.is_recording():
             return self._unrecorded(func, args, kwargs)
-        control = controlled(self.foreign, func, args, kwargs)
-        if control is not None:
-            return control()
-        raw, is_attribute = _canonical(func)
-        if raw == "iter":
-            return iter(self.__torch_function__(torch.Tensor.unbind, types, args, kwargs))
-        if raw == "set_requires_grad":
-            self.__torch_function__(torch.Tensor.requires_grad_, types, args)
-            return None
-        switches = raw == "requires_grad_" and self._switches_gradients(*args, **kwargs)
-        if (raw in QUERIES and not switches) or (is_attribute and raw not in PROPERTIES) or is_torchs_own(raw):
-            return func(*args, **kwargs)
-        name, spelled_args, spelled_kwargs = spell(raw, func, args, kwargs)
+        facts = facts_of(func)
+        if facts.is_attribute or facts.name in _UNUSUAL:
+            otherwise = self._otherwise(facts, func, args, kwargs, sys._getframe(1))
+            if otherwise is not None:
+                return otherwise()
+        name, spelled_args, spelled_kwargs = spell(facts, func, args, kwargs)
         argument = functools.partial(self._argument, name)
         arguments = written_down(name, func, spelled_args, spelled_kwargs, argument)
         return self.function(name, arguments, func, args, kwargs)
+
+    def _otherwise(
+        self, facts: Facts, func: Any, args: Any, kwargs: Any, caller: FrameType
+    ) -> Callable[[], Any] | None:
+        """How to run what is no call of the program, or is another one; None for a call to record."""
+        control = controlled(self.foreign, func, args, kwargs)
+        if control is not None:
+            return control
+        name = facts.name
+        if name == "iter":
+            return lambda: iter(self.__torch_function__(torch.Tensor.unbind, (), args, kwargs))
+        if name == "set_requires_grad":
+            return lambda: self._set_requires_grad(args)
+        asks = name in QUERIES and not (name == "requires_grad_" and self._switches_gradients(*args, **kwargs))
+        if asks or (facts.is_attribute and name not in PROPERTIES) or is_torchs_own(name, caller):
+            return functools.partial(func, *args, **kwargs)
+        return None
+
+    def _set_requires_grad(self, args: Any) -> None:
+        self.__torch_function__(torch.Tensor.requires_grad_, (), args)
 
     def _switches_gradients(self, tensor: torch.Tensor, requires_grad: bool = True) -> bool:
         """Whether a tensor that this pass made begins to ask for gradients, or ends to."""
@@ -267,7 +292,7 @@ class Recorder(TorchFunctionMode):
     def _unrecorded(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """A call that is no part of the record; what it writes to inside an opaque module comes back all the same."""
         if self.muted is not None and threading.get_ident() == self.thread:
-            self.keeper.before_call(_canonical(func)[0], func, args, kwargs)
+            self.keeper.before_call(facts_of(func).name, func, args, kwargs)
         return func(*args, **kwargs)
 
     def function(
@@ -283,29 +308,28 @@ class Recorder(TorchFunctionMode):
         """Run one call and write it down, with what it wrote to; ``uncounted`` if torch does not count its writes."""
         scope = self.open_scope()
         targets = targets_of(name, args, kwargs)
-        handed = Handover((args, kwargs))
+        handed = Handover((*args, *kwargs.values()))
         if name == "set_data":
             self.keeper.before_set_data(args[0])
         else:
             self._save(handed.tensors if may_write(name, func) else targets)
-        result = self.undisturbed(name, lambda: func(*args, **kwargs))
-        call = Call("function", name, arguments, NONE, source=self.source())
-        uncounted = uncounted or name == "set_data"
-        written = list(tensors_in(targets)) if uncounted else handed.written(targets)
+        result = self.undisturbed(name, func, *args, **kwargs)
+        call = Begun("function", name, arguments, source=self.source())
+        written = targets if uncounted or name == "set_data" else handed.written(targets)
         self.arrays_read = self.arrays_read or name in ARRAYS
         if name in READS or _decides_sizes(name, args, kwargs):
             self.reads.append("{} at {}:{}".format(name, *source_line()))
-        if written or next(tensors_in(result), None) is not None:
+        if written or tensors_in(result):
             return self._record(call, scope, result, handed, written)
         if name in READS or name in EFFECTS:
-            scope.add(call)
+            scope.add(call.over(NONE))
         return result
 
-    def undisturbed(self, name: str, run: Callable[[], Any]) -> Any:
+    def undisturbed(self, name: str, run: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Run one call; nothing inside of it is recorded."""
         self.current, self._busy = name, True
         try:
-            result = run()
+            result = run(*args, **kwargs)
         finally:
             self._busy = False
         self.current = None
@@ -324,6 +348,8 @@ class Recorder(TorchFunctionMode):
             spec = f"ndarray {thing.dtype}[{', '.join(map(str, thing.shape))}]"
             self._warn_untracked(spec)
             return named(f"untracked {spec}")
+        if type(thing) in ORDINARY:
+            return self._tensor(thing)
         value = self._value(thing)
         if type(thing) in (list, tuple) and isinstance(value, Tree) and name not in ("getitem", "setitem"):
             plain = all(isinstance(item, Literal) for item in value.items)
@@ -343,18 +369,17 @@ class Recorder(TorchFunctionMode):
             pairs = bind(module, args, kwargs)
             arguments = self._module_arguments(module, pairs, leaf=False, closed=False)
             call = self._module_call(module, path, scope, arguments)
-            handed = Handover((args, kwargs))
+            handed = Handover((*args, *kwargs.values()))
             self.scope = inner = Scope(path, scope, call.name, scope.counts.get(call.name, 0) + 1, module)
             self._name_inputs(pairs, inner)
         try:
-            with self._noting_failure():
-                result = run(args, kwargs)
+            result = self._noting_failure(run, args, kwargs)
             with torch._C.DisableTorchFunction():
                 self._without_observers(inner, result)
-                body = Body(tuple(inner.calls), self._value(result))
+                call.body = Body(tuple(inner.calls), self._value(result))
         finally:
             self.scope = scope
-        return self._record(replace(call, body=body), scope, result, handed, [], inner=inner)
+        return self._record(call, scope, result, handed, [], inner=inner)
 
     def _opaque_module(
         self,
@@ -370,16 +395,14 @@ class Recorder(TorchFunctionMode):
         def begin(_: torch.nn.Module, args: Any, kwargs: Any) -> None:
             self.muted = self._opened(module, path, scope, args, kwargs, leaf=leaf)
 
-        self.used.update(id(inner) for inner in module.modules())
+        if not leaf:
+            self.used.update(id(inner) for inner in module.modules())
         hooked = has_pre_hooks(module)
         if not hooked:
             begin(module, args, kwargs)
         try:
-            with (
-                self._noting_failure(module, (args, kwargs)),
-                last_pre_hook(module, begin) if hooked else nullcontext(),
-            ):
-                result = run(args, kwargs)
+            with last_pre_hook(module, begin) if hooked else _AS_IT_IS:
+                result = self._noting_failure(run, args, kwargs, layer=module)
             if self.muted is not None:
                 return self.muted.record(result)
             self._without_observers(scope, result)
@@ -394,9 +417,9 @@ class Recorder(TorchFunctionMode):
         with torch._C.DisableTorchFunction():
             arguments = self._module_arguments(module, bind(module, args, kwargs), leaf=leaf, closed=True)
             call = self._module_call(module, path, scope, (*arguments, *self._replaced(module, leaf=leaf)))
-            handed = Handover((args, kwargs))
+            handed = Handover((*args, *kwargs.values()))
             if isinstance(module, torch.jit.ScriptModule):
-                self._save((handed.tensors, list(module.parameters())))
+                self._save([*handed.tensors, *module.parameters()])
             elif getattr(module, "inplace", False):
                 self._save(handed.tensors)
         return _Muted(module, functools.partial(self._record_opaque, call, scope, handed))
@@ -410,20 +433,20 @@ class Recorder(TorchFunctionMode):
                 if self.origins.knows(tensor):
                     yield Argument(f"{prefix}.{name}" if prefix else name, self._value(tensor))
 
-    def _record_opaque(self, call: Call, scope: Scope, handed: Handover, result: Any) -> Any:
+    def _record_opaque(self, call: Begun, scope: Scope, handed: Handover, result: Any) -> Any:
         return self._record(call, scope, result, handed, handed.written())
 
     def _module_call(
         self, module: torch.nn.Module, path: str | None, scope: Scope, arguments: tuple[Argument, ...]
-    ) -> Call:
+    ) -> Begun:
         if path is None:
             self._save(list(module.buffers()))  # not among those of the model, which are kept from the beginning
             number = self.origins.number(module)
             which = (Argument(None, Literal(f"<#{number}>")),) if number > 1 else ()
             config = (*which, *configuration(module))
-            return Call("created", class_name(module), arguments, NONE, config=config, source=self.source())
+            return Begun("created", class_name(module), arguments, config=config, source=self.source())
         up, target = self.origins.locate(scope, path)
-        return Call("module", target, arguments, NONE, up=up, source=self.source())
+        return Begun("module", target, arguments, up=up, source=self.source())
 
     def source(self) -> str | None:
         """The line of the author's code that calls, where it was asked for."""
@@ -438,7 +461,7 @@ class Recorder(TorchFunctionMode):
         What is handed to a module without an inside is written out: nothing else says what becomes of it.
         """
         arguments: list[Argument] = []
-        order = leading_names(module)
+        order = leading_names(module) if leaf else []
         for index, (key, thing) in enumerate(pairs):
             positional = leaf and order[index : index + 1] == [key] and len(arguments) == index
             value = written_out(thing, self._tensor) if closed else self._value(thing)
@@ -465,7 +488,7 @@ class Recorder(TorchFunctionMode):
 
     def _record(
         self,
-        call: Call,
+        call: Begun,
         scope: Scope,
         result: Any,
         handed: Handover,
@@ -477,11 +500,11 @@ class Recorder(TorchFunctionMode):
             return self._write_down(call, scope, result, handed, written, fresh=inner is None)
 
     def _write_down(
-        self, call: Call, scope: Scope, result: Any, handed: Handover, written: list[torch.Tensor], *, fresh: bool
+        self, call: Begun, scope: Scope, result: Any, handed: Handover, written: list[torch.Tensor], *, fresh: bool
     ) -> Any:
         result = handed.with_identities(result, written)
-        shown = written[0] if len(written) == 1 and next(tensors_in(result), None) is None else result
-        nth = scope.add(replace(call, result=to_value(shown, spec_of, object_spec)))
+        shown = written[0] if len(written) == 1 and not tensors_in(result) else result
+        nth = scope.add(call.over(to_value(shown, spec_of, object_spec)))
         for tensor in written:
             self.origins.wrote(tensor, scope, call.name, nth)
         for path, leaf in leaves(shown, hidden=fresh):
@@ -491,20 +514,25 @@ class Recorder(TorchFunctionMode):
 
     def _is_new(self, leaf: torch.Tensor, scope: Scope, handed: Handover, written: list[torch.Tensor]) -> bool:
         """Whether a result needs a name: what was there before and was not written to keeps the one it has."""
-        if any(leaf is tensor for tensor in written):
+        if written and any(leaf is tensor for tensor in written):
             return True
         if handed.holds(leaf) or id(leaf) in self.places.tensors:
             return False
         return not self.origins.has_name(leaf, scope)
 
-    def _save(self, targets: Any) -> None:
+    def _save(self, targets: list[torch.Tensor]) -> None:
         """Keep what a call may write to and no call of this pass made."""
+        if not targets:
+            return
         with torch._C.DisableTorchFunction():
-            for tensor in map(unwrapped, tensors_in(targets)):
+            for tensor in map(unwrapped, targets):
                 self.keeper.before_write(tensor, was_there=not self.origins.was_made(tensor))
 
     def _value(self, thing: Any) -> Value:
-        return to_value(thing, self._tensor, lambda other: self.origins.thing(other, self.open_scope()))
+        return to_value(thing, self._tensor, self._thing)
+
+    def _thing(self, thing: Any) -> Value:
+        return self.origins.thing(thing, self.open_scope())
 
     def _tensor(self, tensor: torch.Tensor) -> Value:
         return self.origins.tensor(tensor, self.open_scope())
@@ -516,19 +544,26 @@ class Recorder(TorchFunctionMode):
 
     # failures and warnings
 
-    @contextmanager
-    def _noting_failure(self, layer: torch.nn.Module | None = None, handed: Any = ()) -> Iterator[None]:
-        """Remember where an exception comes from: the innermost module, or the layer, and the last calls before."""
+    def _noting_failure(
+        self, run: Callable[[Any, Any], Any], args: Any, kwargs: Any, layer: torch.nn.Module | None = None
+    ) -> Any:
+        """Run a module, and remember where an exception comes from."""
         try:
-            yield
+            return run(args, kwargs)
         except BaseException as error:
             if self.failure is None or self.failure.error is not error:
-                scope = self.open_scope()
-                name = scope.module or "" if layer is None else self.places.modules.get(id(layer)) or class_name(layer)
-                specs = ", ".join(format_spec(spec_of(tensor)) for tensor in tensors_in(handed))
-                calls = tuple(map(format_call, scope.calls[-3:]))
-                self.failure = Failure(error, name, calls, self.current, specs)
+                self.failure = self._failure(error, layer, (args, kwargs))
             raise
+
+    def _failure(self, error: BaseException, layer: torch.nn.Module | None, handed: Any) -> Failure:
+        """The innermost module, or the layer with what it was handed, and the last calls before."""
+        scope = self.open_scope()
+        calls = tuple(map(format_call, scope.calls[-3:]))
+        if layer is None:
+            return Failure(error, scope.module or "", calls, self.current)
+        name = self.places.modules.get(id(layer)) or class_name(layer)
+        specs = ", ".join(format_spec(spec_of(tensor)) for tensor in tensors_in(handed))
+        return Failure(error, name, calls, self.current, specs)
 
     def _warn_stranger(self, tensor: torch.Tensor) -> None:
         self._warn_untracked(f"tensor {format_spec(spec_of(tensor))}")
@@ -552,11 +587,6 @@ class _Muted:
     record: Callable[[Any], Any]
 
 
-@once_a_trace
-def _cached_name(func: Any) -> tuple[str, bool]:
-    return canonical_name(func)
-
-
 def _counted(calls: Sequence[Call]) -> int:
     # By index: an iterator is an object that the collector counts, and a collection in another thread than that of the
     # forward pass may take young tensors out of sight.
@@ -566,13 +596,6 @@ def _counted(calls: Sequence[Call]) -> int:
         count += 1 if body is None else 1 + _counted(body.calls)
         index += 1
     return count
-
-
-def _canonical(func: Any) -> tuple[str, bool]:
-    try:
-        return _cached_name(func)
-    except TypeError:  # not hashable
-        return canonical_name(func)
 
 
 def matches(patterns: Iterable[str], module: torch.nn.Module, path: str | None) -> list[str]:

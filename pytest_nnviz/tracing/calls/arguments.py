@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from pytest_nnviz.architecture import Argument, Value
-from pytest_nnviz.tracing.calls.functions import signature_of
+from pytest_nnviz.tracing.calls.functions import is_default, signature_of
 
 __all__ = ["as_spelled", "written_down"]
 
@@ -26,15 +26,16 @@ def written_down(
     arguments: list[Argument] = []
     positional = True
     for key, thing in pairs:
-        if signature.spreads(key) and type(thing) is tuple:
+        if key == signature.spreads and type(thing) is tuple:
             arguments.extend(Argument(None, value_of(item)) for item in thing)
             continue
         value = value_of(thing)
-        if signature.is_default(key, value):
+        default = signature.default_of.get(key)
+        if default is not None and is_default(default, value):
             positional = False
             continue
-        positional = positional and signature.is_operand(key)
-        arguments.append(Argument(None if positional or signature.spreads(key) else key, value))
+        positional = positional and key in signature.shown_bare
+        arguments.append(Argument(None if positional or key == signature.spreads else key, value))
     return tuple(arguments)
 
 

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from pytest_nnviz.tracing.keeping.caching import once_a_trace
 
 __all__ = ["bind", "entry_point", "leading_names"]
+
+_POSITIONAL_ONLY = inspect.Parameter.POSITIONAL_ONLY
+_POSITIONAL_OR_KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_VAR_POSITIONAL = inspect.Parameter.VAR_POSITIONAL
+_KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
+_VAR_KEYWORD = inspect.Parameter.VAR_KEYWORD
+_EMPTY = inspect.Parameter.empty
+
+
+class _Parameter(NamedTuple):
+    """What of an `inspect.Parameter` is asked at each call; there it is computed each time."""
+
+    kind: Any
+    default: Any
+
+
+_Parameters = dict[str, _Parameter]
 
 
 def entry_point(module: torch.nn.Module) -> Callable[..., Any]:
@@ -31,18 +48,22 @@ def bind(
     pairs: list[tuple[str, Any]] = []
     given = dict(kwargs)
     for name, parameter in parameters.items():
-        if parameter.kind is parameter.VAR_POSITIONAL:
+        if not rest and not given:
+            break
+        if parameter.kind is _VAR_POSITIONAL:
             pairs.extend([(name, tuple(rest))] if rest else [])
             rest = []
-        elif parameter.kind is parameter.VAR_KEYWORD:
+        elif parameter.kind is _VAR_KEYWORD:
             continue
-        elif rest and parameter.kind is not parameter.KEYWORD_ONLY:
+        elif rest and parameter.kind is not _KEYWORD_ONLY:
             pairs.append((name, rest.pop(0)))
-        elif name in given and parameter.kind is not parameter.POSITIONAL_ONLY:
+        elif name in given and parameter.kind is not _POSITIONAL_ONLY:
             pairs.append((name, given.pop(name)))
-    pairs.extend((f"arg{index}", thing) for index, thing in enumerate(rest))
-    taken = {name for name, _ in pairs}
-    pairs.extend((f"{name}_" if name in taken else name, thing) for name, thing in sorted(given.items()))
+    if rest:
+        pairs.extend((f"arg{index}", thing) for index, thing in enumerate(rest))
+    if given:
+        taken = {name for name, _ in pairs}
+        pairs.extend((f"{name}_" if name in taken else name, thing) for name, thing in sorted(given.items()))
     return [pair for pair in pairs if not _is_default(parameters.get(pair[0]), pair[1])]
 
 
@@ -51,14 +72,14 @@ def leading_names(module: torch.nn.Module) -> list[str]:
     return list(_parameters(module))
 
 
-def _called_with(module: torch.nn.Module) -> dict[str, inspect.Parameter]:
+def _called_with(module: torch.nn.Module) -> _Parameters:
     """What a call of the module takes; what takes anything hands it on to forward."""
     parameters = _own_parameters(entry_point(module))
-    anything = all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters.values())
+    anything = all(parameter.kind in (_VAR_POSITIONAL, _VAR_KEYWORD) for parameter in parameters.values())
     return _parameters(module) if anything else parameters
 
 
-def _parameters(module: torch.nn.Module) -> dict[str, inspect.Parameter]:
+def _parameters(module: torch.nn.Module) -> _Parameters:
     if isinstance(module, torch.jit.ScriptModule):
         return _script_parameters(module)
     if "forward" in vars(module):
@@ -67,14 +88,14 @@ def _parameters(module: torch.nn.Module) -> dict[str, inspect.Parameter]:
     return _class_parameters(cls)
 
 
-def _script_parameters(module: torch.nn.Module) -> dict[str, inspect.Parameter]:
+def _script_parameters(module: torch.nn.Module) -> _Parameters:
     schema = getattr(getattr(module, "forward", None), "schema", None)
     names = [argument.name for argument in schema.arguments[1:]] if schema is not None else []
-    return {name: inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names}
+    return dict.fromkeys(names, _Parameter(_POSITIONAL_OR_KEYWORD, _EMPTY))
 
 
 @once_a_trace
-def _class_parameters(cls: Any) -> dict[str, inspect.Parameter]:
+def _class_parameters(cls: Any) -> _Parameters:
     """Parameters of forward without self."""
     try:
         raw = inspect.getattr_static(cls, "forward")
@@ -82,21 +103,22 @@ def _class_parameters(cls: Any) -> dict[str, inspect.Parameter]:
         return {}
     parameters = _own_parameters(getattr(cls, "forward", raw))
     first = next(iter(parameters.values()), None)
-    if isinstance(raw, staticmethod | classmethod) or first is None or first.kind is first.VAR_POSITIONAL:
+    if isinstance(raw, staticmethod | classmethod) or first is None or first.kind is _VAR_POSITIONAL:
         return parameters
     return dict(list(parameters.items())[1:])
 
 
-def _own_parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+def _own_parameters(function: Callable[..., Any]) -> _Parameters:
     """Parameters as they are called, not those of what a decorator wraps; none where they cannot be known."""
     try:
-        return dict(inspect.signature(function, follow_wrapped=False).parameters)
+        found = inspect.signature(function, follow_wrapped=False).parameters
     except (TypeError, ValueError, AttributeError):  # ScriptModules, and what is written in C
         return {}
+    return {name: _Parameter(parameter.kind, parameter.default) for name, parameter in found.items()}
 
 
-def _is_default(parameter: inspect.Parameter | None, value: Any) -> bool:
-    if parameter is None or parameter.default is parameter.empty:
+def _is_default(parameter: _Parameter | None, value: Any) -> bool:
+    if parameter is None or parameter.default is _EMPTY:
         return False
     default = parameter.default
     return value is default or (

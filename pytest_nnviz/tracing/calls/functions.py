@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_nnviz.architecture import Literal, Tree, Value
-from pytest_nnviz.tracing.calls.operations import ALIASES, CASTS, KEYWORDS
+from pytest_nnviz.tracing.calls.operations import ALIASES, CASTS, KEYWORDS, REFLECTED
 from pytest_nnviz.tracing.calls.signatures import SIGNATURES
 from pytest_nnviz.tracing.describing.plain import plain_value
 from pytest_nnviz.tracing.describing.values import NONE
 from pytest_nnviz.tracing.keeping.caching import once_a_trace
 
-__all__ = ["Signature", "canonical_name", "one_size", "signature_of"]
+__all__ = ["Facts", "Signature", "canonical_name", "facts_of", "is_default", "one_size", "signature_of"]
 
 
 _SIZES = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"})
@@ -26,21 +26,39 @@ def one_size(name: str, value: Any) -> Any:
 
     An index stays as it is: a list picks elements, a tuple says one for each dimension.
     """
-    if not isinstance(value, tuple | list) or name == "index":
+    if not isinstance(value, (tuple, list)) or name == "index":
         return value
     numbers = set(value) if all(type(item) is int for item in value) else ()
     folds = name in _SIZES or (name == "dim" and len(value) == 1)
     return value[0] if folds and len(numbers) == 1 else tuple(value) if numbers else value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signature:
-    """Parameters by name with their defaults (None without one); the first ``operands`` are shown without names."""
+    """Parameters by name with their defaults (None without one); the first ``operands`` are shown without names.
+
+    ``spread`` is the index of the parameter that takes sizes or dims written out.
+    """
 
     names: tuple[str, ...]
     defaults: tuple[Value | None, ...]
     operands: int
     spread: int | None = None
+
+    @functools.cached_property
+    def default_of(self) -> dict[str, Value | None]:
+        """Defaults by name."""
+        return dict(zip(self.names, self.defaults, strict=True))
+
+    @functools.cached_property
+    def shown_bare(self) -> frozenset[str]:
+        """The parameters that are shown without their names."""
+        return frozenset(self.names[: self.operands])
+
+    @functools.cached_property
+    def spreads(self) -> str | None:
+        """The parameter that takes sizes or dims written out."""
+        return None if self.spread is None else self.names[self.spread]
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Any]] | None:
         """Pairs of name and value in the order of the signature, or None where the arguments do not fit."""
@@ -59,9 +77,9 @@ class Signature:
                 found[name] = value
             elif key != "out":
                 return None
-        if self.spread is not None and isinstance(found.get(self.names[self.spread]), list | tuple):
-            found[self.names[self.spread]] = tuple(found[self.names[self.spread]])
-        if self._says_its_stride_twice(found):
+        if self.spreads is not None and isinstance(found.get(self.spreads), (list, tuple)):
+            found[self.spreads] = tuple(found[self.spreads])
+        if "stride" in found and self._says_its_stride_twice(found):
             del found["stride"]
         pairs = [(name, one_size(name, found[name])) for name in self.names if name in found]
         if kwargs.get("out") is not None and "out" not in found:
@@ -70,25 +88,17 @@ class Signature:
 
     def _says_its_stride_twice(self, found: dict[str, Any]) -> bool:
         """Whether a pooling is told to stride by its kernel, as it does if it is told nothing."""
-        if "stride" not in found or not self.is_default("stride", NONE):
+        if not is_default(self.default_of["stride"], NONE):
             return False
         stride = one_size("stride", found["stride"])
         return stride in (None, (), one_size("kernel_size", found.get("kernel_size")))
 
-    def is_default(self, name: str, value: Value) -> bool:
-        """Whether an argument is what the function takes if it is left out; ``1.0`` is if the default is ``1``."""
-        default = self.defaults[self.names.index(name)] if name in self.names else None
-        if isinstance(default, Literal) and isinstance(value, Literal):
-            return value.text in (default.text, f"{default.text}.0")
-        return value == default
 
-    def spreads(self, name: str) -> bool:
-        """Whether the parameter takes sizes or dims written out."""
-        return self.spread is not None and self.names[self.spread] == name
-
-    def is_operand(self, name: str) -> bool:
-        """Whether the parameter is shown without its name."""
-        return name in self.names[: self.operands]
+def is_default(default: Value | None, value: Value) -> bool:
+    """Whether an argument is what a function takes if it is left out; ``1.0`` is if the default is ``1``."""
+    if isinstance(default, Literal) and isinstance(value, Literal):
+        return value.text in (default.text, f"{default.text}.0")
+    return value == default
 
 
 def _split(text: str) -> list[str]:
@@ -133,6 +143,43 @@ def _table() -> dict[str, Signature]:
         name, _, parameters = line.partition("(")
         table[name] = _parse(parameters.rstrip()[:-1])
     return table
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a function says of itself.
+
+    Attributes:
+        name: the canonical name.
+        is_attribute: whether it is an attribute that is read or set.
+        is_torchs: whether it is torch's own; what torch has in C has no module, an author's operator has a namespace.
+        is_reflected: whether it takes its operands the other way round.
+    """
+
+    name: str
+    is_attribute: bool
+    is_torchs: bool
+    is_reflected: bool
+
+
+def facts_of(func: Callable[..., Any]) -> Facts:
+    """What a function says of itself, asked once a trace."""
+    try:
+        return _known_facts(func)
+    except TypeError:  # not hashable
+        return _facts(func)
+
+
+def _facts(func: Callable[..., Any]) -> Facts:
+    name, is_attribute = canonical_name(func)
+    module = getattr(func, "__module__", None) or "torch"
+    is_torchs = module.partition(".")[0] == "torch" and not name.startswith("ops.")
+    return Facts(name, is_attribute, is_torchs, getattr(func, "__name__", "") in REFLECTED)
+
+
+@once_a_trace
+def _known_facts(func: Callable[..., Any]) -> Facts:
+    return _facts(func)
 
 
 def canonical_name(func: Callable[..., Any]) -> tuple[str, bool]:

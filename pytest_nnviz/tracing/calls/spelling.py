@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from pytest_nnviz.tracing.calls.operations import CASTS, DROPPED, REFLECTED
+from pytest_nnviz.tracing.calls.functions import Facts
+from pytest_nnviz.tracing.calls.operations import CASTS, DROPPED
 from pytest_nnviz.tracing.describing.values import DtypeText
 
 __all__ = ["spell"]
@@ -16,28 +17,24 @@ _OPERANDS = ("input", "self", "other")
 Spelled = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 
-def spell(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
+def spell(facts: Facts, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Spelled:
     """Bring special spellings of torch's own operations to the one that is recorded; others stay as they are."""
-    if not _is_torchs(name, func):
+    name = facts.name
+    if not facts.is_torchs:
         return name, args, kwargs
     if name == "requires_grad_":
         return name, (*args, *kwargs.values()), {}
-    kwargs = {key: value for key, value in kwargs.items() if key not in DROPPED and key[0] != "_"}
-    if kwargs.get("inplace") is True:
-        name, kwargs = f"{name}_", {key: value for key, value in kwargs.items() if key != "inplace"}
-    if getattr(func, "__name__", "") in REFLECTED:
+    if kwargs:
+        kwargs = {key: value for key, value in kwargs.items() if key not in DROPPED and key[0] != "_"}
+        if kwargs.get("inplace") is True:
+            name, kwargs = f"{name}_", {key: value for key, value in kwargs.items() if key != "inplace"}
+    if facts.is_reflected:
         first, second, *rest = (*args, *(kwargs[key] for key in _OPERANDS if key in kwargs))
         return name, (second, first, *rest), {key: value for key, value in kwargs.items() if key not in _OPERANDS}
     special = _SPECIAL.get(name)
     if special is not None:
         return special(func, args, kwargs)
     return name, args, kwargs
-
-
-def _is_torchs(name: str, func: Callable[..., Any]) -> bool:
-    """Whether a function is torch's own; what torch has in C has no module, an author's operator has a namespace."""
-    module = getattr(func, "__module__", None) or "torch"
-    return module.partition(".")[0] == "torch" and not name.startswith("ops.")
 
 
 def _spell_cast(dtype: str) -> Callable[..., Spelled]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = ["Held", "Places", "class_name", "configuration", "describe", "held_by
 _INDEX_NAME = re.compile(r"(^|_)(idx|index|id|number)$")
 _HELD_AS = {("PairwiseDistance", "p"): "norm"}
 _LEFT_OUT = frozenset({"self", "device", "args", "kwargs"})
+_NO_TENSORS = frozenset({type(None), bool, int, float, str, tuple, list, set, dict, OrderedDict})
 _WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
 
 
@@ -37,7 +39,11 @@ def unwrap(module: torch.nn.Module) -> torch.nn.Module:
 
 def relative(owner: str, place: str) -> str:
     """Absolute ``place`` as it is written in the module at ``owner``: one ``^`` for each module to leave."""
-    inside = owner.split(".") if owner else []
+    if not owner:
+        return place
+    if place.startswith(f"{owner}."):
+        return place[len(owner) + 1 :]
+    inside = owner.split(".")
     parts = place.split(".") if place else []
     common = 0
     while common < min(len(inside), len(parts)) and inside[common] == parts[common]:
@@ -122,9 +128,8 @@ def _walk(module: torch.nn.Module, path: str, seen: dict[int, str]) -> Iterator[
 
 def _slots(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     for table in (module._parameters, module._buffers, module.__dict__):
-        for name, tensor in table.items():
-            if isinstance(tensor, torch.Tensor):
-                yield name, tensor
+        if not _NO_TENSORS.issuperset(map(type, table.values())):
+            yield from [(name, thing) for name, thing in table.items() if isinstance(thing, torch.Tensor)]
 
 
 def class_name(module: torch.nn.Module) -> str:

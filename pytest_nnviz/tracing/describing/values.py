@@ -8,7 +8,7 @@ import inspect
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -16,9 +16,11 @@ import torch
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from pytest_nnviz.architecture import Literal, TensorSpec, Tree, Value
+from pytest_nnviz.tracing.keeping.caching import once_a_trace
 
 __all__ = [
     "NONE",
+    "ORDINARY",
     "SHARED",
     "DtypeText",
     "attributes_of",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 NONE = Literal("None")
+ORDINARY = frozenset({torch.Tensor, torch.nn.Parameter})  # classes of tensors that are told by dtype and shape alone
 _DTYPES = {
     "float32": "f32",
     "float64": "f64",
@@ -73,13 +76,23 @@ ObjectLeaf = Callable[[Any], Value]
 
 def spec_of(tensor: torch.Tensor) -> TensorSpec:
     """Dtype and shape, and what kind of tensor it is where it is not a plain one."""
-    name = str(tensor.dtype).removeprefix("torch.")
-    dtype = _DTYPES.get(name) or name.replace("float8", "f8").lower()
+    if type(tensor) in ORDINARY and tensor.layout is torch.strided and not tensor.is_nested:
+        return _ordinary_spec(tensor.dtype, tensor.shape)
     try:
         shape = tuple(_size(size) for size in tensor.shape)
     except RuntimeError:  # nested tensors of the strided layout have no shape
         shape = (None,) * tensor.dim()
-    return TensorSpec(dtype, shape, _kind(tensor))
+    return TensorSpec(_dtype(tensor.dtype), shape, _kind(tensor))
+
+
+@once_a_trace
+def _ordinary_spec(dtype: torch.dtype, shape: torch.Size) -> TensorSpec:
+    return TensorSpec(_dtype(dtype), tuple(map(int, shape)))
+
+
+def _dtype(dtype: torch.dtype) -> str:
+    name = str(dtype).removeprefix("torch.")
+    return _DTYPES.get(name) or name.replace("float8", "f8").lower()
 
 
 def _size(size: Any) -> int | None:
@@ -92,8 +105,6 @@ def _size(size: Any) -> int | None:
 
 
 def _kind(tensor: torch.Tensor) -> str:
-    if type(tensor) is torch.Tensor and tensor.layout is torch.strided and not tensor.is_nested:
-        return ""
     if tensor.is_nested:
         return "nested"
     if tensor.layout is not torch.strided:
@@ -141,8 +152,9 @@ def to_value(thing: Any, tensor: TensorLeaf, other: ObjectLeaf, depth: int = 0) 
 
 def _literal(thing: Any) -> Literal | None:
     """Texts of plain values; the order matters, as bool is an int and enums may be either."""
-    if thing is None or thing is True or thing is False:
-        return Literal(str(thing))
+    text = _TEXTS.get(type(thing))
+    if text is not None:
+        return Literal(text(thing))
     if thing is Ellipsis:
         return Literal("...")
     if isinstance(thing, enum.Enum):
@@ -150,7 +162,7 @@ def _literal(thing: Any) -> Literal | None:
     if isinstance(thing, DtypeText):
         return Literal(str(thing))
     if isinstance(thing, int):
-        return Literal(str(int(thing))) if thing.bit_length() <= _MAX_BITS else named("int")
+        return Literal(_integer(thing))
     if isinstance(thing, float):
         return Literal(_float(thing))
     if isinstance(thing, str):
@@ -188,6 +200,10 @@ def _digest(data: bytes | bytearray) -> str:
     return hashlib.sha256(data).hexdigest()[:12]
 
 
+def _integer(number: int) -> str:
+    return str(int(number)) if number.bit_length() <= _MAX_BITS else "<int>"
+
+
 def _float(number: float) -> str:
     if math.isnan(number):
         return "+nan"
@@ -202,6 +218,15 @@ def _string(text: str) -> str:
         digest = _digest(text.encode("utf-8", "surrogatepass"))
         text = f"{text[:100]}... ({len(text)} characters, digest {digest})"
     return json.dumps(text)
+
+
+_TEXTS: dict[type, Callable[[Any], str]] = {
+    type(None): str,
+    bool: str,
+    int: _integer,
+    float: _float,
+    str: _string,
+}
 
 
 def _slice(thing: slice, inner: Callable[[Any], Value]) -> Value:
@@ -314,8 +339,12 @@ def walk(thing: Any, *, shared: bool = False, hidden: bool = True) -> Iterator[t
         stack.extend(((*path, key), item) for key, item in reversed(_entries(top)))
 
 
-def leaves(thing: Any, *, hidden: bool) -> Iterator[tuple[_Path, Any]]:
+def leaves(thing: Any, *, hidden: bool) -> Iterable[tuple[_Path, Any]]:
     """As `walk`, with the tensors that a tensor is made of if it is a wrapper subclass."""
+    return (((), thing),) if type(thing) in ORDINARY else _leaves(thing, hidden=hidden)
+
+
+def _leaves(thing: Any, *, hidden: bool) -> Iterator[tuple[_Path, Any]]:
     for path, leaf in walk(thing, hidden=hidden):
         yield path, leaf
         if isinstance(leaf, torch.Tensor) and type(leaf) is not torch.Tensor and is_traceable_wrapper_subclass(leaf):
@@ -362,15 +391,22 @@ def object_spec(thing: Any) -> Value:
     return named(" ".join([qualified_name(type(thing)), ", ".join(shown)]).strip())
 
 
-def tensors_in(thing: Any) -> Iterator[torch.Tensor]:
+def tensors_in(thing: Any) -> list[torch.Tensor]:
     """The tensors that a call is handed directly: in lists, tuples and dicts, not in foreign objects."""
-    if isinstance(thing, torch.Tensor):
-        yield thing
-    elif isinstance(thing, list | tuple):
-        for item in thing:
-            yield from tensors_in(item)
-    elif isinstance(thing, dict):
-        for item in thing.values():
-            yield from tensors_in(item)
-    elif isinstance(thing, slice):
-        yield from tensors_in((thing.start, thing.stop, thing.step))
+    found: list[torch.Tensor] = []
+    _gather((thing,), found)
+    return found
+
+
+def _gather(things: Iterable[Any], found: list[torch.Tensor]) -> None:
+    for thing in things:
+        if isinstance(thing, torch.Tensor):
+            found.append(thing)
+        elif type(thing) in _TEXTS:
+            continue
+        elif isinstance(thing, (list, tuple)):
+            _gather(thing, found)
+        elif isinstance(thing, dict):
+            _gather(thing.values(), found)
+        elif isinstance(thing, slice):
+            _gather((thing.start, thing.stop, thing.step), found)

@@ -10,12 +10,12 @@ from torch._ops import HigherOrderOperator
 
 from pytest_nnviz.tracing.interception.foreign import Foreign
 
-__all__ = ["controlled"]
+__all__ = ["CONTROL", "controlled"]
 
 
 def controlled(foreign: Foreign, func: Any, args: Any, kwargs: Any) -> Callable[[], Any] | None:
     """How to run an operator of control flow with its functions recorded; None for every other function."""
-    control = _CONTROL.get(func.__name__) if isinstance(func, HigherOrderOperator) else None
+    control = CONTROL.get(func.__name__) if isinstance(func, HigherOrderOperator) else None
     return None if control is None else lambda: control(foreign, *args, **kwargs)
 
 
@@ -48,4 +48,4 @@ def _holds(pred: Any) -> bool:
     return _is_meta(pred) or bool(pred)
 
 
-_CONTROL: dict[str, Callable[..., Any]] = {"cond": _cond, "while_loop": _while_loop}
+CONTROL: dict[str, Callable[..., Any]] = {"cond": _cond, "while_loop": _while_loop}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from pytest_nnviz.architecture import Argument, Call
-from pytest_nnviz.tracing.describing.values import NONE, object_spec, spec_of, tensors_in, to_value, walk
+from pytest_nnviz.tracing.describing.values import object_spec, spec_of, tensors_in, to_value, walk
 from pytest_nnviz.tracing.provenance.handover import Handover, says_it_writes
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ class Foreign:
     def _write_down(self, name: str, arguments: tuple[Argument, ...], result: Any) -> None:
         """Record a call that is over; its results go by its name from now on."""
         scope = self.recorder.open_scope()
-        call = Call("function", name, arguments, NONE, source=self.recorder.source())
-        nth = scope.add(replace(call, result=to_value(result, spec_of, object_spec)))
+        shown = to_value(result, spec_of, object_spec)
+        nth = scope.add(Call("function", name, arguments, shown, source=self.recorder.source()))
         for path, leaf in walk(result):
             self.recorder.origins.name(leaf, scope, name, nth, path, fresh=True)

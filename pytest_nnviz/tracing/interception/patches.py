@@ -188,7 +188,7 @@ def _collective(name: str) -> Callable[[Foreign, Any], Any]:
 
         def exchange(*args: Any, **kwargs: Any) -> Any:
             given = {**dict(zip(names, args, strict=False)), **kwargs}
-            operands = tuple(thing for thing in given.values() if next(tensors_in(thing), None) is not None)
+            operands = tuple(thing for thing in given.values() if tensors_in(thing))
             how: dict[str, Any] = {key: thing for key, thing in given.items() if type(thing) is int}
             how |= {"op": str(given["op"])} if "op" in given else {}
             return foreign.call(f"{name}_", lambda: original(*args, **kwargs), operands, **how)

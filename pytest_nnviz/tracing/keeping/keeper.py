@@ -92,9 +92,11 @@ class Keeper:
         if name == "set_data":
             self.before_set_data(args[0])
             return
-        with torch._C.DisableTorchFunction():
-            for tensor in tensors_in((args, kwargs) if may_write(name, func) else targets_of(name, args, kwargs)):
-                self.before_write(unwrapped(tensor))
+        targets = tensors_in((args, kwargs)) if may_write(name, func) else targets_of(name, args, kwargs)
+        if targets:
+            with torch._C.DisableTorchFunction():
+                for tensor in targets:
+                    self.before_write(unwrapped(tensor))
 
     def before_set_data(self, tensor: torch.Tensor) -> None:
         """Keep the memory of a tensor that is about to get another; what is lazy stays initialised."""

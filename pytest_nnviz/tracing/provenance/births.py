@@ -70,11 +70,11 @@ class Births:
 
 
 def _note_young(table: _Tensors) -> None:
-    table.update((id(thing), weakref.ref(thing)) for thing in gc.get_objects(generation=0) if _is_tensor(thing))
-
-
-def _is_tensor(thing: Any) -> bool:
-    return issubclass(type(thing), torch.Tensor)  # not isinstance: that asks the object, which may answer with code
+    young = gc.get_objects(generation=0)
+    # By class, not with isinstance: that asks the object, which may answer with code.
+    classes = {cls for cls in set(map(type, young)) if issubclass(cls, torch.Tensor)}
+    if classes:
+        table.update([(id(thing), weakref.ref(thing)) for thing in young if type(thing) in classes])
 
 
 def _holds(table: _Tensors, tensor: torch.Tensor) -> bool:

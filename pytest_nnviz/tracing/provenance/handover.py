@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,18 +22,21 @@ def says_it_writes(name: str) -> bool:
     return (name.endswith("_") and not name.endswith("__")) or name in _WRITERS
 
 
-def targets_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def targets_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
     """What a call says that it writes to: ``out=``, or the first argument of ``add_`` or ``relu(inplace=True)``."""
-    if kwargs.get("out") is not None:
-        return kwargs["out"]
-    if says_it_writes(name) or kwargs.get("inplace"):
-        return args[:1] or list(kwargs.values())[:1]
-    return ()
+    if kwargs and kwargs.get("out") is not None:
+        return tensors_in(kwargs["out"])
+    if says_it_writes(name) or (kwargs and kwargs.get("inplace")):
+        return tensors_in(args[:1] or list(kwargs.values())[:1])
+    return []
 
 
 def may_write(name: str, func: Any) -> bool:
     """Whether a call may write to what it is handed without saying so: layers with state, custom operators."""
-    schemas = [getattr(func, "_schema", None), *getattr(func, "_schemas", {}).values()]
+    one, several = getattr(func, "_schema", None), getattr(func, "_schemas", None)
+    if one is None and not several:
+        return name in _MAY_WRITE
+    schemas = [one, *(several or {}).values()]
     return name in _MAY_WRITE or any(schema is not None and schema.is_mutable for schema in schemas)
 
 
@@ -54,25 +59,27 @@ class Handover:
     """The tensors that a call is handed, noted before it runs."""
 
     def __init__(self, things: Any) -> None:
-        self.tensors = list(tensors_in(things))
-        self._versions = [_version(tensor) for tensor in self.tensors]
+        self.tensors = tensors_in(things)
+        self._ids = set(map(id, self.tensors))
+        self._versions = _versions(self.tensors)
 
     def holds(self, tensor: torch.Tensor) -> bool:
         """Whether the call was handed this very tensor."""
-        return any(tensor is handed for handed in self.tensors)
+        return id(tensor) in self._ids
 
-    def written(self, targets: Any = ()) -> list[torch.Tensor]:
+    def written(self, targets: Sequence[torch.Tensor] = ()) -> list[torch.Tensor]:
         """The tensors that the call wrote to: the ``targets`` that it names, else those whose writes were counted.
 
         Not every write is counted, and views of one memory count together.
         """
-        aims = list(tensors_in(targets))
-        found: list[torch.Tensor] = []
-        for tensor, version in zip(self.tensors, self._versions, strict=True):
-            wrote = any(tensor is target for target in aims) if aims else _version(tensor) != version
-            if wrote and not any(tensor is other for other in found):
-                found.append(tensor)
-        return found
+        if targets:
+            aims = set(map(id, targets))
+            wrote = [id(tensor) in aims for tensor in self.tensors]
+        elif (versions := _versions(self.tensors)) == self._versions:
+            return []
+        else:
+            wrote = [now != before for now, before in zip(versions, self._versions, strict=True)]
+        return list({id(tensor): tensor for tensor in itertools.compress(self.tensors, wrote)}.values())
 
     def with_identities(self, result: Any, written: list[torch.Tensor]) -> Any:
         """The result, with a tensor that comes back as it was handed given an identity of its own.
@@ -80,22 +87,26 @@ class Handover:
         Whether ``contiguous`` or ``to`` hands back its input depends on memory format, dtype and device; where an edge
         starts must not.
         """
-
-        def fresh(thing: Any) -> Any:
-            same = isinstance(thing, torch.Tensor) and self.holds(thing)
-            return _alias(thing) if same and not any(thing is tensor for tensor in written) else thing
-
         if isinstance(result, torch.Tensor):
-            return fresh(result)
+            return self._with_identity(result, written)
         if type(result) in (tuple, list):
-            return type(result)(fresh(item) for item in result)
+            return type(result)(self._with_identity(item, written) for item in result)
         return result
+
+    def _with_identity(self, thing: Any, written: list[torch.Tensor]) -> Any:
+        if id(thing) not in self._ids or any(thing is tensor for tensor in written):
+            return thing
+        return _alias(thing)
+
+
+def _versions(tensors: list[torch.Tensor]) -> list[int | None]:
+    with torch._C.DisableTorchFunction():  # a mode that forward pushes sees the calls of forward alone
+        return [_version(tensor) for tensor in tensors]
 
 
 def _version(tensor: torch.Tensor) -> int | None:
     try:
-        with torch._C.DisableTorchFunction():  # a mode that forward pushes sees the calls of forward alone
-            return unwrapped(tensor)._version
+        return (unwrapped(tensor) if is_functorch_wrapped_tensor(tensor) else tensor)._version
     except (RuntimeError, NotImplementedError):  # inference tensors keep no count of writes
         return None
 

@@ -236,6 +236,10 @@ class Origins:
         return next((place for place in known.places.values() if place.nth), None)
 
     def _ref(self, place: _Place, scope: Scope) -> Ref:
+        if place.scope is scope:
+            if place.nth == 0:
+                return Ref("input", (Step(place.name),), place.path)
+            return Ref("result", (Step(place.name, scope.counts.get(place.name, 0) - place.nth),), place.path)
         depth: dict[int, int] = {}
         around: Scope | None = scope
         while around is not None:
