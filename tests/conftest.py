@@ -16,7 +16,8 @@ import pytest
 from hypothesis import settings
 
 STUB = Path(__file__).with_name("stub_tracer.py")
-_PLUGINS = ("syrupy", "pytest_nnviz.plugin", "xdist")
+_OTHERS = os.environ.get("INNER_PLUGINS", "xdist").split(",")
+_PLUGINS = ("syrupy", "pytest_nnviz.plugin", *_OTHERS)
 
 settings.register_profile("no deadline", deadline=None)  # machines are shared and slow
 settings.load_profile("no deadline")

@@ -20,6 +20,7 @@ from pytest_nnviz.architecture import Module, Parameter
 from pytest_nnviz.cli import main
 from pytest_nnviz.cli.outline import outline
 from pytest_nnviz.cli.sources import parse
+from pytest_nnviz.cli.terminal import Terminal
 from pytest_nnviz.drift import diff
 from pytest_nnviz.errors import SourceError
 from pytest_nnviz.report import drift_data, markdown
@@ -337,6 +338,17 @@ def test_output_fits_any_encoding(write):
     done = subcommand("diff", os.devnull, name, env={"PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (1, b"")
     assert b"new: a\\xfc\\u4e2d, Net" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1"])
+def test_a_tree_stays_a_tree_in_any_encoding(encoding):
+    """A table from a terminal of Windows reads as one that was asked for in ASCII, column by column."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    Terminal(stream).text("├─Block (a)   4\n│    └─ReLU    --\n±1 中\n")
+    stream.flush()
+    sign = "±" if encoding != "ascii" else "+-"
+    expected = f"+ Block (a)   4\n|    + ReLU    --\n{sign}1 \\u4e2d\n"
+    assert stream.buffer.getvalue().replace(os.linesep.encode(), b"\n") == expected.encode(encoding)
 
 
 class Screen(io.StringIO):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import shutil
@@ -12,9 +13,12 @@ from typing import TextIO
 
 __all__ = ["Terminal"]
 
+_PLAINLY, _ESCAPED = "pytest_nnviz.plainly", "backslashreplace"
 _WIDTH, _NARROWEST = 110, 60
 _COLOURS = {"+": "32", "-": "31", "~": "33", ">": "36"}
 _BOLD = "1"
+_PLAIN = {"│": "|", "├": "+", "└": "+", "─": " ", "±": "+-"}
+"""What a tree is drawn with in ASCII, as torchinfo has it; and what else our own words may hold."""
 _MARKED = re.compile(r"([-+~>]) (?=\S)")
 
 
@@ -28,7 +32,7 @@ class Terminal:
         self.width = max(_NARROWEST, shutil.get_terminal_size((_WIDTH, 24)).columns)
         reconfigure = getattr(self._stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")  # a code page of Windows has not all characters of a file name
+            reconfigure(errors=_PLAINLY)  # a code page of Windows has not all characters of a tree, or of a file name
 
     def title(self, line: str) -> None:
         """A line that leads others."""
@@ -56,6 +60,16 @@ class Terminal:
         return textwrap.wrap(
             line, self.width, subsequent_indent=f"{indent}    ", break_long_words=False, break_on_hyphens=False
         )
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """What to write for characters that an encoding does not have."""
+    assert isinstance(error, UnicodeEncodeError)
+    missing = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(each) or each.encode("ascii", _ESCAPED).decode() for each in missing), error.end
+
+
+codecs.register_error(_PLAINLY, _plainly)
 
 
 def _takes_colour() -> bool:
