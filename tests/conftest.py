@@ -19,6 +19,9 @@ STUB = Path(__file__).with_name("stub_tracer.py")
 _OTHERS = os.environ.get("INNER_PLUGINS", "xdist").split(",")
 _PLUGINS = ("syrupy", "pytest_nnviz.plugin", *_OTHERS)
 
+# Terminals, and processes that are asked what they took, are other ones elsewhere.
+collect_ignore = [] if sys.platform == "linux" else ["test_memory.py", *["test_progress.py"] * (os.name == "nt")]
+
 settings.register_profile("no deadline", deadline=None)  # machines are shared and slow
 settings.load_profile("no deadline")
 

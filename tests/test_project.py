@@ -49,7 +49,7 @@ def test_the_lowest_versions_are_those_that_are_claimed() -> None:
     for requirement in map(Requirement, needed):
         (lowest,) = (each.version for each in requirement.specifier if each.operator == ">=")
         claimed[requirement.name] = lowest
-    pinned = re.findall(r"^lowest: (\S+)==(\S+)$", TOX["testenv:{lowest,newest}"]["deps"], re.MULTILINE)
+    pinned = re.findall(r"^lowest: (\S+)==(\S+)$", TOX["testenv:{lowest,newest,systems}"]["deps"], re.MULTILINE)
     assert {name: unpadded(version) for name, version in pinned} == {
         name: unpadded(version) for name, version in claimed.items()
     }
@@ -111,8 +111,11 @@ def test_workflows_run_what_is_claimed() -> None:
     gate = re.search(r" -e (\S+)", (ROOT / ".ci/run").read_text(encoding="utf-8"))
     assert gate is not None
     lists = (job["strategy"]["matrix"]["env"] for job in (jobs["others"], long["long"]))
-    run = {*gate[1].split(","), *itertools.chain.from_iterable(lists), "package"}
+    run = {*gate[1].split(","), *itertools.chain.from_iterable(lists), "package", "systems"}
     assert run == {name for name in environments() if not name.startswith("py3")}
+    assert [step["run"] for step in jobs["systems"]["steps"] if "tox run" in step.get("run", "")] == [
+        "tox run -e systems"
+    ]
     assert "tox run -e package" in (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
     release = parsed(ROOT / ".github/workflows/release.yml")["jobs"]
     assert (release["publish"]["needs"], release["test"]["needs"]) == ("test", "build")
@@ -123,3 +126,10 @@ def test_a_citation_names_this_version() -> None:
     citation = parsed(ROOT / "CITATION.cff")
     assert (citation["version"], citation["license"]) == (__version__, PROJECT["license"])
     assert {author["name"] for author in citation["authors"]} == {author["name"] for author in PROJECT["authors"]}
+
+
+def test_hooks_run_what_the_environment_has() -> None:
+    hooks = [hook for repository in parsed(ROOT / ".pre-commit-config.yaml")["repos"] for hook in repository["hooks"]]
+    installed = {Requirement(each).name for each in PROJECT["optional-dependencies"]["lint"]}
+    assert {hook["language"] for hook in hooks} == {"system"}
+    assert {hook["entry"].split()[0] for hook in hooks} <= installed

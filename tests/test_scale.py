@@ -289,6 +289,7 @@ print(time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_
 """
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process took is counted otherwise elsewhere")
 @pytest.mark.parametrize(
     ("make", "asked"),
     [("Unrolled", {}), ("_wide", {"depth": 9}), ("_Masked", {"depth": 9, "fold": False, "show_parameters": True})],
