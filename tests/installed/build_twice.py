@@ -36,9 +36,10 @@ def main(dist: Path) -> None:
     """Build, compare, and put what is built into a folder in place of what an earlier build left there."""
     with tempfile.TemporaryDirectory() as temporary:
         first = build(ROOT, Path(temporary, "first"))
-        os.umask(0o077)
+        mask = os.umask(0o077)
         tree = unpacked(next(Path(temporary, "first").glob("*.tar.gz")), Path(temporary, "tree"))
         second = build(tree, Path(temporary, "second"))
+        os.umask(mask)
         differing = sorted(name for name in first | second if first.get(name) != second.get(name))
         if differing or len(first) != 2:
             sys.exit(f"built twice, and not the same: {', '.join(differing) or sorted(first)}")
