@@ -50,15 +50,15 @@ def record_filters(path, model):
     found = find(model)
     bank = found.measure(FilterOptions())
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dumps_filters(bank), encoding="utf-8")
+    path.write_text(dumps_filters(bank), encoding="utf-8", newline="\n")
     draw_sheets(stale_sheets(path, bank, "png"), path, bank, found.drawn)
 
 
 def record(folder, name, model):
     """All three."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.nnviz").write_text(architecture(model), encoding="utf-8")
-    (folder / f"{name}.nnsummary").write_text(table(model), encoding="utf-8")
+    (folder / f"{name}.nnviz").write_text(architecture(model), encoding="utf-8", newline="\n")
+    (folder / f"{name}.nnsummary").write_text(table(model), encoding="utf-8", newline="\n")
     record_filters(folder / f"{name}.nnfilters", model)
 
 
@@ -96,4 +96,4 @@ def zoo(folder: Path, count: int, kernel: int, kinds: tuple[str, ...] = ("nnviz"
         kind, text = texts[at % len(texts)]
         path = folder / f"tests/__nnviz__/test_{at % 7}/test_zoo{at:03}.{kind}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.replace("Zoo000", f"Zoo{at:03}"), encoding="utf-8")
+        path.write_text(text.replace("Zoo000", f"Zoo{at:03}"), encoding="utf-8", newline="\n")

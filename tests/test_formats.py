@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,27 @@ def test_architectures_say_all_that_a_text_can_say() -> None:
     marks = {"never called", "eval", "train", "load hook", "extra state", "save hook", "gradient hook"}
     kinds = {"function", "module", "created", "input", "attribute", "result", "list", "tuple", "dict"}
     assert (marks | kinds) - words == set()
+
+
+def test_documents_keep_their_fields() -> None:
+    """What reads JSON of a version reads all that is later written under it."""
+    released = json.loads((FORMATS / "json-1/schema.json").read_text(encoding="utf-8"))
+    assert lost(released, json.loads(files("pytest_nnviz.report").joinpath("schema.json").read_text("utf-8"))) == []
+    less = copy.deepcopy(released)
+    del less["$defs"]["report"]["properties"]["counts"]
+    less["$defs"]["count"]["type"] = "string"
+    assert lost(released, less) == ["$defs/count/type", "$defs/report/properties/counts"]
+
+
+def lost(old: Any, new: Any, path: str = "") -> list[str]:
+    """Where a schema says less than an older one, or something else; words about it and additions are no matter."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        both = [
+            (old[key], new.get(key), f"{path}/{key}".lstrip("/")) for key in old if key not in ("title", "description")
+        ]
+        return sorted(found for pair in both for found in lost(*pair))
+    kept = all(each in new for each in old) if isinstance(old, list) and isinstance(new, list) else old == new
+    return [] if kept else [path]
 
 
 def parts(value: Any) -> Iterator[Any]:

@@ -59,6 +59,17 @@ def unpadded(version: str) -> str:
     return re.sub(r"(\.0)+$", "", version)
 
 
+def test_the_promise_names_what_is_claimed_and_run() -> None:
+    page = PAGES["docs/stability.md"]
+    (torch,) = PROJECT["optional-dependencies"]["torch"]
+    for claimed in (torch.replace(">=", " "), PROJECT["requires-python"].replace(">=", "Python ")):
+        assert f"{claimed} and newer" in page
+    assert f"{TOX['testenv']['deps'].replace('==', ' ')} (`tox -e py`)" in page
+    count = len(list(ROOT.glob("tests/__nnviz__/test_pinned/test_architecture*.nnviz")))
+    for each in ("docs/stability.md", "docs/summary.md"):
+        assert f"of {count} architectures" in PAGES[each]
+
+
 def test_tests_that_environments_select_are_there() -> None:
     selected = " ".join(TOX["selected"].values()).split()
     assert len(selected) == len(set(selected)) > 15
