@@ -23,7 +23,7 @@ from pytest_nnviz.filterbanks.pooling import NOISE, above, in_range, pattern, po
 from pytest_nnviz.filterbanks.weights import ROOT, Convolution, bytes_of
 from pytest_nnviz.options import FilterOptions
 from pytest_nnviz.tracing.describing.distributions import versions_of
-from pytest_nnviz.tracing.describing.modules import unwrap
+from pytest_nnviz.tracing.describing.places import unwrap
 from pytest_nnviz.tracing.describing.values import spec_of
 
 __all__ = ["Convolution", "Convolutions", "find"]

@@ -25,7 +25,8 @@ from pytest_nnviz.tracing.calls.binding import bind, leading_names
 from pytest_nnviz.tracing.calls.functions import Facts, facts_of
 from pytest_nnviz.tracing.calls.operations import ARRAYS, EFFECTS, PROPERTIES, QUERIES, READS
 from pytest_nnviz.tracing.calls.spelling import spell
-from pytest_nnviz.tracing.describing.modules import Places, class_name, configuration, unwrap
+from pytest_nnviz.tracing.describing.modules import class_name, configuration
+from pytest_nnviz.tracing.describing.places import Places, unwrap
 from pytest_nnviz.tracing.describing.values import (
     NONE,
     ORDINARY,
@@ -312,7 +313,7 @@ class Recorder(TorchFunctionMode):
         if name == "set_data":
             self.keeper.before_set_data(args[0])
         else:
-            self._save(handed.tensors if may_write(name, func) else targets)
+            self._save(handed.tensors if may_write(name, func, args, kwargs) else targets)
         result = self.undisturbed(name, func, *args, **kwargs)
         call = Begun("function", name, arguments, source=self.source())
         written = targets if uncounted or name == "set_data" else handed.written(targets)

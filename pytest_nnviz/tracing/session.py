@@ -24,11 +24,13 @@ from pytest_nnviz.textformat import dumps, without_comments
 from pytest_nnviz.tracing.calls.binding import entry_point
 from pytest_nnviz.tracing.cost import counting, refused_by_counter
 from pytest_nnviz.tracing.describing.distributions import versions_of
-from pytest_nnviz.tracing.describing.modules import Held, Places, describe, held_by, unwrap
+from pytest_nnviz.tracing.describing.modules import Held, describe, held_by
+from pytest_nnviz.tracing.describing.places import Places, modules_of, tensors_of, unwrap
 from pytest_nnviz.tracing.describing.values import is_uninitialized, walk
 from pytest_nnviz.tracing.frames import is_machinery
 from pytest_nnviz.tracing.keeping.caching import clear_caches
-from pytest_nnviz.tracing.keeping.keeper import Keeper, Watch, children_in_place
+from pytest_nnviz.tracing.keeping.holdings import children_in_place
+from pytest_nnviz.tracing.keeping.keeper import Keeper, Watch
 from pytest_nnviz.tracing.keeping.leftovers import Leftovers
 from pytest_nnviz.tracing.keeping.surroundings import reseed, same_randomness, unvalidated, watch_draws
 from pytest_nnviz.tracing.keeping.tables import Tables
@@ -294,7 +296,7 @@ class Session:
                 leftovers=None if replace is None else self.leftovers,
                 observer=self.observer,
             )
-            put_back = children_in_place(self.model)
+            put_back = children_in_place(modules_of(self.model))
             drawn = watch_draws()
             flops = stack.enter_context(counting()) if self.options.flops else None
             with doing(f"tracing {type(self.model).__name__}", recorder.call_count):
@@ -338,7 +340,7 @@ class Session:
         return None
 
     def _architecture(self, recorder: Recorder | None, before: Held) -> Architecture:
-        places = Places.of(self.model)  # anew: forward may have swapped modules
+        places = Places.registered(self.model)  # anew: forward may have swapped modules
         training = {"eval": False, "train": True}.get(self.options.mode, self.model.training)
         used = None if recorder is None else recorder.used_modules()
         return Architecture(
@@ -434,7 +436,7 @@ def _put(module: torch.nn.Module, *, training: bool) -> None:
 
 def _lives_on_meta(model: torch.nn.Module) -> bool:
     """Whether all parameters are on the meta device; one that is not makes it a model that runs on real tensors."""
-    parameters = list(model.parameters())
+    parameters = tensors_of(modules_of(model), "_parameters")
     return bool(parameters) and all(parameter.is_meta for parameter in parameters)
 
 

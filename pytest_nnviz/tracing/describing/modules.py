@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,127 +15,38 @@ from pytest_nnviz.architecture import Argument, Buffer, Literal, Module, Paramet
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_spec, format_value
 from pytest_nnviz.tracing.calls.functions import one_size
+from pytest_nnviz.tracing.describing.places import Places, modules_of, relative, unwrap
 from pytest_nnviz.tracing.describing.plain import plain_value
 from pytest_nnviz.tracing.describing.releases import later_arguments
-from pytest_nnviz.tracing.describing.values import NONE, is_uninitialized, leaves, named, qualified_name, spec_of, walk
+from pytest_nnviz.tracing.describing.values import (
+    NONE,
+    NUMBERS,
+    is_uninitialized,
+    named,
+    number,
+    qualified_name,
+    spec_of,
+    walk,
+)
 from pytest_nnviz.tracing.keeping.caching import once_a_trace
 
-__all__ = ["Held", "Places", "class_name", "configuration", "describe", "held_by", "relative", "unwrap"]
+__all__ = ["Held", "class_name", "configuration", "describe", "held_by"]
 
 _INDEX_NAME = re.compile(r"(^|_)(idx|index|id|number)$")
 _HELD_AS = {("PairwiseDistance", "p"): "norm"}
 _LEFT_OUT = frozenset({"self", "device", "args", "kwargs"})
-_NO_TENSORS = frozenset({type(None), bool, int, float, str, tuple, list, set, dict, OrderedDict})
-_WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
-
-
-def unwrap(module: torch.nn.Module) -> torch.nn.Module:
-    """Look through torch.compile, DataParallel and DistributedDataParallel."""
-    while type(module).__name__ in _WRAPPERS and type(module).__module__.startswith("torch."):
-        module = getattr(module, _WRAPPERS[type(module).__name__])
-    return module
-
-
-def relative(owner: str, place: str) -> str:
-    """Absolute ``place`` as it is written in the module at ``owner``: one ``^`` for each module to leave."""
-    if not owner:
-        return place
-    if place.startswith(f"{owner}."):
-        return place[len(owner) + 1 :]
-    inside = owner.split(".")
-    parts = place.split(".") if place else []
-    common = 0
-    while common < min(len(inside), len(parts)) and inside[common] == parts[common]:
-        common += 1
-    return "^" * (len(inside) - common) + ".".join(parts[common:])
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where the modules and tensors of a model are registered first, by id, and what else its modules hold.
-
-    ``consts`` are tensors that modules hold without registering them, ``slots`` the ids of all that a module holds by
-    name. ``alive`` keeps all of them, so that no id is used again for something else while forward replaces what the
-    model holds.
-    """
-
-    modules: dict[int, str]
-    tensors: dict[int, str]
-    consts: dict[int, str]
-    slots: dict[int, dict[str, int]]
-    alive: list[object]
-
-    @classmethod
-    def of(cls, model: torch.nn.Module) -> Places:
-        """Walk the model once."""
-        places = cls({}, {}, {}, {}, [])
-        modules = list(_walk(model, "", places.modules))
-        for table in ("_parameters", "_buffers"):  # parameters first: a buffer may be one, not the other way round
-            for path, module in modules:
-                for name, tensor in getattr(module, table).items():
-                    if tensor is not None:
-                        places.note(places.tensors, tensor, join(path, name))
-                        places._note_parts(join(path, name), tensor)
-        for path, module in modules:
-            places.alive.append(module)
-            places.slots[id(module)] = {name: id(tensor) for name, tensor in _slots(module)}
-            for name, thing in module.__dict__.items():
-                if name not in ("_parameters", "_buffers"):
-                    places._note_consts(join(path, name), thing)
-        return places
-
-    def note(self, table: dict[int, str], tensor: torch.Tensor, path: str) -> None:
-        """Give a tensor its place, unless it has one."""
-        if id(tensor) not in self.tensors:
-            table.setdefault(id(tensor), path)
-            self.alive.append(tensor)
-
-    def replaced(self, module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-        """Tensors that a module holds now and did not when the walk came by."""
-        before = self.slots.get(id(module), {})
-        return ((name, tensor) for name, tensor in _slots(module) if before.get(name) != id(tensor))
-
-    def _note_parts(self, path: str, tensor: torch.Tensor) -> None:
-        for inside, part in leaves(tensor, hidden=False):
-            if inside:
-                self.note(self.consts, part, ".".join([path, *map(str, inside)]))
-
-    def _note_consts(self, path: str, thing: Any) -> None:
-        if isinstance(thing, torch.Tensor):
-            self.note(self.consts, thing, path)
-        elif type(thing) in (list, tuple):
-            for index, item in enumerate(thing):
-                if isinstance(item, torch.Tensor):
-                    self.note(self.consts, item, f"{path}.{index}")
-        elif type(thing) is dict:
-            for key, item in thing.items():
-                if isinstance(item, torch.Tensor):
-                    self.note(self.consts, item, f"{path}.{str(key).replace('.', '_')}")
-
-
-def _walk(module: torch.nn.Module, path: str, seen: dict[int, str]) -> Iterator[tuple[str, torch.nn.Module]]:
-    stack = [(path, module)]
-    while stack:
-        path, module = stack.pop()
-        if id(module) in seen:
-            continue
-        seen[id(module)] = path
-        yield path, module
-        children = [(name, unwrap(child)) for name, child in module._modules.items() if child is not None]
-        stack.extend((join(path, name), child) for name, child in reversed(children))
-
-
-def _slots(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    for table in (module._parameters, module._buffers, module.__dict__):
-        if not _NO_TENSORS.issuperset(map(type, table.values())):
-            yield from [(name, thing) for name, thing in table.items() if isinstance(thing, torch.Tensor)]
 
 
 def class_name(module: torch.nn.Module) -> str:
     """Qualified name of the class; of a ScriptModule, of the class that it was made from."""
     if isinstance(module, torch.jit.ScriptModule):
         return str(getattr(module, "original_name", "") or qualified_name(type(module)))
-    return qualified_name(type(module))
+    return _name_of(type(module))
+
+
+@once_a_trace
+def _name_of(cls: type) -> str:
+    return qualified_name(cls)
 
 
 Held = dict[int, tuple[Argument, ...]]
@@ -144,7 +54,7 @@ Held = dict[int, tuple[Argument, ...]]
 
 def held_by(model: torch.nn.Module) -> Held:
     """The configuration of each module that is not torch's own, by id: what a forward pass may change."""
-    return {id(module): configuration(module) for module in model.modules() if not _is_torchs(type(module))}
+    return {id(module): configuration(module) for module in modules_of(model) if not _is_torchs(type(module))}
 
 
 def describe(
@@ -204,12 +114,13 @@ class _Describer:
         return tuple(argument for argument in configuration(module, path) if argument.name in steady)
 
     def _marks(self, module: torch.nn.Module, path: str) -> list[str]:
+        cls = type(module)
         marks = []
         if module.training is not self.training:
             marks.append("train" if module.training else "eval")
         if _has_load_hook(module) or (not path and not _is_torchs_own(module.load_state_dict)):
             marks.append("load hook")
-        if type(module).get_extra_state is not torch.nn.Module.get_extra_state:
+        if cls.get_extra_state is not torch.nn.Module.get_extra_state:
             marks.append("extra state")
         if _has_save_hook(module):
             marks.append("save hook")
@@ -231,19 +142,22 @@ class _Describer:
     def _parameters(self, module: torch.nn.Module, path: str) -> Iterator[Parameter]:
         for name, parameter in module._parameters.items():
             if parameter is not None:
-                tied = self._tied(parameter, path, name)
-                yield Parameter(name, _spec(parameter, join(path, name)), parameter.requires_grad, tied)
+                place = join(path, name)
+                yield Parameter(
+                    name, _spec(parameter, place), parameter.requires_grad, self._tied(parameter, path, place)
+                )
 
     def _buffers(self, module: torch.nn.Module, path: str) -> Iterator[Buffer]:
         for name, buffer in module._buffers.items():
             if buffer is not None:
+                place = join(path, name)
                 persistent = name not in module._non_persistent_buffers_set
-                yield Buffer(name, _spec(buffer, join(path, name)), persistent, self._tied(buffer, path, name))
+                yield Buffer(name, _spec(buffer, place), persistent, self._tied(buffer, path, place))
         yield from (Buffer(name, _spec(tensor, join(path, name))) for name, tensor in _saved_besides(module))
 
-    def _tied(self, tensor: torch.Tensor, path: str, name: str) -> str | None:
+    def _tied(self, tensor: torch.Tensor, path: str, place: str) -> str | None:
         first = self.places.tensors[id(tensor)]
-        return None if first == join(path, name) else relative(path, first)
+        return None if first == place else relative(path, first)
 
 
 def _spec(tensor: torch.Tensor, place: str) -> TensorSpec:
@@ -286,14 +200,29 @@ def _saved_besides(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]
 
 def _has_load_hook(module: torch.nn.Module) -> bool:
     """Whether more than torch's own loading decides what becomes of keys at this module or below it."""
-    hooks = (module._load_state_dict_pre_hooks, module._load_state_dict_post_hooks)
-    return any(hooks) or not _is_torchs_own(module._load_from_state_dict)
+    if module._load_state_dict_pre_hooks or module._load_state_dict_post_hooks:
+        return True
+    return not _are_torchs_own(module, "_load_from_state_dict")
 
 
 def _has_save_hook(module: torch.nn.Module) -> bool:
     """Whether a function that is not torch's decides what a state dict holds."""
-    hooks = (*module._state_dict_pre_hooks.values(), *module._state_dict_hooks.values())
-    return not all(map(_is_torchs_own, (module.state_dict, module._save_to_state_dict, *hooks)))
+    before, after = module._state_dict_pre_hooks, module._state_dict_hooks
+    if (before or after) and not all(map(_is_torchs_own, (*before.values(), *after.values()))):
+        return True
+    return not _are_torchs_own(module, "state_dict", "_save_to_state_dict")
+
+
+def _are_torchs_own(module: torch.nn.Module, *names: str) -> bool:
+    """Whether the methods of these names are torch's; a class is asked once, unless the module has its own."""
+    if module.__dict__.keys().isdisjoint(names):
+        return _class_is_torchs_own(type(module), names)
+    return all(_is_torchs_own(getattr(module, name)) for name in names)
+
+
+@once_a_trace
+def _class_is_torchs_own(cls: type, names: tuple[str, ...]) -> bool:
+    return all(_is_torchs_own(getattr(cls, name)) for name in names)
 
 
 def _is_torchs_own(function: Any) -> bool:
@@ -311,10 +240,13 @@ def configuration(module: torch.nn.Module, path: str = "") -> tuple[Argument, ..
     """
     own_index = next((part for part in reversed(path.split(".")) if part.isdecimal()), None)
     arguments = []
+    attributes = module.__dict__
     scripted = isinstance(module, torch.jit.ScriptModule)
     cls: Any = getattr(torch.nn, class_name(module), type(module)) if scripted else type(module)
     for name, default, is_torchs in _constructor(cls):
-        value = _held(module, name, default)
+        thing: Any = attributes.get(name)
+        plain = type(thing) in NUMBERS and name not in module._parameters and (cls.__name__, name) not in _HELD_AS
+        value = number(thing) if plain else _held(module, name, default)
         if value is None or (value == default and is_torchs):
             continue
         is_index = own_index is not None and value == Literal(own_index) and _INDEX_NAME.search(name)

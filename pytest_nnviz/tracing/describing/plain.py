@@ -11,7 +11,15 @@ from typing import Any
 import torch
 
 from pytest_nnviz.architecture import Literal, Tree, Value
-from pytest_nnviz.tracing.describing.values import SHARED, attributes_of, named, qualified_name, to_value
+from pytest_nnviz.tracing.describing.values import (
+    NUMBERS,
+    SHARED,
+    attributes_of,
+    named,
+    number,
+    qualified_name,
+    to_value,
+)
 
 __all__ = ["plain_value"]
 
@@ -30,6 +38,8 @@ def plain_value(thing: Any) -> Value | None:
 
     Devices are left out, and absolute paths show as ``<path>``.
     """
+    if type(thing) in NUMBERS:
+        return number(thing)
     if isinstance(thing, torch.device):
         return None
     try:

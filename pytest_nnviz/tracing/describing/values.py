@@ -20,6 +20,7 @@ from pytest_nnviz.tracing.keeping.caching import once_a_trace
 
 __all__ = [
     "NONE",
+    "NUMBERS",
     "ORDINARY",
     "SHARED",
     "DtypeText",
@@ -28,6 +29,7 @@ __all__ = [
     "is_uninitialized",
     "leaves",
     "named",
+    "number",
     "object_spec",
     "qualified_name",
     "spec_of",
@@ -39,6 +41,7 @@ __all__ = [
 
 NONE = Literal("None")
 ORDINARY = frozenset({torch.Tensor, torch.nn.Parameter})  # classes of tensors that are told by dtype and shape alone
+NUMBERS = frozenset({bool, int, float})
 _DTYPES = {
     "float32": "f32",
     "float64": "f64",
@@ -69,6 +72,8 @@ class DtypeText(str):
 
     __slots__ = ()
 
+
+_UNINITIALIZED = (torch.nn.UninitializedParameter, torch.nn.UninitializedBuffer)
 
 TensorLeaf = Callable[[torch.Tensor], Value]
 ObjectLeaf = Callable[[Any], Value]
@@ -115,7 +120,7 @@ def _kind(tensor: torch.Tensor) -> str:
 
 def is_uninitialized(tensor: Any) -> bool:
     """Whether a parameter or buffer of a lazy module has no shape yet."""
-    return isinstance(tensor, torch.nn.UninitializedParameter | torch.nn.UninitializedBuffer)
+    return type(tensor) not in ORDINARY and isinstance(tensor, _UNINITIALIZED)
 
 
 def qualified_name(thing: Any) -> str:
@@ -227,6 +232,11 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
     float: _float,
     str: _string,
 }
+
+
+def number(thing: bool | int | float) -> Literal:
+    """The text of a number of one of the classes in ``NUMBERS``."""
+    return Literal(_TEXTS[type(thing)](thing))
 
 
 def _slice(thing: slice, inner: Callable[[Any], Value]) -> Value:

@@ -14,7 +14,13 @@ from pytest_nnviz.tracing.describing.values import tensors_in
 __all__ = ["Handover", "may_write", "says_it_writes", "storage_of", "targets_of", "unwrapped"]
 
 _WRITERS = frozenset({"setitem", "set_data"})
-_MAY_WRITE = frozenset({"embedding", "embedding_bag", "batch_norm", "instance_norm"})
+# What says that a layer with state writes to it, and where it stands in both spellings of the function.
+_WRITES_IF = {
+    "batch_norm": (5, "training"),
+    "instance_norm": (5, "use_input_stats"),
+    "embedding": (3, "max_norm"),
+    "embedding_bag": (3, "max_norm"),
+}
 
 
 def says_it_writes(name: str) -> bool:
@@ -31,13 +37,16 @@ def targets_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list
     return []
 
 
-def may_write(name: str, func: Any) -> bool:
+def may_write(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether a call may write to what it is handed without saying so: layers with state, custom operators."""
+    if name in _WRITES_IF:
+        position, key = _WRITES_IF[name]
+        told = args[position] if len(args) > position else kwargs.get(key, key != "max_norm")
+        return told is not None and told is not False
     one, several = getattr(func, "_schema", None), getattr(func, "_schemas", None)
     if one is None and not several:
-        return name in _MAY_WRITE
-    schemas = [one, *(several or {}).values()]
-    return name in _MAY_WRITE or any(schema is not None and schema.is_mutable for schema in schemas)
+        return False
+    return any(schema is not None and schema.is_mutable for schema in (one, *(several or {}).values()))
 
 
 def unwrapped(tensor: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from pytest_nnviz.architecture import Call, Const, Ref, Step, TensorSpec, Value
-from pytest_nnviz.tracing.describing.modules import Places, class_name, configuration, relative
+from pytest_nnviz.tracing.describing.modules import class_name, configuration
+from pytest_nnviz.tracing.describing.places import Places, relative
 from pytest_nnviz.tracing.describing.plain import plain_value
 from pytest_nnviz.tracing.describing.values import leaves, named, qualified_name, spec_of, tensors_in
 from pytest_nnviz.tracing.provenance.births import Births
