@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from pytest_nnviz.errors import OptionError
 from pytest_nnviz.kinds import Kind
 from pytest_nnviz.options import OPTIONS, OptionsBase
 from pytest_nnviz.options.base import refuse_unknown
+from pytest_nnviz.shell import typed
 
 __all__ = ["PREFIX", "accepting", "fixtures_with", "ini_keys", "marked", "project_options"]
 
@@ -60,7 +60,7 @@ def accepting(config: Any) -> Accepting:
         raise OptionError(f"--nnviz-accept: {error}") from None
     if found:
         if not config.getoption("update_snapshots", False) and not hasattr(config, "workerinput"):
-            command = shlex.join(["pytest", "--snapshot-update", *config.invocation_params.args])
+            command = typed(["pytest", "--snapshot-update", *config.invocation_params.args])
             raise OptionError(
                 f"--nnviz-accept says what an update may accept, so it needs --snapshot-update: {command}"
             )

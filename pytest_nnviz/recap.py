@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pytest_nnviz.accepting import Accepting, whole_id
+from pytest_nnviz.shell import typed
 
 __all__ = ["Note", "Recap"]
 
@@ -180,7 +180,7 @@ def _accepting(causes: list[str], notes: list[Note]) -> str:
 
 
 def _updating(nodeids: set[str]) -> str:
-    return shlex.join(["pytest", "--snapshot-update", *_selection(nodeids)])
+    return typed(["pytest", "--snapshot-update", *_selection(nodeids)])
 
 
 def _unless_empty(say: Any, notes: list[Note]) -> Iterator[str]:

@@ -25,9 +25,10 @@ ROOMS: dict[str, set[str]] = {
     "asked": set(),
     "patterns": {"errors"},
     "progress": set(),
+    "shell": set(),
     "ending": {"errors", "recap", "report", "screen"},
     "screen": {"progress"},
-    "recap": {"accepting"},
+    "recap": {"accepting", "shell"},
     "textformat": {*DATA},
     "kinds": set(),
     "verdict": {"accepting", "wording"},  # the type of what is told
@@ -62,10 +63,10 @@ ROOMS: dict[str, set[str]] = {
             "pictures",
             "report",
         ),
-        *("filterbanks", "report", "safetensors", "stored", "textformat", "totals", "verdict", "wording"),
+        *("filterbanks", "report", "safetensors", "shell", "stored", "textformat", "totals", "verdict", "wording"),
     },
     "__main__": {"cli"},
-    "pictures": {*DATA, "asked", "drift", "patterns", "textformat"},
+    "pictures": {*DATA, "asked", "drift", "patterns", "shell", "textformat"},
     "options": {*DATA, "asked", "budgets", "gates", "kinds", "patterns", "tracing"},  # Options.trace, on the call
     "tracing": {"", *DATA, "options", "patterns", "progress", "textformat"},
     "companions": {*DATA, "asked", "atomic", "drift", "pictures", "textformat"},
@@ -76,10 +77,10 @@ ROOMS: dict[str, set[str]] = {
         *("tracing", "verdict", "wording"),
     },
     "extension": {"errors", "atomic", "companions", "filterbanks", "kinds", "naming", "unused"},
-    "configuration": {"accepting", "errors", "kinds", "options"},
+    "configuration": {"accepting", "errors", "kinds", "options", "shell"},
     "fixtures": {
         *(*DATA, "accepting", "artifacts", "checker", "companions", "drift", "extension", "filterbanks", "options"),
-        *("progress", "recap", "report", "summaries", "verdict", "wording"),
+        *("progress", "recap", "report", "shell", "summaries", "verdict", "wording"),
     },
     "plugin": {
         *(

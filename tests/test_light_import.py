@@ -31,7 +31,7 @@ def test_importing_the_plugin_imports_little(project: Project) -> None:
             for name in (
                 *("plugin", "accepting", "asked", "budgets", "configuration", "errors", "gates", "kinds"),
                 *("naming", "options", "options.base", "options.filters", "options.snapshot", "options.summary"),
-                *("ending", "patterns", "progress", "recap", "screen", "unused"),
+                *("ending", "patterns", "progress", "recap", "screen", "shell", "unused"),
             )
         ),
     }

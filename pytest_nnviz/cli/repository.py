@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pytest_nnviz.errors import SourceError
+from pytest_nnviz.shell import program
 
 __all__ = ["Repository"]
 
@@ -172,10 +173,10 @@ class Repository:
         return os.fsdecode(done.stdout).strip("\n")
 
     def _run(self, *command: str, given: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
-        try:
-            done = subprocess.run(["git", *command], input=given, capture_output=True, check=False)
-        except FileNotFoundError:
-            raise SourceError("git is not installed, or not on the PATH") from None
+        git = program("git")
+        if git is None:
+            raise SourceError("git is not installed, or not on the PATH")
+        done = subprocess.run([git, *command], input=given, capture_output=True, check=False)
         if check and done.returncode:
             raise SourceError(f"git {' '.join(command[:3])}: {done.stderr.decode('utf-8', 'replace').strip()}")
         return done

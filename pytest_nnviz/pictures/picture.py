@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from pytest_nnviz.errors import DrawingError
 from pytest_nnviz.pictures import theme
 from pytest_nnviz.pictures.svg import finish
+from pytest_nnviz.shell import program
 
 __all__ = ["TIME_LIMIT", "Engine", "TooSlow", "draw_png", "draw_svg", "engines"]
 
@@ -30,6 +30,7 @@ _PYGRAPHVIZ = (
     "graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode('utf-8'));"
     "sys.stdout.buffer.write(graph.draw(format=sys.argv[1][2:], prog='dot', args=' '.join(sys.argv[2:])))"
 )
+_PYTHON = (sys.executable, "-P", "-c", _PYGRAPHVIZ)  # -P: it imports nothing from the current folder
 
 
 class TooSlow(DrawingError):
@@ -56,11 +57,11 @@ def engines() -> Iterator[Engine]:
     embedded = _embedded()
     if embedded is not None:
         yield Engine("graphviz-pure", (embedded,))
-    system = shutil.which("dot")
+    system = program("dot")
     if system is not None:
         yield Engine(system, (system,))
     if util.find_spec("pygraphviz") is not None:
-        yield Engine("pygraphviz", (sys.executable, "-c", _PYGRAPHVIZ))
+        yield Engine("pygraphviz", _PYTHON)
 
 
 def _embedded() -> str | None:
