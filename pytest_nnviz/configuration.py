@@ -100,7 +100,8 @@ def _configured(config: Any) -> dict[str, object]:
     """What the project sets, by option: as it stands there, unknown keys too, as long as pytest shows that."""
     raw = _as_it_stands(config)
     if raw is not None:
-        return {key.removeprefix(PREFIX): raw[key] for key in raw if key.startswith(PREFIX)}
+        values = {**raw, **_overridden(config)}
+        return {key.removeprefix(PREFIX): values[key] for key in values if key.startswith(PREFIX)}
     found = {key: config.getini(f"{PREFIX}{key}") for key in ini_keys()}
     return {key: value for key, value in found.items() if value is not None}
 
@@ -112,7 +113,12 @@ def _as_it_stands(config: Any) -> Mapping[str, object] | None:
         return getattr(config, "inicfg", None)
 
 
+def _overridden(config: Any) -> dict[str, str]:
+    """What ``-o`` sets, which the configuration of the project has too from pytest 9 on."""
+    pairs = (text.partition("=") for text in config.getoption("override_ini", None) or ())
+    return {key: value for key, _, value in pairs}
+
+
 def _source(config: Any, key: str) -> str:
-    overrides = config.getoption("override_ini", None) or ()
-    given = any(text.startswith(f"{PREFIX}{key}=") for text in overrides)
+    given = f"{PREFIX}{key}" in _overridden(config)
     return "-o" if given or config.inipath is None else str(config.inipath)
