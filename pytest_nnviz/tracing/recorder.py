@@ -55,6 +55,7 @@ from pytest_nnviz.tracing.provenance.origins import Origins, Scope
 __all__ = ["Failure", "Recorder", "matches"]
 
 _AS_IT_IS = nullcontext()
+_SIZED_BY_VALUES = frozenset({"repeat_interleave", "getitem"})
 _UNUSUAL = (
     QUERIES | CALLED_BY_TORCH | CONTROL.keys() | {"iter"}
 )  # names of what is not recorded as it is, or not always
@@ -313,14 +314,16 @@ class Recorder(TorchFunctionMode):
         if name == "set_data":
             self.keeper.before_set_data(args[0])
         else:
-            self._save(handed.tensors if may_write(name, func, args, kwargs) else targets)
+            aims = handed.tensors if may_write(name, func, args, kwargs) else targets
+            if aims:
+                self._save(aims)
         result = self.undisturbed(name, func, *args, **kwargs)
-        call = Begun("function", name, arguments, source=self.source())
+        call = Begun("function", name, arguments, source=self.source() if self.sources else None)
         written = targets if uncounted or name == "set_data" else handed.written(targets)
         self.arrays_read = self.arrays_read or name in ARRAYS
-        if name in READS or _decides_sizes(name, args, kwargs):
+        if name in READS or (name in _SIZED_BY_VALUES and _decides_sizes(name, args, kwargs)):
             self.reads.append("{} at {}:{}".format(name, *source_line()))
-        if written or tensors_in(result):
+        if written or type(result) in ORDINARY or tensors_in(result):
             return self._record(call, scope, result, handed, written)
         if name in READS or name in EFFECTS:
             scope.add(call.over(NONE))
@@ -497,21 +500,18 @@ class Recorder(TorchFunctionMode):
         inner: Scope | None = None,
     ) -> Any:
         """Write a call down, name its results, and hand the result on."""
+        fresh, name = inner is None, call.name
         with torch._C.DisableTorchFunction():
-            return self._write_down(call, scope, result, handed, written, fresh=inner is None)
-
-    def _write_down(
-        self, call: Begun, scope: Scope, result: Any, handed: Handover, written: list[torch.Tensor], *, fresh: bool
-    ) -> Any:
-        result = handed.with_identities(result, written)
-        shown = written[0] if len(written) == 1 and not tensors_in(result) else result
-        nth = scope.add(call.over(to_value(shown, spec_of, object_spec)))
-        for tensor in written:
-            self.origins.wrote(tensor, scope, call.name, nth)
-        for path, leaf in leaves(shown, hidden=fresh):
-            if isinstance(leaf, torch.Tensor) and self._is_new(leaf, scope, handed, written):
-                self.origins.name(leaf, scope, call.name, nth, path, fresh=fresh)
-        return result
+            result = handed.with_identities(result, written)
+            shown = written[0] if len(written) == 1 and not tensors_in(result) else result
+            spec = spec_of(shown) if type(shown) in ORDINARY else to_value(shown, spec_of, object_spec)
+            nth = scope.add(call.over(spec))
+            for tensor in written:
+                self.origins.wrote(tensor, scope, name, nth)
+            for path, leaf in leaves(shown, hidden=fresh):
+                if isinstance(leaf, torch.Tensor) and self._is_new(leaf, scope, handed, written):
+                    self.origins.name(leaf, scope, name, nth, path, fresh=fresh)
+            return result
 
     def _is_new(self, leaf: torch.Tensor, scope: Scope, handed: Handover, written: list[torch.Tensor]) -> bool:
         """Whether a result needs a name: what was there before and was not written to keeps the one it has."""
@@ -523,8 +523,6 @@ class Recorder(TorchFunctionMode):
 
     def _save(self, targets: list[torch.Tensor]) -> None:
         """Keep what a call may write to and no call of this pass made."""
-        if not targets:
-            return
         with torch._C.DisableTorchFunction():
             for tensor in map(unwrapped, targets):
                 self.keeper.before_write(tensor, was_there=not self.origins.was_made(tensor))

@@ -143,7 +143,9 @@ class Session:
     def unmatched(self) -> list[str]:
         """The patterns of ``opaque`` that name no module; those of the whole project may."""
         asked = set(self.options.opaque) - self.matched if self.options.forward else set()
-        found = {p for path, module in self.model.named_modules() if asked for p in matches(asked, module, path)}
+        if not asked:
+            return []
+        found = {p for path, module in self.model.named_modules() for p in matches(asked, module, path)}
         return sorted(pattern for pattern in asked - found if not isinstance(pattern, ProjectPattern))
 
     def run(self) -> Architecture:

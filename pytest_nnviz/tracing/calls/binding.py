@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from pytest_nnviz.tracing.keeping.caching import once_a_trace
+from pytest_nnviz.tracing.keeping.caching import once_a_trace, signature
 
 __all__ = ["bind", "entry_point", "leading_names"]
 
@@ -111,7 +111,7 @@ def _class_parameters(cls: Any) -> _Parameters:
 def _own_parameters(function: Callable[..., Any]) -> _Parameters:
     """Parameters as they are called, not those of what a decorator wraps; none where they cannot be known."""
     try:
-        found = inspect.signature(function, follow_wrapped=False).parameters
+        found = signature(function, follow_wrapped=False).parameters
     except (TypeError, ValueError, AttributeError):  # ScriptModules, and what is written in C
         return {}
     return {name: _Parameter(parameter.kind, parameter.default) for name, parameter in found.items()}

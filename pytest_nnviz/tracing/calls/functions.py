@@ -13,7 +13,7 @@ from pytest_nnviz.tracing.calls.operations import ALIASES, CASTS, KEYWORDS, REFL
 from pytest_nnviz.tracing.calls.signatures import SIGNATURES
 from pytest_nnviz.tracing.describing.plain import plain_value
 from pytest_nnviz.tracing.describing.values import NONE
-from pytest_nnviz.tracing.keeping.caching import once_a_trace
+from pytest_nnviz.tracing.keeping.caching import once_a_trace, signature
 
 __all__ = ["Facts", "Signature", "canonical_name", "facts_of", "is_default", "one_size", "signature_of"]
 
@@ -81,7 +81,11 @@ class Signature:
             found[self.spreads] = tuple(found[self.spreads])
         if "stride" in found and self._says_its_stride_twice(found):
             del found["stride"]
-        pairs = [(name, one_size(name, found[name])) for name in self.names if name in found]
+        pairs = [
+            (name, one_size(name, found[name]) if isinstance(found[name], (tuple, list)) else found[name])
+            for name in self.names
+            if name in found
+        ]
         if kwargs.get("out") is not None and "out" not in found:
             pairs.append(("out", kwargs["out"]))
         return pairs
@@ -218,7 +222,7 @@ def _python_signature(func: Callable[..., Any]) -> Signature | None:
     names: list[str] = []
     defaults: list[Value | None] = []
     operands = 0
-    for parameter in inspect.signature(func).parameters.values():
+    for parameter in signature(func).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             return None
         if parameter.default is parameter.empty:

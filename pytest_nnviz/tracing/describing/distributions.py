@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from pytest_nnviz import __version__
+from pytest_nnviz.tracing.describing.places import modules_of
 
 __all__ = ["versions_of"]
 
@@ -20,7 +21,7 @@ def versions_of(model: torch.nn.Module) -> tuple[tuple[str, str], ...]:
 
     Where one of these is installed, the first call reads the metadata of all that is, which takes tenths of a second.
     """
-    packages = {type(module).__module__.partition(".")[0] for module in model.modules()} - {"torch", "__main__"}
+    packages = {type(module).__module__.partition(".")[0] for module in modules_of(model)} - {"torch", "__main__"}
     found = {name: version for package in packages for name, version in _distributions(package)}
     torch_version = torch.__version__.partition("+")[0]
     return (("torch", torch_version), ("pytest-nnviz", __version__), *sorted(found.items()))

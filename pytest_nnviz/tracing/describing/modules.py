@@ -21,6 +21,7 @@ from pytest_nnviz.tracing.describing.releases import later_arguments
 from pytest_nnviz.tracing.describing.values import (
     NONE,
     NUMBERS,
+    ORDINARY,
     is_uninitialized,
     named,
     number,
@@ -28,7 +29,7 @@ from pytest_nnviz.tracing.describing.values import (
     spec_of,
     walk,
 )
-from pytest_nnviz.tracing.keeping.caching import once_a_trace
+from pytest_nnviz.tracing.keeping.caching import once_a_trace, signature
 
 __all__ = ["Held", "class_name", "configuration", "describe", "held_by"]
 
@@ -161,6 +162,8 @@ class _Describer:
 
 
 def _spec(tensor: torch.Tensor, place: str) -> TensorSpec:
+    if type(tensor) in ORDINARY:
+        return spec_of(tensor)
     if is_uninitialized(tensor):
         raise TraceError(
             f"{place} is lazy: it has no shape before the first forward pass; trace with inputs, or call the model once"
@@ -284,7 +287,7 @@ def _constructor(cls: Any) -> tuple[tuple[str, Value | None, bool], ...]:
 
 def _parameters_of(init: Any) -> dict[str, inspect.Parameter]:
     try:
-        return dict(inspect.signature(init).parameters)
+        return dict(signature(init).parameters)
     except (TypeError, ValueError):  # constructors written in C
         return {}
 

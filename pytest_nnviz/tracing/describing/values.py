@@ -33,6 +33,7 @@ __all__ = [
     "object_spec",
     "qualified_name",
     "spec_of",
+    "tensors_among",
     "tensors_in",
     "to_value",
     "walk",
@@ -403,8 +404,13 @@ def object_spec(thing: Any) -> Value:
 
 def tensors_in(thing: Any) -> list[torch.Tensor]:
     """The tensors that a call is handed directly: in lists, tuples and dicts, not in foreign objects."""
+    return [thing] if type(thing) in ORDINARY else tensors_among((thing,))
+
+
+def tensors_among(things: Iterable[Any]) -> list[torch.Tensor]:
+    """As `tensors_in`, of several things."""
     found: list[torch.Tensor] = []
-    _gather((thing,), found)
+    _gather(things, found)
     return found
 
 

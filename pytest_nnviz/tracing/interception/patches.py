@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import torch
 
 from pytest_nnviz.tracing.describing.values import qualified_name, tensors_in
 from pytest_nnviz.tracing.interception.foreign import Foreign
+from pytest_nnviz.tracing.keeping.caching import signature
 from pytest_nnviz.tracing.keeping.surroundings import Restore, put_back
 
 __all__ = ["WRAPPED", "intercepted", "resolve"]
@@ -170,7 +170,7 @@ def _parameter(foreign: Foreign, original: Any) -> Any:
 
 
 def _backward(foreign: Foreign, original: Any) -> Any:
-    names = list(inspect.signature(original).parameters)
+    names = list(signature(original).parameters)
 
     def backward(*args: Any, **kwargs: Any) -> None:
         given = {**dict(zip(names, args, strict=False)), **kwargs}
@@ -184,7 +184,7 @@ def _collective(name: str) -> Callable[[Foreign, Any], Any]:
     """An exchange between processes; it writes to its first argument."""
 
     def make(foreign: Foreign, original: Any) -> Any:
-        names = list(inspect.signature(original).parameters)
+        names = list(signature(original).parameters)
 
         def exchange(*args: Any, **kwargs: Any) -> Any:
             given = {**dict(zip(names, args, strict=False)), **kwargs}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import types
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
-__all__ = ["clear_caches", "once_a_trace"]
+__all__ = ["clear_caches", "once_a_trace", "signature"]
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _CLEAR: list[Callable[[], None]] = []
@@ -23,3 +25,16 @@ def clear_caches() -> None:
     """A trace is over."""
     for clear in _CLEAR:
         clear()
+
+
+def signature(function: Callable[..., Any], *, follow_wrapped: bool = True) -> inspect.Signature:
+    """As `inspect.signature`; that of torch's own functions, which stay alive anyway, is asked once a process."""
+    plain = type(function) is types.FunctionType and function.__closure__ is None
+    if plain and str(function.__module__).startswith("torch."):
+        return _lasting(function, follow_wrapped)
+    return inspect.signature(function, follow_wrapped=follow_wrapped)
+
+
+@functools.cache
+def _lasting(function: Callable[..., Any], follow_wrapped: bool) -> inspect.Signature:
+    return inspect.signature(function, follow_wrapped=follow_wrapped)

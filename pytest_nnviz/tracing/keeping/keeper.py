@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,14 +13,17 @@ from torch.overrides import TorchFunctionMode
 from pytest_nnviz.errors import NNVizWarning
 from pytest_nnviz.tracing.calls.functions import canonical_name
 from pytest_nnviz.tracing.describing.places import modules_of, tensors_of
-from pytest_nnviz.tracing.describing.values import is_uninitialized, tensors_in, walk
+from pytest_nnviz.tracing.describing.values import ORDINARY, is_uninitialized, tensors_in, walk
 from pytest_nnviz.tracing.keeping.contents import keep_contents, view_of
 from pytest_nnviz.tracing.keeping.holdings import Holdings
 from pytest_nnviz.tracing.keeping.memory import keep_data, keep_tensor
-from pytest_nnviz.tracing.keeping.surroundings import Restore, keep_generator, keep_surroundings, put_back
+from pytest_nnviz.tracing.keeping.surroundings import Restore, keep_generator, keep_surroundings, put_back, quiet
 from pytest_nnviz.tracing.provenance.handover import may_write, storage_of, targets_of, unwrapped
 
 __all__ = ["Keeper", "Watch"]
+
+
+_USUAL = ORDINARY | {type(None)}
 
 
 class Keeper:
@@ -31,7 +35,7 @@ class Keeper:
         given = _initialized(leaf for _, leaf in walk(inputs) if isinstance(leaf, torch.Tensor))
         tensors = [*_initialized(tensors_of(modules, "_parameters")), *given, *buffers]
         grads = [tensor.grad for tensor in tensors if tensor.is_leaf and tensor.grad is not None]
-        holdings = Holdings([module for module in modules if not _is_lazy(module)])
+        holdings = Holdings(list(itertools.filterfalse(_is_lazy, modules)))
         for container in (*(tensor.__dict__ for tensor in tensors), *_hooks_of(tensors), *_global_hooks()):
             holdings.note(container)
         contents = [keep_contents(tensor) for tensor in (*buffers, *(grads if gradients else ()))]
@@ -94,7 +98,7 @@ class Keeper:
     def restore(self) -> None:
         """Put everything back; what cannot be is a warning, never in the way of the rest or of a user's error."""
         written = [restore for restores in reversed(self._written.values()) for restore in restores]
-        with torch.no_grad():
+        with torch.no_grad(), quiet():
             failures = put_back([*self._surroundings, *written, *self._restores])
         if failures:
             warnings.warn(
@@ -129,17 +133,18 @@ def _keep_mode(module: torch.jit.ScriptModule) -> Restore:
 
 
 def _global_hooks() -> Iterator[dict[Any, Any]]:
-    for name, table in vars(torch.nn.modules.module).items():
-        if name.startswith("_global_") and isinstance(table, dict):
-            yield table
+    names = [name for name in vars(torch.nn.modules.module) if name[:8] == "_global_"]
+    tables = (getattr(torch.nn.modules.module, name) for name in names)
+    return (table for table in tables if isinstance(table, dict))
 
 
 def _is_lazy(module: torch.nn.Module) -> bool:
-    return any(map(is_uninitialized, (*module._parameters.values(), *module._buffers.values())))
+    tensors = (*module._parameters.values(), *module._buffers.values())
+    return not _USUAL.issuperset(map(type, tensors)) and any(map(is_uninitialized, tensors))
 
 
 def _initialized(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
-    return [tensor for tensor in tensors if not is_uninitialized(tensor)]
+    return [tensor for tensor in tensors if type(tensor) in ORDINARY or not is_uninitialized(tensor)]
 
 
 def _hooks_of(tensors: Iterable[torch.Tensor]) -> Iterator[dict[int, Any]]:

@@ -17,6 +17,7 @@ __all__ = [
     "keep_generator",
     "keep_surroundings",
     "put_back",
+    "quiet",
     "reseed",
     "same_randomness",
     "unvalidated",
@@ -72,7 +73,8 @@ def put_back(restores: Iterable[Restore]) -> list[str]:
 
 def keep_surroundings() -> list[Restore]:
     """How to put the state of the process back, what matters to everybody first."""
-    return [_randomness(), *(restore for setting in _settings() for restore in _keep_setting(*setting))]
+    with quiet():
+        return [_randomness(), *(restore for setting in _settings() for restore in _keep_setting(*setting))]
 
 
 def _keep_setting(read: Callable[[], Any], write: Callable[[Any], Any]) -> Iterator[Restore]:
@@ -81,14 +83,20 @@ def _keep_setting(read: Callable[[], Any], write: Callable[[Any], Any]) -> Itera
         yield lambda: None if _read(read) == value else write(value)
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Settings that are read or set say which of them are deprecated: nothing that the user could mend here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 _UNKNOWN = object()
 
 
 def _read(read: Callable[[], Any]) -> Any:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return read()
+        return read()
     except (AttributeError, RuntimeError):  # not in this build or release of torch, or spelled in its other way
         return _UNKNOWN
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import types
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import torch
 from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
 
-from pytest_nnviz.tracing.describing.values import tensors_in
+from pytest_nnviz.tracing.describing.values import tensors_among, tensors_in
 
 __all__ = ["Handover", "may_write", "says_it_writes", "storage_of", "targets_of", "unwrapped"]
 
+_COUNT_OF_WRITES = attrgetter("_version")
+_WITHOUT_SCHEMA = frozenset(
+    {types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType}
+)
 _WRITERS = frozenset({"setitem", "set_data"})
 # What says that a layer with state writes to it, and where it stands in both spellings of the function.
 _WRITES_IF = {
@@ -23,6 +30,7 @@ _WRITES_IF = {
 }
 
 
+@functools.lru_cache(1024)
 def says_it_writes(name: str) -> bool:
     """Whether a function says by its name that it writes to its first argument."""
     return (name.endswith("_") and not name.endswith("__")) or name in _WRITERS
@@ -43,6 +51,8 @@ def may_write(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any
         position, key = _WRITES_IF[name]
         told = args[position] if len(args) > position else kwargs.get(key, key != "max_norm")
         return told is not None and told is not False
+    if type(func) in _WITHOUT_SCHEMA:
+        return False
     one, several = getattr(func, "_schema", None), getattr(func, "_schemas", None)
     if one is None and not several:
         return False
@@ -67,8 +77,8 @@ def storage_of(tensor: torch.Tensor) -> int | None:
 class Handover:
     """The tensors that a call is handed, noted before it runs."""
 
-    def __init__(self, things: Any) -> None:
-        self.tensors = tensors_in(things)
+    def __init__(self, things: Sequence[Any]) -> None:
+        self.tensors = tensors_among(things)
         self._ids = set(map(id, self.tensors))
         self._versions = _versions(self.tensors)
 
@@ -110,6 +120,11 @@ class Handover:
 
 def _versions(tensors: list[torch.Tensor]) -> list[int | None]:
     with torch._C.DisableTorchFunction():  # a mode that forward pushes sees the calls of forward alone
+        if not any(map(is_functorch_wrapped_tensor, tensors)):
+            try:
+                return list(map(_COUNT_OF_WRITES, tensors))
+            except (RuntimeError, NotImplementedError):  # one of them keeps none
+                pass
         return [_version(tensor) for tensor in tensors]
 
 

@@ -197,7 +197,7 @@ class Origins:
             ref, time = self._ref(place, scope), place.time
         else:
             return self._stranger(tensor, scope)
-        return self._after(tensor, ref, time, scope)
+        return self._after(tensor, ref, time, scope) if self._writes else ref
 
     def thing(self, thing: Any, scope: Scope) -> Value:
         """The reference to a foreign object that was handed in, or its class."""
@@ -259,8 +259,6 @@ class Origins:
         return Ref("result", tuple(reversed(steps)), place.path, depth.get(id(owner), 0))
 
     def _after(self, tensor: torch.Tensor, ref: Ref, time: int, scope: Scope) -> Ref:
-        if not self._writes:
-            return ref
         write = self._writes.get(storage_of(tensor) or 0)
         if write is None or write.time <= time:
             return ref
