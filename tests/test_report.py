@@ -50,7 +50,8 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.text.setdefault(self.open[-1] if self.open else "", []).append(data)
+        inside = (tag for tag in reversed(self.open) if tag != "span")
+        self.text.setdefault(next(inside, ""), []).append(data)
 
     def said(self, tag):
         return "".join(self.text.get(tag, []))

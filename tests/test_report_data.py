@@ -77,6 +77,8 @@ def test_each_failure_is_in_the_report(recorded: Project, workers) -> None:
         "unreadable snapshot": 1,
         "over budget": 1,
     }
+    (edit,) = next(document["rows"] for document in found.values() if document["status"] == "drifted")[:1]
+    assert {"gate": "parameters", "what": "weight", "old": "f32[4, 4]", "new": "f32[5, 4]"} in edit["changes"]
     for document in found.values():
         assert document["headline"] in run.out
         assert document["command"] in run.out or document["status"] == "over budget"

@@ -11,7 +11,7 @@ from pytest_nnviz.drift.consequence import BREAKS, FUNCTION
 from pytest_nnviz.filterbanks.changes import BankDrift, FilterChange, LayerChange, WeightChange
 from pytest_nnviz.filterbanks.data import Bank
 from pytest_nnviz.filterbanks.writing import place
-from pytest_nnviz.wording import Row, wrapped
+from pytest_nnviz.wording import Fact, Row, wrapped
 
 __all__ = [
     "RANDOM",
@@ -32,6 +32,16 @@ RANDOM = (
     "checkpoint"
 )
 _FILTERS, _WEIGHTS, _PLACES, _PLACE = 4, 3, 3, 24
+_TOLD_OTHERWISE = frozenset(("scaled", "re-initialised", "nan", "infinite", "dead", "rounded", "weights"))
+_GATES = {
+    "class": "structure",
+    "path": "structure",
+    "shape": "parameters",
+    "filters": "parameters",
+    "dtype": "parameters",
+}
+"""Of architectures; values of weights are of none."""
+
 _SIGNS = {"added": "+", "removed": "-", "renamed": ">", "changed": "~"}
 
 
@@ -90,7 +100,9 @@ def rows(drift: BankDrift) -> list[Row]:
     for head, members in _grouped(drift.layers):
         marker, _, where = head.partition(" ")
         place, _, often = where.partition("  ")
-        found.append(Row(marker, place, tell(members[0]), often, consequence(members[0]), cause(members[0])))
+        first = members[0]
+        row = Row(marker, place, tell(first), often, consequence(first), cause(first), changes=_changes(first))
+        found.append(row)
     return found
 
 
@@ -132,9 +144,8 @@ def consequence(change: LayerChange) -> str:
 
 def gates(change: LayerChange) -> frozenset[str]:
     """The gates of architectures that count it; values of weights are none's."""
-    names = {name for name, _, _ in change.facts}
-    structure = {"structure"} if change.kind != "changed" or "class" in names else set()
-    return frozenset(structure | ({"parameters"} if names & {"shape", "filters", "dtype"} else set()))
+    structure = {"structure"} if change.kind != "changed" else set()
+    return frozenset(structure | {_GATES[name] for name, _, _ in change.facts if name in _GATES})
 
 
 def tell(change: LayerChange) -> str:
@@ -167,6 +178,16 @@ def _fact(name: str, old: str, new: str) -> str:
         case "path":
             return f"{place(old)} -> {place(new)}"
     return f"{name} {old} -> {new}"
+
+
+def _changes(change: LayerChange) -> tuple[Fact, ...]:
+    """The facts one by one, where each is a value before and now; of weights much more is to be told."""
+    if change.kind in ("added", "removed"):
+        text = tell(change).partition(": ")[2]
+        return (Fact("structure", "", *(("", text) if change.kind == "added" else (text, ""))),)
+    if change.filters or change.permuted or _TOLD_OTHERWISE & {name for name, _, _ in change.facts}:
+        return ()
+    return tuple(Fact(_GATES.get(name, ""), name, old, new) for name, old, new in change.facts)
 
 
 def _permuted(pairs: Sequence[tuple[int, int]]) -> str:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from pytest_nnviz.report.findings import Finding, Row
+from pytest_nnviz.report.edits import arrowed, edits, tone
+from pytest_nnviz.report.findings import Finding
 from pytest_nnviz.report.space import Share
 from pytest_nnviz.report.views import views
 
-__all__ = ["article", "copied", "titled", "tone"]
+__all__ = ["article", "copied", "titled"]
 
-_TONES = {"breaks checkpoints": "breaks", "changes the function": "changes"}
-_MARKS = {"+": "added", "-": "removed", "~": "changed", ">": "moved"}
-_ROWS = 200
 _ASKS = {
     "missing": "To record it",
     "damaged": "To write it anew",
@@ -42,7 +40,7 @@ def article(finding: Finding, id_: str, share: Share, root: Path | None) -> str:
             f'data-words="{escape(_searched(finding))}">\n',
             f'<h2 id="{id_}-h">{titled(finding)}</h2>\n',
             f'<p class="meta">{where}</p>\n',
-            _edits(finding.rows),
+            edits(finding.rows),
             _remarks(finding.remarks) if finding.rows else _words(finding.remarks),
             copied(f"{id_}-c", _ASKS.get(finding.status, "If all of it is intended"), finding.command),
             _rename_map(finding, id_),
@@ -57,13 +55,8 @@ def article(finding: Finding, id_: str, share: Share, root: Path | None) -> str:
 def titled(finding: Finding) -> str:
     """The headline of a finding as HTML, its consequence as a tag."""
     tag = finding.consequence
-    words = escape(finding.headline.removeprefix(f"{tag}: "))
+    words = arrowed(finding.headline.removeprefix(f"{tag}: "))
     return f'<span class="tag {tone(tag)}">{escape(tag)}</span> {words}'
-
-
-def tone(consequence: str) -> str:
-    """The class by which a consequence has its colour."""
-    return _TONES.get(consequence, "milder")
 
 
 def copied(id_: str, what: str, text: str) -> str:
@@ -80,47 +73,9 @@ def _searched(finding: Finding) -> str:
     return " ".join([finding.headline, finding.test, finding.name, finding.snapshot, *rows, *finding.remarks]).lower()
 
 
-def _edits(rows: Sequence[Row]) -> str:
-    """A table, with the columns in which something stands."""
-    if not rows:
-        return ""
-    shown = rows[:_ROWS]
-    columns = [name for name, said in _COLUMNS.items() if any(map(said, shown))]
-    heads = "".join(f'<th scope="col">{_UNSEEN.format(name) if name == "kind" else name}</th>' for name in columns)
-    lines = "".join(_edit(row, columns) for row in shown)
-    left = len(rows) - _ROWS
-    more = f'<tr><td colspan="{len(columns)}">... and {left:,} more, in words.txt</td></tr>\n' if left > 0 else ""
-    return (
-        '<div class="scroll" tabindex="0" role="group" aria-label="Changes"><table class="edits">'
-        f"<thead><tr>{heads}</tr></thead><tbody>\n{lines}{more}</tbody></table></div>\n"
-    )
-
-
-_UNSEEN = '<span class="unseen">{}</span>'  # for those who have the page read to them
-_COLUMNS: dict[str, Callable[[Row], str]] = {
-    "kind": lambda row: row.marker,
-    "place": lambda row: row.place,
-    "change": lambda row: row.facts,
-    "effect": lambda row: row.extra,
-    "means": lambda row: row.consequence if row.gated else f"{row.consequence} (not gated)",
-    "source": lambda row: row.source,
-}
-
-
-def _edit(row: Row, columns: Sequence[str]) -> str:
-    kind = _MARKS.get(row.marker, "changed")
-    classes = {"kind": f"kind {kind}", "means": f"means {tone(row.consequence)}"}
-    spoken = {"kind": _UNSEEN.format(kind)}
-    cells = (
-        f'<td class="{classes.get(name, name)}">{escape(_COLUMNS[name](row))}{spoken.get(name, "")}</td>'
-        for name in columns
-    )
-    return f"<tr>{''.join(cells)}</tr>\n"
-
-
 def _remarks(remarks: Sequence[str]) -> str:
     """A list; what is indented belongs to what stands above it."""
-    lines = "".join(f"<li{_SUB if line.startswith('  ') else ''}>{escape(line.strip())}</li>\n" for line in remarks)
+    lines = "".join(f"<li{_SUB if line.startswith('  ') else ''}>{arrowed(line.strip())}</li>\n" for line in remarks)
     return f'<ul class="remarks">\n{lines}</ul>\n' if remarks else ""
 
 

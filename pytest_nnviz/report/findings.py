@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.kinds import KINDS
+from pytest_nnviz.wording import Fact
 
 __all__ = [
     "FAILED",
@@ -52,7 +53,8 @@ _TEXT_LIMIT = 4_000_000
 @dataclass(frozen=True, slots=True)
 class Row:
     """One edit: its marker (``~``, ``+``, ``-``, ``>``), where, what, how often, what that means, and which line of
-    source makes it; ``gated`` says whether it fails the test.
+    source makes it; ``gated`` says whether it fails the test. ``changes`` are the facts one by one, where each is
+    something before and now: its gate, empty where none counts it, what it is, the old and the new value.
     """
 
     marker: str = "~"
@@ -62,6 +64,7 @@ class Row:
     consequence: str = ""
     source: str = ""
     gated: bool = True
+    changes: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class Finding:
         try:
             return cls(
                 folder=folder,
-                rows=tuple(Row(**row) for row in found["rows"]),
+                rows=tuple(map(_row, found["rows"])),
                 remarks=tuple(map(str, found["remarks"])),
                 rename_map=dict(found["rename_map"]),
                 causes=tuple(map(str, found["causes"])),
@@ -187,6 +190,10 @@ class Finding:
             "causes": list(self.causes),
             "cause_id": self.cause_id,
         }
+
+
+def _row(found: Mapping[str, Any]) -> Row:
+    return Row(**{**found, "changes": tuple(Fact(**fact) for fact in found.get("changes", ()))})
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

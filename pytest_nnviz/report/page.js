@@ -24,6 +24,10 @@ class Article {
     if (fold) fold.open = true;
   }
 
+  get title() {
+    return [...this.element.querySelector("h2").cloneNode(true).childNodes];
+  }
+
   // Made when it is first needed: a page may have many, and most are not looked at.
   get stage() {
     if (this.drawn === undefined) {
@@ -100,10 +104,54 @@ class Article {
   }
 }
 
+// An entry of the list: it names the first that is shown of those of one cause, and leads there.
+class Entry {
+  constructor(link, articles) {
+    this.link = link;
+    this.articles = articles;
+    this.more = link.querySelector("small");
+  }
+
+  refresh() {
+    const shown = this.articles.filter((article) => !article.hidden);
+    this.link.closest("li").hidden = !shown.length;
+    if (!shown.length) return;
+    this.link.href = "#" + shown[0].id;
+    this.link.querySelector(".said").replaceChildren(...shown[0].title);
+    if (!this.more) return;
+    this.more.hidden = shown.length < 2;
+    this.more.textContent = this.more.hidden ? "" : "and in " + (shown.length - 1).toLocaleString("en") + " more";
+  }
+
+  mark(article) {
+    const here = this.articles.includes(article);
+    here ? this.link.setAttribute("aria-current", "true") : this.link.removeAttribute("aria-current");
+    const box = here && this.link.closest("ol");
+    if (box) box.scrollTop = between(this.link.offsetTop - box.clientHeight + this.link.offsetHeight, box.scrollTop, this.link.offsetTop);
+  }
+}
+
+// What is said where nothing is shown, or a link leads to nothing.
+const note = {
+  box: made("p", "note"),
+  words: made("span"),
+
+  say(text, act) {
+    this.words.textContent = text;
+    this.button.hidden = !act;
+    this.box.hidden = !text;
+  },
+};
+note.button = Object.assign(made("button", "", "show all"), { type: "button", hidden: true });
+note.box.setAttribute("role", "status");
+note.box.append(note.words, note.button);
+note.box.hidden = true;
+document.querySelector("main").prepend(note.box);
+note.button.addEventListener("click", () => list.showAll());
+
 // Which failures are shown, and which of them one is at.
 const list = {
   articles: all("article").map((element) => new Article(element)),
-  links: new Map(all("nav.list a").map((link) => [link.hash.slice(1), link])),
   search: document.getElementById("search"),
   kinds: all(".counts button"),
   current: null,
@@ -112,17 +160,20 @@ const list = {
     return this.articles.filter((article) => !article.hidden && !article.folded);
   },
 
+  // What keys speak of.
+  get here() {
+    return this.shown.includes(this.current) ? this.current : this.shown[0];
+  },
+
   mark(article) {
     if (this.current === article) return;
     this.current = article;
     this.articles.forEach((each) => each.element.classList.toggle("here", each === article));
-    this.links.forEach((link, id) => (id === article.id ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
-    const link = this.links.get(article.id);
-    const box = link && link.closest("ol");
-    if (box) box.scrollTop = between(link.offsetTop - box.clientHeight + link.offsetHeight, box.scrollTop, link.offsetTop);
+    this.entries.forEach((entry) => entry.mark(article));
   },
 
   go(article, change) {
+    if (article.hidden) this.showAll();
     article.unfold();
     this.mark(article);
     article.element.scrollIntoView();
@@ -145,10 +196,17 @@ const list = {
       article.element.hidden = !wanted || !words.every((word) => article.words.includes(word));
     }
     all("main > .group").forEach((group) => this.regroup(group));
-    this.links.forEach((link, id) => (link.closest("li").hidden = this.gone(document.getElementById(id))));
+    this.entries.forEach((entry) => entry.refresh());
     const count = this.articles.filter((article) => !article.hidden).length;
     document.getElementById("found").textContent = (count || "none") + " of " + this.articles.length;
-    if (this.current && this.current.hidden) this.current = null;
+    note.say(count ? "" : "Nothing here " + [...kinds, ...(words.length ? ["has \u201c" + this.search.value.trim() + "\u201d"] : [])].join(" and ") + ".", true);
+    if (this.current && !this.shown.includes(this.current)) this.mark(null);
+  },
+
+  showAll() {
+    this.search.value = "";
+    this.kinds.forEach((button) => (button.ariaPressed = "false"));
+    this.filter();
   },
 
   // Unfolds what is found behind one that is not.
@@ -157,17 +215,18 @@ const list = {
     group.hidden = first.hidden && others.every((each) => each.hidden);
     const fold = group.querySelector("details.alike");
     fold.hidden = others.every((each) => each.hidden);
-    if (first.hidden && !fold.hidden) fold.open = true;
+    const needed = first.hidden && !fold.hidden;
+    if (needed && !fold.open) fold.dataset.opened = "";
+    if (needed || "opened" in fold.dataset) fold.open = needed;
+    if (!needed) delete fold.dataset.opened;
   },
 
-  gone(element) {
-    return (element.closest(".group") || element).hidden;
-  },
-
+  // Where the address leads.
   follow() {
     const [id, change] = location.hash.slice(1).split("/");
     const article = this.articles.find((each) => each.id === id);
-    if (!article) return;
+    if (!article) return note.say(id && "There is no " + id + " on this page: it may not have drifted in this run.", false);
+    note.say("");
     this.go(article);
     if (change) article.show(Number(change) - 1);
   },
@@ -184,6 +243,12 @@ async function copy(button) {
   }
   setTimeout(() => (button.textContent = "copy"), 1500);
 }
+
+list.entries = all("nav.list a").map((link) => {
+  const first = document.getElementById(link.hash.slice(1));
+  const group = first.closest(".group") || first;
+  return new Entry(link, list.articles.filter((article) => group.contains(article.element)));
+});
 
 // Two tables beside each other scroll as one.
 all(".pair").forEach((pair) => {
@@ -225,7 +290,7 @@ addEventListener("keydown", (event) => {
     return;
   }
   const act = Object.hasOwn(keys, event.key) && keys[event.key];
-  if (act) act(list.current || list.shown[0], event);
+  if (act) act(list.here, event);
 });
 
 // Pictures are drawn as they come near, then one after the other.

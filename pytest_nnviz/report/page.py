@@ -9,7 +9,8 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from pytest_nnviz.report.article import article, copied, titled, tone
+from pytest_nnviz.report.article import article, copied, titled
+from pytest_nnviz.report.edits import tone
 from pytest_nnviz.report.findings import Finding, accepting, counted, groups
 from pytest_nnviz.report.occasion import Occasion
 from pytest_nnviz.report.space import Share, shared_out

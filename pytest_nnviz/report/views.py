@@ -18,7 +18,13 @@ __all__ = ["views"]
 
 _SIDES = ("expected", "actual")
 _STILLS = {"diff": "before, after, difference", "expected": "before", "actual": "after"}
-_SHOWN = {"nnviz_filters": "the numbers before and after", "nnviz_summary": "the tables before and after"}
+_SAME = ("passed", "recorded", "renamed")  # what is drawn of these is neither before nor after anything
+_SHOWN = {"nnviz_filters": "the numbers", "nnviz_summary": "the table", "nnviz_snapshot": "the text"}
+_SHOWN_BOTH = {
+    "nnviz_filters": "the numbers before and after",
+    "nnviz_summary": "the tables before and after",
+    "nnviz_snapshot": "the two texts",
+}
 _TABLES = ("nnviz_summary",)  # texts that are read beside each other
 _NAMES = ("diff", *_SIDES)
 
@@ -31,10 +37,10 @@ def views(finding: Finding, id_: str, share: Share) -> str:
     """
     pictures, texts = share.pictures, _texts(finding) if share.texts else ""
     drawn = {name: path for name, path in pictures.items() if name in _NAMES}
-    if "diff" in drawn or _both(drawn):
-        layers = _layers({name: path for name, path in pictures.items() if name not in _NAMES}, id_)
-        return f"{_graph(drawn, texts, id_, _called(finding))}{layers}"
-    layers = _layers(pictures, id_)
+    titles = {} if finding.status in _SAME else _STILLS
+    layers = _layers({name: path for name, path in pictures.items() if name not in _NAMES}, id_, titles)
+    if drawn:
+        return f"{_graph(drawn, texts, id_, finding)}{layers}"
     if not texts:
         return layers
     is_open = " open" if finding.fixture in _TABLES else ""
@@ -50,9 +56,11 @@ def _both(pictures: Mapping[str, Path]) -> bool:
     return all(side in pictures for side in _SIDES)
 
 
-def _graph(pictures: Mapping[str, Path], texts: str, id_: str, sides: tuple[str, str]) -> str:
+def _graph(pictures: Mapping[str, Path], texts: str, id_: str, finding: Finding) -> str:
     """The pictures of a graph, which move together, and the texts."""
-    both = _both(pictures)
+    sides, both = _called(finding), _both(pictures)
+    if not both and "diff" not in pictures:
+        return _alone(*next(iter(pictures.items())), texts, id_, finding)
     tabs = [
         *((("1", "merged"),) if "diff" in pictures else ()),
         *((("2", "side by side"), ("3", "swipe")) if both else ()),
@@ -65,19 +73,27 @@ def _graph(pictures: Mapping[str, Path], texts: str, id_: str, sides: tuple[str,
     return _tabbed(id_, tabs, tools, f'<div class="stage">\n{figures}</div>\n{texts}')
 
 
-def _layers(pictures: Mapping[str, Path], id_: str) -> str:
+def _alone(side: str, path: Path, texts: str, id_: str, finding: Finding) -> str:
+    """The one picture of what came, went or stayed as it is, and the text."""
+    tabs = [("1", "picture"), *((("4", "text"),) if texts else ())]
+    called = "the model" if finding.status in _SAME else _called(finding)[_SIDES.index(side)]
+    figure = _figure("both", called, path)
+    return _tabbed(id_, tabs, _ZOOM, f'<div class="stage">\n{figure}</div>\n{texts}')
+
+
+def _layers(pictures: Mapping[str, Path], id_: str, titles: Mapping[str, str]) -> str:
     """Sheets of filters: those of one layer in a row, and one side swiped over the other."""
     parts = groupby(pictures, lambda name: name.partition(".")[2])
     return "".join(
-        _layer(part, {n: pictures[n] for n in names}, f"{id_}-{at}") for at, (part, names) in enumerate(parts)
+        _layer(part, {n: pictures[n] for n in names}, f"{id_}-{at}", titles) for at, (part, names) in enumerate(parts)
     )
 
 
-def _layer(part: str, pictures: Mapping[str, Path], id_: str) -> str:
+def _layer(part: str, pictures: Mapping[str, Path], id_: str, titles: Mapping[str, str]) -> str:
     sides = {name.partition(".")[0]: path for name, path in pictures.items()}
-    title = f"{part}: " if part else ""
     figures = "".join(
-        _figure(_PLACES.get(side, ""), f"{title}{_STILLS.get(side, side)}", path) for side, path in sides.items()
+        _figure(_PLACES.get(side, ""), ": ".join(filter(None, (part, titles.get(side)))), path)
+        for side, path in sides.items()
     )
     stage = f'<div class="stage still">\n{figures}</div>\n'
     if not _both(sides):
@@ -97,12 +113,15 @@ def _tabbed(id_: str, tabs: Sequence[tuple[str, str]], tools: str, shown: str) -
 
 _CHECKED = " checked"
 _PLACES = {"diff": "both", "expected": "side expected", "actual": "side actual"}
-_TOOLS = (
-    '<span class="tools" hidden><button type="button" data-act="next">next change</button>'
-    '<span class="where nothing" role="status"></span>'
+_BUTTONS = (
     '<button type="button" data-act="out" aria-label="Zoom out">&minus;</button>'
     '<button type="button" data-act="in" aria-label="Zoom in">+</button>'
-    '<button type="button" data-act="fit">fit</button></span>'
+    '<button type="button" data-act="fit">fit</button>'
+)
+_ZOOM = f'<span class="tools" hidden>{_BUTTONS}</span>'
+_TOOLS = (
+    '<span class="tools" hidden><button type="button" data-act="next">next change</button>'
+    f'<span class="where nothing" role="status"></span>{_BUTTONS}</span>'
 )
 
 
@@ -140,8 +159,9 @@ _END = re.compile("</(?=n)", re.IGNORECASE)  # of noscript, which is text where 
 
 def _summary(finding: Finding) -> str:
     """What the texts are called where they are folded."""
-    both = all(any(finding.folder.glob(f"{side}.nn*")) for side in _SIDES)
-    return _SHOWN.get(finding.fixture, "the two texts") if both else "the text"
+    old, new = (finding.text(side) for side in _SIDES)
+    both = old is not None and new is not None and old != new
+    return (_SHOWN_BOTH if both else _SHOWN).get(finding.fixture, "the text")
 
 
 def _texts(finding: Finding) -> str:

@@ -12,7 +12,7 @@ from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.summaries.drift import Change, Difference, Edit
 from pytest_nnviz.summaries.meaning import consequence, shared_columns
 from pytest_nnviz.summaries.table import TITLES, Row, widths_of
-from pytest_nnviz.wording import layout
+from pytest_nnviz.wording import Fact, layout
 from pytest_nnviz.wording.shortening import shorten
 from pytest_nnviz.wording.telling import PLACE
 from pytest_nnviz.wording.telling import Row as Line
@@ -127,7 +127,22 @@ def _line(group: Sequence[Edit], width: int) -> Line:
     where = shorten(short_places(places, width), width + 20) or "(model)"
     often = f"x{len(group)}" if len(group) > 1 else ""
     named = first.kind == "changed" and {change.what for change in first.changes} == {"name"}
-    return Line(">" if named else _MARKERS.get(first.kind, "~"), where, _facts(first), often, "")
+    marker = ">" if named else _MARKERS.get(first.kind, "~")
+    return Line(marker, where, _facts(first), often, "", changes=tuple(_changes(first)))
+
+
+def _changes(edit: Edit) -> Iterator[Fact]:
+    """What happened to a row, one by one: no gate counts it."""
+    if edit.kind in ("added", "removed"):
+        sides = ("", _facts(edit)) if edit.kind == "added" else (_facts(edit), "")
+        yield Fact("", "", *sides)
+    else:
+        yield from (Fact("", change.what, str(change.old), str(change.new)) for change in _seen(edit))
+
+
+def _seen(edit: Edit) -> Sequence[Change]:
+    """What is different, but for the share of all parameters, which other rows decide too."""
+    return [change for change in edit.changes if change.what != TITLES["params_percent"]] or edit.changes
 
 
 def _row(edit: Edit) -> Row:
@@ -142,9 +157,7 @@ def _facts(edit: Edit) -> str:
     if edit.kind in ("added", "removed"):
         inside = f" with {edit.inside:,} {'rows' if edit.inside > 1 else 'row'} in it" if edit.inside else ""
         return f"{again}{_row(edit).class_name}{inside}"
-    shares = TITLES["params_percent"]
-    told = [change for change in edit.changes if change.what != shares] or edit.changes
-    return again + ", ".join(map(_fact, told))
+    return again + ", ".join(map(_fact, _seen(edit)))
 
 
 def _short_facts(edit: Edit, width: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pytest_nnviz.architecture import Body, Call
 from pytest_nnviz.drift.data import Change, Drift, Way
@@ -14,7 +15,7 @@ from pytest_nnviz.textformat.write import format_arguments, format_call
 from pytest_nnviz.wording.shortening import narrowed, shorten_call
 from pytest_nnviz.wording.wrapping import wrapping_of
 
-__all__ = ["call_at", "facts_of"]
+__all__ = ["Fact", "call_at", "changes_of", "facts_of"]
 
 _HAD = ("load hook", "save hook", "gradient hook", "extra state")  # marks of what a module has, others of what it is
 
@@ -44,6 +45,41 @@ def facts_of(drift: Drift, found: Group, width: int) -> str:
     while kept > 1 and len(_some(texts, kept)) > width:
         kept -= 1
     return _some(texts, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that changed, of which gate; ``old`` is empty of what came, ``new`` of what went."""
+
+    gate: str
+    what: str
+    old: str
+    new: str
+
+
+def changes_of(drift: Drift, found: Group, width: int) -> tuple[Fact, ...]:
+    """The facts of a group one by one, each of its sides no wider than that."""
+    first = found.facts[0]
+    if first.kind in ("renamed", "moved") and not first.what:
+        how = dict.fromkeys(wrapping_of(drift, facts[0]) or first.kind for facts in found.changes)
+        new = short_places((str(facts[0].new) for facts in found.changes), width)
+        return (Fact(first.gate, ", ".join(how), short_places(found.places, width), new or "(model)"),)
+    same = len({tuple((c.old, c.new) for c in facts) for facts in found.changes}) == 1
+    return tuple(dict.fromkeys(_change(drift, change, width, whole=same) for change in found.facts))
+
+
+def _change(drift: Drift, change: Change, width: int, *, whole: bool) -> Fact:
+    literal = literal_edit(change)
+    if literal is not None:
+        return Fact(change.gate, change.what, *literal)
+    if change.kind in ("added", "removed"):
+        subject = change.what
+        old, new = (shorten_call(side or "", width) for side in (change.old, change.new))
+    else:
+        subject = _subject(drift, change)
+        old, new = narrowed(*((change.old, change.new) if whole else coarse(change)), 2 * width)
+    is_said = subject in (old, new) or f"{old}{new}".startswith(f"{subject}(")
+    return Fact(change.gate, "" if is_said else subject, old, new)
 
 
 def _went(drift: Drift, changes: Sequence[Change], width: int) -> str:

@@ -14,7 +14,7 @@ from pytest_nnviz.drift.grouping import Group, followers, group
 from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.wording.checkpoints import checkpoint_lines
-from pytest_nnviz.wording.facts import call_at, facts_of
+from pytest_nnviz.wording.facts import Fact, call_at, changes_of, facts_of
 from pytest_nnviz.wording.models import Models
 from pytest_nnviz.wording.remarks import total_lines, version_lines
 from pytest_nnviz.wording.shortening import shorten
@@ -61,7 +61,8 @@ class Row:
     many parameters, and what that means.
 
     ``cause`` says the same of any model that has the part (``Block.conv kernel_size 3 -> 5``), ``source`` which line of
-    the author's code makes the call that was added or changed, where that is known.
+    the author's code makes the call that was added or changed, where that is known. ``changes`` are the facts one by
+    one, as far as they are such of which something was before and is now.
     """
 
     marker: str
@@ -71,6 +72,7 @@ class Row:
     consequence: str
     cause: str = ""
     source: str = ""
+    changes: tuple[Fact, ...] = ()
 
 
 def row_data(row: Row, *, gated: bool = True) -> dict[str, Any]:
@@ -179,7 +181,8 @@ def _rows(drift: Drift, groups: Sequence[Group], width: int, root: str) -> tuple
     causes = [_cause(drift, models, found, facts_of(drift, found, WIDTH)) for found in groups]
     markers = map(_marker, groups)
     sources = [_source(drift, found, root) for found in groups]
-    return tuple(map(Row, markers, places, facts, extras, consequences, causes, sources))
+    changes = [changes_of(drift, found, width) for found in groups]
+    return tuple(map(Row, markers, places, facts, extras, consequences, causes, sources, changes))
 
 
 def _source(drift: Drift, found: Group, root: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,31 +16,67 @@ from playwright.sync_api import Browser, Page, sync_playwright
 HERE = Path(__file__).parent
 NETWORKS = HERE.parent.parent / "docs" / "gallery" / "networks.py"
 HOSTILE = "\"'><script>alert(1)</script></style></pre></details><img src=x onerror=alert(1)>javascript:`${x}`"
+AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false")
 QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 
 
-def run(root: Path, source: str) -> Path:
-    """The page of a real run, in which the models of a file of this folder have drifted."""
+PLUGINS = ("syrupy", "pytest_nnviz.plugin")
+
+
+def recorded(root: Path, *sources: str) -> Project:
+    """A project that has recorded the models of files of this folder."""
     project = Project(root, limit=900)  # thirty real models, drawn beside other tests
-    project.write(f"test_{source}.py", (HERE / f"{source}.py").read_text(encoding="utf-8"))
+    for source in sources:
+        project.write(f"test_{source}.py", (HERE / f"{source}.py").read_text(encoding="utf-8"))
     shutil.copy(NETWORKS, root)
-    plugins = ("syrupy", "pytest_nnviz.plugin")
-    recorded = project.pytest("-q", "--snapshot-update", plugins=plugins, HOSTILE=HOSTILE)
-    assert recorded.ret == 0, recorded.out
-    drifted = project.pytest("-q", plugins=plugins, HOSTILE=HOSTILE, EDITED="1")
-    assert drifted.ret == 1, drifted.out
-    assert " passed" not in drifted.out.splitlines()[-1], drifted.out
-    return root / "nnviz-artifacts" / "index.html"
+    done = project.pytest("-q", "--snapshot-update", plugins=PLUGINS, HOSTILE=HOSTILE)
+    assert done.ret == 0, done.out
+    return project
+
+
+def drifted(project: Project, source: str) -> Path:
+    """The page of a run in which the models of a file have drifted."""
+    done = project.pytest("-q", f"test_{source}.py", plugins=PLUGINS, HOSTILE=HOSTILE, EDITED="1")
+    assert done.ret == 1, done.out
+    assert " passed" not in done.out.splitlines()[-1], done.out
+    return project.root / "nnviz-artifacts" / "index.html"
 
 
 @pytest.fixture(scope="session")
-def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run(tmp_path_factory.mktemp("few") / "project", "few")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return recorded(tmp_path_factory.mktemp("several") / "project", "few", "gallery")
+
+
+@pytest.fixture(scope="session")
+def few(several: Project) -> Path:
+    return drifted(several, "few")
+
+
+@pytest.fixture(scope="session")
+def gallery(several: Project) -> Path:
+    """The page of a run that passed."""
+    always = ("--nnviz-report=always", "--nnviz-artifacts=gallery")
+    done = several.pytest("-q", "test_gallery.py", *always, plugins=PLUGINS)
+    assert done.ret == 0, done.out
+    return several.root / "gallery" / "index.html"
+
+
+@pytest.fixture(scope="session")
+def reviewed(several: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a review in which snapshots of each kind changed, came and went."""
+    project = several.copy(tmp_path_factory.mktemp("reviewed") / "project")
+    for command in (["init", "-q"], ["add", "__nnviz__"], [*AUTHOR, "commit", "-q", "-m", "recorded"]):
+        subprocess.run(["git", *command], cwd=project.root, check=True)
+    done = project.pytest("-q", "--snapshot-update", plugins=PLUGINS, HOSTILE=HOSTILE, EDITED="1")
+    assert done.ret == 0, done.out
+    done = project.python("-m", "pytest_nnviz", "review", "HEAD", "--report", "out")
+    assert done.ret == 0, done.out
+    return project.root / "out" / "index.html"
 
 
 @pytest.fixture(scope="session")
 def thirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run(tmp_path_factory.mktemp("thirty") / "project", "thirty")
+    return drifted(recorded(tmp_path_factory.mktemp("thirty") / "project", "thirty"), "thirty")
 
 
 @pytest.fixture(scope="session")

@@ -68,3 +68,23 @@ def test_filters(nnviz_filters):
             model.conv1[0].weight[2, 0, 0, 2] += 0.4
             model.conv2[0].weight[[0, 5]] = model.conv2[0].weight[[5, 0]]
     nnviz_filters(model)
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.output_projection_layer = nn.Conv1d(8, 8, 3, padding=1)
+
+    def forward(self, hidden_states):
+        mixed = self.output_projection_layer(hidden_states)
+        return torch.softmax(mixed, dim=1) if EDITED else mixed + hidden_states
+
+
+def test_long(nnviz_snapshot):
+    """Paths, values and calls that are wider than a phone."""
+    model: nn.Module = Attention()
+    if EDITED:
+        model.output_projection_layer = nn.Conv1d(8, 8, 3, padding=2, dilation=2, groups=4, padding_mode="circular")
+    for name in ("self_attention_with_rotary_embeddings", "transformer_layers", "text_encoder"):
+        model = nn.Sequential(OrderedDict([(name, model)]))
+    nnviz_snapshot(model, torch.zeros(1, 8, 16))

@@ -14,6 +14,8 @@ from browser.conftest import HOSTILE
 
 Visit = Callable[..., Page]
 PHONE = {"width": 380, "height": 800}
+TARGETS = "button, .tabs label, summary, nav.list a, input:not([type=radio])"
+TOPS = "all => all.map(each => Math.round(each.getBoundingClientRect().top))"
 SMALLEST = 200  # pixels that a picture of a network has at least
 
 
@@ -42,9 +44,9 @@ def sideways(page: Page) -> int:
 
 def test_it_opens_with_everything_in_sight(few: Path, visit: Visit) -> None:
     page = visit(few)
-    expect(page).to_have_title("7 snapshots drifted")
-    expect(page.locator("h1")).to_have_text("7 snapshots drifted")
-    expect(page.locator("nav.list li")).to_have_count(6)  # two have one cause
+    expect(page).to_have_title("8 snapshots drifted")
+    expect(page.locator("h1")).to_have_text("8 snapshots drifted")
+    expect(page.locator("nav.list li")).to_have_count(7)  # two have one cause
     grave = page.locator("main h2").first
     expect(grave).to_contain_text("breaks checkpoints")
     page.evaluate("drawOn(list.shown)")  # what it does a second later
@@ -56,20 +58,80 @@ def test_it_opens_with_everything_in_sight(few: Path, visit: Visit) -> None:
     assert min(picture["width"], picture["height"]) > SMALLEST
 
 
+@pytest.mark.parametrize("which", ["gallery", "reviewed"])
+def test_each_picture_is_seen(which: str, visit: Visit, request: pytest.FixtureRequest) -> None:
+    """Of what stays, comes and goes too, which has one alone."""
+    page = visit(request.getfixturevalue(which))
+    page.evaluate("drawOn(list.articles)")
+    kinds = {"gallery": ["passed"], "reviewed": ["added", "removed"]}[which]
+    for kind in kinds:
+        ones = page.locator(f"article[data-kind={kind}]")
+        expect(ones.locator("img")).to_have_count({"passed": 5}.get(kind, 2))
+        expect(ones.locator("noscript")).to_have_count(0)
+        for image in ones.locator("img").all():
+            box = image.bounding_box()
+            assert box is not None
+            assert min(box["width"], box["height"]) > 100
+    said = {"added": {"after", "conv1.0: after"}, "removed": {"before", "conv1.0: before"}}
+    passed = {"the model", "conv1.0", "conv2.0", "the table"}
+    for kind in kinds:
+        found = page.locator(f"article[data-kind={kind}] figcaption, article[data-kind={kind}] .edits")
+        assert set(found.all_inner_texts()) == said.get(kind, passed - {"the table"})
+    expect(page.get_by_text("the two texts")).to_have_count(0)
+    one = page.locator(f"article[data-kind={kinds[0]}]", has=page.locator(".live")).first
+    one.get_by_text("text", exact=True).click()
+    expect(one.locator(".texts pre")).to_be_visible()
+
+
 def test_words_filter(few: Path, visit: Visit) -> None:
     page = visit(few)
     page.keyboard.press("/")
     page.keyboard.type("GATED add(")
-    expect(page.locator("#found")).to_have_text("1 of 7")
+    expect(page.locator("#found")).to_have_text("1 of 8")
     expect(page.locator("article:visible")).to_have_count(1)
     expect(page.locator("nav.list li:visible")).to_have_count(1)
     page.keyboard.press("Escape")
     expect(page.locator("#search")).not_to_be_focused()
     page.locator("#search").fill("no model has this")
-    expect(page.locator("#found")).to_have_text("none of 7")
+    expect(page.locator("#found")).to_have_text("none of 8")
     expect(page.locator("article:visible, nav.list li:visible")).to_have_count(0)
     page.locator("#search").fill("")
-    expect(page.locator("nav.list li:visible")).to_have_count(6)
+    expect(page.locator("nav.list li:visible")).to_have_count(7)
+
+
+def test_the_list_names_what_is_shown_and_leads_there(few: Path, visit: Visit) -> None:
+    page = visit(few)
+    folded = page.locator("details.alike article")
+    name = re.search(r"test_resnet\[\d+\]", folded.locator(".meta").text_content() or "")
+    assert name is not None
+    page.locator("#search").fill(name[0])
+    entry = page.locator("nav.list a:visible")
+    expect(entry).to_have_text(folded.locator("h2").text_content() or "")
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")  # before any was marked
+    expect(folded.locator(".where")).to_have_text("1 of 2")
+    entry.click()
+    expect(page.locator("article.here:visible")).to_have_count(1)
+    expect(folded.locator("h2")).to_be_in_viewport()
+    expect(entry).to_have_attribute("aria-current", "true")
+    page.locator("#search").fill("")
+    expect(folded).not_to_be_visible()
+    expect(page.locator("nav.list a", has_text="kernel_size").first).to_contain_text("and in 1 more")
+
+
+def test_what_leads_nowhere_and_what_finds_nothing_is_said(few: Path, visit: Visit) -> None:
+    page = visit(few, "#f000000")
+    expect(page.locator(".note")).to_contain_text("There is no f000000 on this page")
+    page.locator("#search").fill("no model <b>")
+    expect(page.locator(".note")).to_have_text("Nothing here has “no model <b>”.show all")
+    page.get_by_role("button", name="show all").click()
+    expect(page.locator(".note")).not_to_be_visible()
+    expect(page.locator("#found")).to_have_text("8 of 8")
+    page.locator("#search").fill("gated")
+    hidden = page.locator("article:not(.alike article)", has=page.locator("h2", has_text="kernel_size"))
+    page.evaluate("id => (location.hash = id)", hidden.first.get_attribute("id"))
+    expect(page.locator("article.here h2")).to_be_in_viewport()
+    expect(page.locator("#found")).to_have_text("8 of 8")
 
 
 def test_what_is_folded_with_its_cause_is_found(few: Path, visit: Visit) -> None:
@@ -88,13 +150,13 @@ def test_consequences_filter(few: Path, visit: Visit) -> None:
     page = visit(few)
     chip = page.get_by_role("button", name="changes the function")
     count = int(chip.locator("b").inner_text())
-    assert 0 < count < 7
+    assert 0 < count < 8
     chip.click()
     expect(chip).to_have_attribute("aria-pressed", "true")
     expect(page.locator("article:visible")).to_have_count(count)
-    expect(page.locator("#found")).to_have_text(f"{count} of 7")
+    expect(page.locator("#found")).to_have_text(f"{count} of 8")
     chip.click()
-    expect(page.locator("#found")).to_have_text("7 of 7")
+    expect(page.locator("#found")).to_have_text("8 of 8")
 
 
 def test_the_next_change_is_marked_told_and_linked(few: Path, visit: Visit) -> None:
@@ -217,7 +279,7 @@ def test_keys_go_through_the_failures(few: Path, visit: Visit) -> None:
     for _ in range(9):
         page.keyboard.press("j")
         seen.append(page.locator("article.here h2").inner_text())
-    assert seen == [*names, names[-1], names[-1], names[-1]]
+    assert seen == [*names, names[-1], names[-1]]
     page.keyboard.press("k")
     expect(page.locator("article.here h2")).to_have_text(names[-2])
     expect(page.locator("article.here h2")).to_be_in_viewport()
@@ -283,6 +345,20 @@ def test_it_is_dark_where_the_reader_is(few: Path, visit: Visit) -> None:
     assert visit(few, color_scheme="light").evaluate(colour) == "rgb(255, 255, 255)"
 
 
+KERNEL = ["kernel_size", "3", "5", "structure"]
+
+
+def test_the_changes_are_a_table(few: Path, visit: Visit) -> None:
+    page = visit(few)
+    one = go(page, "kernel_size")
+    heads = ["kind", "place", "what", "old", "new", "gate", "effect", "means"]
+    expect(one.locator(".edits th")).to_have_text(heads)
+    rows = one.locator(".edits tbody tr")
+    expect(rows.nth(0).locator(".what, .old, .new, .gate")).to_have_text(KERNEL)
+    expect(rows.nth(1).locator("td")).to_have_text(["padding", "1", "2", "structure"])
+    expect(article(page, "text_encoder").locator(".source").last).to_contain_text("test_few.py:")
+
+
 def test_it_fits_a_phone(few: Path, visit: Visit) -> None:
     page = visit(few, has_touch=True, is_mobile=True, **PHONE)
     assert sideways(page) == 0
@@ -290,7 +366,13 @@ def test_it_fits_a_phone(few: Path, visit: Visit) -> None:
         page.keyboard.press("j")
         page.keyboard.press(key)
         assert sideways(page) == 0
-    expect(page.locator("article.here .edits .place").first).to_be_visible()
+    cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.textContent)"
+    assert page.locator(".scroll:visible, .edits td:visible").evaluate_all(cut) == []
+    low = "all => all.filter(each => each.getBoundingClientRect().height < 24).map(each => each.outerHTML)"
+    assert page.locator(TARGETS).locator("visible=true").evaluate_all(low) == []
+    one = article(page, "text_encoder")
+    expect(one.locator(".edits .place").first).to_be_visible()
+    assert len(set(one.locator(".edits tr:first-child :is(.what, .new)").evaluate_all(TOPS))) == 1, "kernel_size 3 -> 5"
     assert page.locator(".live .canvas").first.evaluate("each => getComputedStyle(each).touchAction") == "pan-y"
 
 
@@ -314,7 +396,7 @@ def test_without_a_script_words_and_pictures_are_there(few: Path, visit: Visit) 
     page = visit(few, java_script_enabled=False)
     one = article(page, "kernel_size")
     expect(one.locator(".both img")).to_be_visible()
-    expect(one.locator(".edits .change").first).to_have_text("kernel_size 3 -> 5, padding 1 -> 2")
+    expect(one.locator(".edits tr").nth(1).locator(".what, .old, .new, .gate")).to_have_text(KERNEL)
     expect(page.locator(".bar, .tools, [data-copy], .tab-3, .spot").locator("visible=true")).to_have_count(0)
     one.get_by_text("side by side").click()
     expect(one.locator(".side img:visible")).to_have_count(2)
