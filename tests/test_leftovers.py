@@ -251,3 +251,32 @@ def test_caches_that_come_and_go_between_traces_are_known() -> None:
     with mock.patch.object(tables.gc, "get_referrers") as looked:
         assert any(cache is third for cache in tables._caches())
     looked.assert_not_called()
+
+
+class Evaluates:
+    @functools.lru_cache  # noqa: B019 - as torch's ShapeEnv has it
+    def evaluated(self) -> torch.Tensor:
+        return torch.zeros(3)
+
+
+@functools.lru_cache
+def evaluated() -> torch.Tensor:
+    return torch.zeros(3)
+
+
+def test_where_caches_stand_is_looked_up_once() -> None:
+    """All objects are looked at only where a cache may stand elsewhere than under its name."""
+    homes = {(Evaluates, "evaluated"), (id(globals()), "evaluated")}
+    assert known() == homes
+    with mock.patch.object(tables.gc, "get_referrers") as looked:
+        assert known() == homes
+    looked.assert_not_called()
+    another = {"evaluated": evaluated}
+    assert known() == homes | {(id(another), "evaluated")}
+    del another
+    assert known() == homes
+
+
+def known() -> set[tuple[object, str]]:
+    found = tables._places_of([Evaluates.evaluated, evaluated])
+    return {(holder if isinstance(holder, type) else id(holder), key) for holder, key, _ in found}

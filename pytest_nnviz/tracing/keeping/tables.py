@@ -8,7 +8,7 @@ import sys
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
-from types import CellType, TracebackType
+from types import CellType, ModuleType, TracebackType
 from typing import Any, Literal, Self
 
 import torch
@@ -32,7 +32,7 @@ class Tables:
         self._filled = [cache for cache in caches if cache.cache_info().currsize and _holds_tensors(cache)]
         filled = set(map(id, self._filled))
         self._others = [cache for cache in caches if id(cache) not in filled]
-        self._places = list(_places_of(self._filled)) if filled else []
+        self._places = _places_of(self._filled) if filled else []
         self._before: list[Any] = []
         self._stand_ins = ExitStack()
 
@@ -101,8 +101,42 @@ def _holds_tensors(cache: Any) -> bool:
     return known[1]
 
 
-def _places_of(caches: list[Any]) -> Iterator[tuple[Any, str, Any]]:
-    """Where variables, attributes and entries are these caches: the holder, the key, the cache."""
+_Place = tuple[Any, str, Any]
+
+# Of caches that stood under their names alone when they were last looked for: how many references they had.
+_AT_HOME: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+
+def _places_of(caches: list[Any]) -> list[_Place]:
+    """Where variables, attributes and entries are these caches: the holder, the key, the cache.
+
+    To look for them is to look at all objects, which is done where one may stand elsewhere than under its name.
+    """
+    counts = [(cache, sys.getrefcount(cache)) for cache in caches]
+    at_home = {id(cache): _homes(cache) for cache in caches}
+    if all(at_home[id(cache)] and _AT_HOME.get(cache) == count for cache, count in counts):
+        return [place for homes in at_home.values() for place in homes]
+    found = list(_searched(caches))
+    for cache, count in counts:
+        places = [(id(holder), key) for holder, key, value in found if value is cache]
+        if sorted(places) == sorted((id(holder), key) for holder, key, _ in at_home[id(cache)]):
+            _AT_HOME[cache] = count
+    return found
+
+
+def _homes(cache: Any) -> list[_Place]:
+    """The class or the modules in which a cache stands under its name."""
+    *path, name = str(getattr(cache, "__qualname__", "")).split(".")
+    if not path:
+        modules = [vars(module) for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
+        return [(names, name, cache) for names in modules if names.get(name) is cache]
+    owner: Any = sys.modules.get(str(getattr(cache, "__module__", "")))
+    for part in path:
+        owner = getattr(owner, "__dict__", {}).get(part)
+    return [(owner, name, cache)] if isinstance(owner, type) and vars(owner).get(name) is cache else []
+
+
+def _searched(caches: list[Any]) -> Iterator[_Place]:
     wanted = set(map(id, caches))
     for holder in gc.get_referrers(*caches):
         if isinstance(holder, CellType):
