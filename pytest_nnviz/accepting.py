@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-__all__ = ["Accepting", "cause_id", "ids_of", "whole_id"]
+__all__ = ["Accepting", "cause_id", "command", "ids_of", "whole_id"]
 
 _DIGITS = 8
+_IDS = 8
 _ID = re.compile(rf"[0-9a-f]{{{_DIGITS}}}")
 
 
@@ -22,6 +23,16 @@ def whole_id(ids: Collection[str]) -> str:
     """The id of a drift by the ids of its causes, in whichever order: of a single one the same, of none empty."""
     different = sorted(set(ids))
     return cause_id(" ".join(different)) if len(different) > 1 else "".join(different)
+
+
+def command(ids: Iterable[str]) -> str:
+    """The command that accepts the drifts of these ids; empty where one has none, or they are too many to type."""
+    different = sorted(set(ids))
+    return (
+        f"pytest --snapshot-update --nnviz-accept {','.join(different)}"
+        if 0 < len(different) <= _IDS and all(different)
+        else ""
+    )
 
 
 def ids_of(given: Iterable[str]) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class Ending:
         lost = self._recap.lost()
         if not left and not lost and not self._artifacts.is_dir():
             return
-        from pytest_nnviz.report.writing import write_report
+        from pytest_nnviz.report.writing import add_to_job, write_report
 
         try:
             page = write_report(self._artifacts, [self._start / folder for folder in left], lost=lost)
@@ -48,6 +48,7 @@ class Ending:
         else:
             none = [f"report not written: {lost[0]}"] if lost else []
             self._reported = none if page is None else [f"report: {linked(page, self._start)}"]
+            self._reported += filter(None, [add_to_job(self._artifacts)])
 
     def lines(self) -> list[str]:
         """How many snapshots failed, by consequence, and where the report is."""

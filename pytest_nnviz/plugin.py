@@ -267,7 +267,8 @@ class Run:
         """Let syrupy judge what is unused, by what this run recorded; warn once for the whole run."""
         self.record.finishing = True
         if not hasattr(self.config, "workerinput"):
-            self._ending.report()
+            if session.testscollected and not self.config.getoption("collectonly"):
+                self._ending.report()
             self._warn(session)
         result = yield
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")

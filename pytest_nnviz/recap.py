@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pytest_nnviz.accepting import Accepting, whole_id
+from pytest_nnviz.accepting import Accepting, command, whole_id
 from pytest_nnviz.shell import typed
 
 __all__ = ["Note", "Recap"]
@@ -159,7 +159,8 @@ def _once(causes: list[str], notes: list[Note], mixed: list[Note]) -> Iterator[s
     """What made several snapshots fail, and how to accept it but where other changes (``mixed``) did too."""
     whole = [note for note in notes if note not in mixed]
     alone = sorted({note.nodeid for note in whole} - {note.nodeid for note in mixed})
-    yield f"{len(notes)} snapshots {'share a change' if mixed else 'failed for one cause'}: {causes[0]}"
+    alike = "failed for one cause" if len(_ids(causes, notes)) == len(causes) else "failed alike"
+    yield f"{len(notes)} snapshots {'share a change' if mixed else alike}: {causes[0]}"
     yield from (f"  {cause}" for cause in _first(causes[1:]))
     if alone:
         yield f"  in {', '.join(_first(alone))}"
@@ -174,9 +175,14 @@ def _accepting(causes: list[str], notes: list[Note]) -> str:
     if all(set(note.causes) == set(causes) for note in notes):
         ids = {whole_id(note.ids) for note in notes}
     else:
-        pairs = [pair for note in notes for pair in zip(note.causes, note.ids, strict=True)]
-        ids = {each for cause, each in pairs if cause in causes}
-    return f"pytest --snapshot-update --nnviz-accept {','.join(sorted(ids))}" if 0 < len(ids) <= _LISTED else ""
+        ids = _ids(causes, notes)
+    return command(ids)
+
+
+def _ids(causes: list[str], notes: list[Note]) -> set[str]:
+    """The ids that these causes have: more than there are of them, where one is in the same words another one."""
+    pairs = [pair for note in notes for pair in zip(note.causes, note.ids, strict=True)]
+    return {id_ for cause, id_ in pairs if cause in causes}
 
 
 def _updating(nodeids: set[str]) -> str:

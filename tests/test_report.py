@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest import mock
 from urllib.parse import unquote
 
 import pytest
@@ -17,10 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from pytest_nnviz.report import writing
 from pytest_nnviz.report.brief import MARKER, brief
 from pytest_nnviz.report.difference import beside, difference
-from pytest_nnviz.report.findings import Finding
+from pytest_nnviz.report.findings import Finding, in_order
 from pytest_nnviz.report.page import page
+from pytest_nnviz.report.writing import add_to_job, write_report
 
 HOSTILE = "\"'><script>alert(1)</script></style></pre></details><img src=x onerror=alert(1)>javascript:&lt;`${x}\u202e"
 
@@ -214,6 +217,85 @@ def test_one_cause_is_told_once(tmp_path: Path) -> None:
     assert f"accept: `{found[0].command}`\n" in brief(found[:1])
 
 
+def test_what_is_told_alike_and_is_not_the_same_is_told_of_each(tmp_path: Path) -> None:
+    row = {"marker": ">", "facts": "renamed to c", "extra": "", "consequence": "", "source": "", "gated": True}
+    found = [
+        written(
+            tmp_path / name,
+            test=f"t.py::{name}",
+            name=name,
+            causes=["x"],
+            cause_id=8 * id_,
+            rows=[{**row, "place": name}],
+        )
+        for name, id_ in (("a", "0"), ("b", "1"))
+    ]
+    text = brief(found)
+    assert "in `t.py::a`\n  - `> a` `renamed to c`\n" in text
+    assert "  - in `t.py::b`: `> b` `renamed to c`\n" in text
+    assert "Alike in 1 more" in page(found)
+    same = [found[0], replace(found[0], test="t.py::b", folder=found[1].folder)]
+    assert "in `t.py::a`, `t.py::b`\n" in brief(same)
+    assert "The same in 1 more" in page(same)
+
+
+def test_what_came_and_went_is_told_apart(tmp_path: Path) -> None:
+    row = {"place": "conv", "facts": "Conv2d", "extra": "", "consequence": "", "source": "", "gated": True}
+    texts = [brief([written(tmp_path / sign, rows=[{**row, "marker": sign}])]) for sign in "+-~"]
+    assert ["`+ conv`" in texts[0], "`- conv`" in texts[1], "`conv`" in texts[2]] == [True] * 3
+
+
+def test_what_is_not_gated_is_no_reason_and_said_to_be_none(tmp_path: Path) -> None:
+    row = {"marker": "~", "extra": "", "source": "", "consequence": "cosmetic"}
+    rows = [
+        {**row, "place": name, "facts": f"{name} fact", "gated": gated} for name, gated in (("a", True), ("b", False))
+    ]
+    found = written(tmp_path / "a", rows=rows)
+    assert "b fact" not in brief([found])
+    assert page([found]).count("cosmetic (not gated)") == 1
+    grave = replace(found, status="not gated", rows=(replace(found.rows[0], consequence="breaks checkpoints"),))
+    assert in_order([grave, found]) == [found, grave]
+
+
+def test_a_summary_says_what_it_cuts(tmp_path: Path) -> None:
+    row = {"marker": "~", "place": "a", "extra": "", "source": "", "consequence": "", "gated": True}
+    found = written(
+        tmp_path / "a", rows=[{**row, "facts": "f" * 400 + "LAST"}], remarks=["old checkpoints load", "  sub"]
+    )
+    assert "fff...`" in brief([found])
+    assert "  - old checkpoints load\n" in brief([found])
+    assert "sub" not in brief([found])
+    for graph in (f"{GRAPH}%% {'x' * 50_000}\n", GRAPH + "  n0 --> n0\n" * 501):
+        (found.folder / "diff.mermaid").write_text(graph)
+        assert "The graph of `test` is too large to be drawn here." in brief([found])
+        assert "mermaid" not in brief([found])
+
+
+def test_a_full_or_missing_summary_of_the_job_is_told_and_costs_nothing(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "summary.md").write_text("summary")
+    job = tmp_path / "job.md"
+    job.write_bytes(b"x" * 899_900)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(job))
+    assert add_to_job(tmp_path) == ""
+    assert job.stat().st_size == 899_907
+    (tmp_path / "summary.md").write_text("s" * 200)
+    assert "no room" in add_to_job(tmp_path)
+    assert job.stat().st_size == 899_907
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none" / "job.md"))
+    assert add_to_job(tmp_path).endswith("none/job.md: No such file or directory")
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError])
+def test_a_report_that_fails_half_way_is_absent(tmp_path: Path, monkeypatch, error) -> None:
+    found = written(tmp_path / "a")
+    write_report(tmp_path, [found.folder])
+    assert (tmp_path / "index.html").is_file()
+    monkeypatch.setattr(writing, "page", mock.Mock(side_effect=error))
+    with pytest.raises(error):
+        write_report(tmp_path, [found.folder])
+    assert not [name for name in ("index.html", "summary.md", "drift.json") if (tmp_path / name).exists()]
+
+
 GRAPH = 'flowchart TD\n  n0["a"]\n'
 
 
@@ -221,8 +303,8 @@ def test_a_graph_goes_with_it_as_long_as_it_can_be_drawn(tmp_path: Path) -> None
     failure = written(tmp_path / "a")
     (failure.folder / "diff.mermaid").write_text(GRAPH)
     assert f"```mermaid\n{GRAPH}```\n" in brief([failure])
-    (failure.folder / "diff.mermaid").write_text(GRAPH + "  n0 --> n0\n" * 501)
-    assert "mermaid" not in brief([failure])
+    html = MarkdownIt("commonmark").render(brief([replace(failure, name="test_a[<b>-*c*]")]))
+    assert "<details><summary>test_a[&lt;b&gt;-*c*]</summary>" in html
 
 
 LINES = st.lists(st.sampled_from(["a", "b", "<c>", "", "&d"]), max_size=30).map("\n".join)
@@ -333,6 +415,15 @@ def test_a_run_that_fails_leaves_a_page_and_one_that_passes_removes_it(recorded:
     run = recorded.pytest(*workers)
     assert not path.exists()
     assert "report:" not in run.out
+
+
+@pytest.mark.parametrize("nothing", [("--co",), ("-k", "nothing"), ("-n2", "-k", "nothing")])
+def test_what_runs_no_test_leaves_a_page_alone(recorded: Project, nothing) -> None:
+    page = recorded.root / "nnviz-artifacts" / "index.html"
+    recorded.pytest(WIDTH="5")
+    assert page.is_file()
+    recorded.pytest(*nothing)
+    assert page.is_file()
 
 
 def test_a_run_adds_to_the_summary_of_its_job(recorded: Project) -> None:

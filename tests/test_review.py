@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from command_line import alone, commit, git, git_bytes, ran
 from conftest import Project
 from markdown_it import MarkdownIt
-from recorded import Net, record, zoo
+from recorded import Net, architecture, record, zoo
 from schema import validate
 from torch import nn
 
@@ -182,8 +183,8 @@ class TestReview:
         assert data["failed"] == 0
         assert data["counts"] == {"breaks checkpoints": 3, "changes the function": 1, "added": 3, "removed": 1}
         page = Path("out/index.html").read_text(encoding="utf-8")
-        assert "<h1>Review: 8 snapshots changed</h1>" in page
-        assert "This is a review of the work tree against the merge base with main (" in page
+        assert "<h1>Review: 4 snapshots changed, 3 added, 1 removed</h1>" in page
+        assert "of the work tree with those of the merge base with main (" in page
         assert "--snapshot-update" not in page.replace("Made by pytest --snapshot-update", "")
         drawing = Path("out/tests/test_m/b/diff.svg").read_text(encoding="utf-8")
         assert ("before" in drawing, "expected" in drawing) == (True, False)
@@ -315,3 +316,29 @@ def test_a_review_leaves_what_a_run_has_left_before_it_was_accepted(command, tmp
         there, here = (json.loads((root / folder / "drift.json").read_text(encoding="utf-8")) for root in (run, out))
         for key in ("rows", "headline", "causes", "cause_id", "rename_map"):
             assert there[key] == here[key], (folder, key)
+
+
+def test_what_is_told_together_is_told_apart_where_it_differs(command, tmp_path):
+    """Three models in one cause: at the same place, at others, and a rename that is another one in the same words."""
+
+    def models(edited):
+        act, name = (nn.GELU if edited else nn.ReLU), ("head" if edited else "{}")
+        blocks = [nn.Sequential(nn.Linear(8, 8), act()) for _ in range(3)]
+        yield from ((f"a{count}", nn.Sequential(*blocks[:count])) for count in (2, 2, 3))
+        yield from ((old, nn.Sequential(OrderedDict([(name.format(old), nn.Linear(8, 8))]))) for old in ("x", "y"))
+
+    git("init", "-q", "-b", "main")
+    for edited in (False, True):
+        for at, (name, model) in enumerate(models(edited)):
+            path = tmp_path / FOLDER / f"{at}{name}.nnviz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(architecture(model), encoding="utf-8", newline="\n")
+        commit(str(edited))
+    out = command("review", "HEAD~1", "HEAD", "--report", "out")[1]
+    assert f"  the same in {FOLDER}/1a2.nnviz\n" in out
+    assert f"  the same in {FOLDER}/2a3.nnviz: {{0..2}}.1\n" in out
+    assert f"  alike in {FOLDER}/4y.nnviz: y renamed to head\n" in out
+    assert out.index("breaks checkpoints: x") < out.index("changes the function: {0,1}.1")
+    summary = Path("out/summary.md").read_text(encoding="utf-8")
+    assert f"  - the same elsewhere in `{FOLDER}/2a3.nnviz` (`{{0..2}}.1`)\n" in summary
+    assert f"  - in `{FOLDER}/4y.nnviz`: `> y` `renamed to head`\n" in summary

@@ -15,7 +15,7 @@ from pytest_nnviz.naming import SNAPSHOT_DIRNAME, clean
 from pytest_nnviz.report.findings import FILE
 from pytest_nnviz.report.leaving import About, leave
 from pytest_nnviz.report.occasion import Occasion
-from pytest_nnviz.report.writing import write_report
+from pytest_nnviz.report.writing import add_to_job, write_report
 from pytest_nnviz.verdict import Room, Verdict
 
 __all__ = ["write_review"]
@@ -46,6 +46,7 @@ def write_review(review: Review, root: Path) -> Iterator[str]:
         raise SourceError(f"--report {root}: {error}") from error
     yield from undrawn
     yield "report: nothing changed, so none was written" if page is None else f"report: {page.absolute().as_uri()}"
+    yield from filter(None, [add_to_job(root)])
 
 
 def _called(side: str) -> str:

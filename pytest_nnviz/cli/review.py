@@ -14,7 +14,7 @@ from pytest_nnviz.cli.terminal import Terminal
 from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.errors import OptionError, SourceError, suggest
 from pytest_nnviz.gates import GATES
-from pytest_nnviz.report.markdown import code
+from pytest_nnviz.report.markdown import WIDTH, code
 
 __all__ = ["FAIL_ON", "run_review"]
 
@@ -80,11 +80,21 @@ def _print(found: Review, out: Terminal) -> None:
         title, *lines = words_of(first.judged, first.name, out.width)
         out.title(f"\n{title}")
         out.lines(lines, "  ")
-        out.lines([f"the same in {each.name}" for each in others], "  ")
-    told = [each.line for each in found.lone]
-    if told:
-        out.lines(["", *told])
+        told = [(each, *_alike(first, each, out.width)) for each in others]
+        out.lines([f"{how} in {each.name}{where and f': {where}'}" for each, how, where in told], "  ")
+    lone = [each.line for each in found.lone]
+    if lone:
+        out.lines(["", *lone])
     out.lines(["", _count(found)])
+
+
+def _alike(first: Reviewed, other: Reviewed, width: int) -> tuple[str, str]:
+    """How one is told with another, and its places where they are others, or its edits."""
+    one, two = (each.judged.told(width).main for each in (first, other))
+    if first.judged.cause_id != other.judged.cause_id:
+        return "alike", ", ".join(f"{row.place} {row.facts}" for row in two)
+    places = [row.place for row in two]
+    return "the same", "" if places == [row.place for row in one] else ", ".join(places)
 
 
 def _count(found: Review) -> str:
@@ -95,7 +105,8 @@ def _count(found: Review) -> str:
 def _markdown(found: Review) -> str:
     blocks = []
     for first, *others in found.groups:
-        same = "".join(f"- the same in {code(each.name)}\n" for each in others)
+        alike = [(each, *_alike(first, each, WIDTH)) for each in others]
+        same = "".join(f"- {how} in {code(each.name)}{where and f': {code(where)}'}\n" for each, how, where in alike)
         blocks.append(f"{tabled(first.judged, first.name)}{same}")
     lines = [each.line for each in found.lone]
     blocks += ["".join(f"- {code(line)}\n" for line in lines)] if lines else []

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from pytest_nnviz.cli.repository import Repository
 from pytest_nnviz.cli.sides import Side, printed, revision, with_blobs, work_tree
+from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.errors import SourceError
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.kinds import Kind, kind_of
@@ -156,7 +157,13 @@ def _groups(snapshots: Iterable[Reviewed]) -> Iterable[list[Reviewed]]:
         if each.verdict is not None:
             key = (each.kind, each.verdict.told(_WIDTH).more, *each.verdict.causes)
             found.setdefault(key, []).append(each)
-    return found.values()
+    return sorted(found.values(), key=_gravity)
+
+
+def _gravity(group: list[Reviewed]) -> int:
+    """What matters most first; the others in the order of their paths."""
+    found = group[0].judged.consequences
+    return next((at for at, name in enumerate(CONSEQUENCES) if name in found), len(CONSEQUENCES))
 
 
 def _renamed(old: Side, new: Side) -> Iterator[tuple[str, str]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from html import escape
 from pathlib import Path
 
-from pytest_nnviz.report.findings import Finding, accepting, counted, groups, in_order
+from pytest_nnviz.report.findings import Finding, Row, accepting, counted, groups, in_order
 from pytest_nnviz.report.markdown import code, plain
 from pytest_nnviz.report.occasion import Occasion
 
@@ -14,8 +15,10 @@ __all__ = ["MARKER", "brief"]
 MARKER = "<!-- pytest-nnviz -->"
 """What the text starts with, so that a bot finds its comment again."""
 
+_WHERE = "With pictures: `index.html`, among the artifacts of the job."
 _LIMIT = 60_000  # characters; comments hold 65,536
 _EDITS = 8
+_REMARKS = 3
 _FACTS = 300
 _GRAPH_CHARACTERS, _GRAPH_EDGES = 50_000, 500  # what GitHub draws
 
@@ -31,10 +34,12 @@ def brief(findings: Iterable[Finding], occasion: Occasion | None = None, limit: 
     occasion = Occasion() if occasion is None else occasion
     found = [each for each in in_order(findings) if each.failed or occasion.is_review]
     counts = ", ".join(f"{count:,} {name}" for name, count in counted(found))
-    blocks = [f"{MARKER}\n### {_plain(occasion.title(found))}: {_plain(counts)}\n\n{occasion.about(found)}\n"]
+    blocks = [
+        f"{MARKER}\n### {_plain(occasion.title(found))}: {_plain(counts)}\n\n{_plain(occasion.about(found))} {_WHERE}\n"
+    ]
     if occasion.missing:
         blocks.append(
-            f"{len(occasion.missing):,} more could not be kept, the first: {_code(occasion.missing[0][:_FACTS])}\n"
+            f"{len(occasion.missing):,} more could not be kept, the first: {_code(_cut(occasion.missing[0]))}\n"
         )
     left = limit - sum(map(len, blocks)) - 200
     causes = groups(found)
@@ -50,16 +55,46 @@ def brief(findings: Iterable[Finding], occasion: Occasion | None = None, limit: 
 
 def _group(group: Sequence[Finding]) -> str:
     first = group[0]
-    tests = list(dict.fromkeys(each.test or each.snapshot for each in group))
-    shown = ", ".join(map(_code, tests[:_EDITS])) + (
-        f" and {len(tests) - _EDITS:,} more" if len(tests) > _EDITS else ""
-    )
-    edits = [_edit(row.place, row.facts, row.extra) for row in first.rows if row.gated]
-    edits = edits or [f"  - {_code(line.strip()[:_FACTS])}" for line in first.remarks]
-    more = [f"  - ... and {len(edits) - _EDITS:,} more"] if len(edits) > _EDITS else []
-    lines = [f"- **{_plain(first.consequence)}** in {shown}", *edits[:_EDITS], *more]
-    accept = [f"  - accept: {_accepting(group)}"] if first.command else []
-    return "\n".join([*lines, *accept]) + "\n"
+    alike = list(filter(first.is_same, group))
+    others = [each for each in group if each not in alike]
+    moved = [f"{_code(each.where)} ({_places(each)})" for each in others if first.is_same_cause(each)]
+    elsewhere = [f"the same elsewhere in {', '.join(_few(moved))}"] if moved else []
+    there = [f"in {_code(each.where)}: {_there(each)}" for each in others if not first.is_same_cause(each)]
+    accept = [f"accept: {_accepting(group)}"] if first.command else []
+    lines = [f"**{_plain(first.consequence)}** in {_listed(alike)}", *_said(first), *elsewhere, *_few(there), *accept]
+    return "- " + "\n  - ".join(lines) + "\n"
+
+
+def _said(finding: Finding) -> list[str]:
+    """The edits that decide, and what is said about the whole; of what has none, what it is."""
+    edits = [_edit(row) for row in finding.rows if row.gated]
+    remarks = [_plain(_cut(line)) for line in finding.remarks if not line.startswith(" ")]
+    if edits:
+        return [*_few(edits), *remarks[:_REMARKS]]
+    return [_code(_cut(line.strip())) for line in finding.remarks[:_EDITS]] or [_plain(_cut(finding.headline))]
+
+
+def _there(finding: Finding) -> str:
+    """The first edit of one that is told with others, whose edits are not the very same."""
+    edit, *others = [_edit(row) for row in finding.rows if row.gated] or [_code(_cut(finding.headline))]
+    return f"{edit} (+{len(others):,} more)" if others else edit
+
+
+def _places(finding: Finding) -> str:
+    return ", ".join(_few([_code(_cut(row.place)) for row in finding.rows if row.gated]))
+
+
+def _listed(group: Sequence[Finding]) -> str:
+    return ", ".join(_few([_code(where) for where in dict.fromkeys(each.where for each in group)]))
+
+
+def _few(lines: Sequence[str]) -> list[str]:
+    left = len(lines) - _EDITS
+    return [*lines[:_EDITS], f"... and {left:,} more"] if left > 0 else [*lines]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _FACTS else f"{text[: _FACTS - 3]}..."
 
 
 def _accepting(group: Sequence[Finding]) -> str:
@@ -68,9 +103,11 @@ def _accepting(group: Sequence[Finding]) -> str:
     return _code(command) if command else f"{_code(group[0].command)}, and so for the others"
 
 
-def _edit(place: str, facts: str, extra: str) -> str:
-    behind = f", {_plain(extra)}" if extra else ""
-    return f"  - {_code(place)} {_code(facts[:_FACTS])}{behind}"
+def _edit(row: Row) -> str:
+    """What changed where; what came, went or moved behind its sign."""
+    place = row.place if row.marker == "~" else f"{row.marker} {row.place}"
+    behind = f", {_plain(row.extra)}" if row.extra else ""
+    return f"{_code(place)} {_code(_cut(row.facts))}{behind}"
 
 
 def _graphs(firsts: Iterable[Finding], left: int) -> Iterator[str]:
@@ -79,19 +116,23 @@ def _graphs(firsts: Iterable[Finding], left: int) -> Iterator[str]:
         graph = _graph(each.folder / "diff.mermaid")
         if graph is None:
             continue
-        block = f"<details><summary>{_plain(each.name)}</summary>\n\n```mermaid\n{graph}```\n\n</details>\n"
+        name = escape(_line(each.name), quote=False)
+        block = f"<details><summary>{name}</summary>\n\n```mermaid\n{graph}```\n\n</details>\n"
+        if not graph or len(block) >= left:
+            block = f"The graph of {_code(each.name)} is too large to be drawn here.\n"
         if len(block) < left:
             yield block
             left -= len(block) + 1
 
 
 def _graph(path: Path) -> str | None:
+    """The graph of a drift, empty where it is too large for those who draw it; None where there is none."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
         return None
     edges = sum(line.startswith("  n") and ("--" in line or "==" in line or "-." in line) for line in text.split("\n"))
-    return text if len(text) <= _GRAPH_CHARACTERS and edges <= _GRAPH_EDGES else None
+    return text if len(text) <= _GRAPH_CHARACTERS and edges <= _GRAPH_EDGES else ""
 
 
 def _code(text: str) -> str:

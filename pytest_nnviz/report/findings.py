@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
+from pytest_nnviz.accepting import command
 from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.kinds import KINDS
 from pytest_nnviz.wording import Fact
@@ -46,7 +47,6 @@ _CHANGED = {"nnviz_filters": "filters changed", "nnviz_summary": "table changed"
 _HARMLESS = ("not gated", "recorded", "passed", "added", "removed", "renamed")
 _ORDER = (*CONSEQUENCES, *_UNSAID.values(), *_CHANGED.values(), *_HARMLESS)
 _SAID = ("fixture", "status", "name", "test", "snapshot", "command", "headline")
-_IDS = 8
 _TEXT_LIMIT = 4_000_000
 
 
@@ -133,6 +133,11 @@ class Finding:
             raise ValueError(f"{folder / FILE} is not what a snapshot leaves: {error!r}") from None
 
     @property
+    def where(self) -> str:
+        """The test, or what else it is known by."""
+        return self.test or self.snapshot
+
+    @property
     def anchor(self) -> str:
         """What a link to it on the page ends in, the same in each run; longer where another one has the same."""
         return self.anchor_of(6)
@@ -141,6 +146,15 @@ class Finding:
         """The same, with so many digits."""
         facts = f"{self.fixture} {self.test or self.snapshot} {self.name}"
         return f"f{sha256(facts.encode('utf-8', 'replace')).hexdigest()[:digits]}"
+
+    def is_same_cause(self, other: Finding) -> bool:
+        """Whether another of its group has the same edits, not just edits that are told alike."""
+        return bool(self.cause_id) and self.cause_id == other.cause_id
+
+    def is_same(self, other: Finding) -> bool:
+        """Whether another of its group has the same edits in the same places."""
+        ours, theirs = ([replace(row, source="") for row in each.rows] for each in (self, other))
+        return self.cause_id == other.cause_id and ours == theirs
 
     @property
     def failed(self) -> bool:
@@ -217,10 +231,10 @@ def groups(findings: Iterable[Finding]) -> list[list[Finding]]:
 
 def accepting(group: Sequence[Finding]) -> str:
     """The command that accepts all findings of one cause; empty where there is nothing to accept, or no one command."""
-    first, ids = group[0], sorted({each.cause_id for each in group})
+    first = group[0]
     if not first.command or len({each.test for each in group}) == 1:
         return first.command
-    return f"pytest --snapshot-update --nnviz-accept {','.join(ids)}" if all(ids) and len(ids) <= _IDS else ""
+    return command(each.cause_id for each in group)
 
 
 def tally(found: Iterable[tuple[str, str]]) -> str:

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_nnviz.report.findings import Finding
+from pytest_nnviz.report.findings import REVIEWED, Finding
 
 __all__ = ["Occasion"]
 
-_PINNED = (
-    "Snapshots say what models are: modules, parameters, shapes, the graph of the forward pass, weights of "
-    "convolutions."
-)
-_FAILED = "What was found now is something else. Either that is meant, and the command accepts it, or it is a mistake."
-_REVIEWED = "These were changed on purpose: their author has recorded what the models have become."
-_SHOWN = "These are the models of the tests that ran."
+_PINNED = "modules, parameters, shapes, the graph of the forward pass, weights of convolutions"
+_FAILED = "what was found now is something else, and either that is meant and accepted by the command, or a mistake."
+_REVIEWED = "what they say of the models differs as follows, and whether that is meant is for the reviewer to say."
+_SHOWN = "these are the models of the tests that ran."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class Occasion:
     def title(self, findings: Sequence[Finding]) -> str:
         """What happened, in one line."""
         if self.is_review:
-            return f"Review: {_counted(len(findings))} changed"
+            return f"Review: {_became(findings)}"
         failed = [each for each in findings if each.failed]
         if not failed:
             return f"{_counted(len(findings))}, none failed"
@@ -50,12 +47,22 @@ class Occasion:
     def about(self, findings: Sequence[Finding]) -> str:
         """What this is, for people who have not seen it before."""
         if self.is_review:
-            return f"This is a review of {self.head} against {self.base}. {_PINNED} {_REVIEWED}"
-        return f"{_PINNED} {_FAILED if any(each.failed for each in findings) else _SHOWN}"
+            return (
+                f"pytest-nnviz compares the snapshots ({_PINNED}) of {self.head} with those of {self.base}: {_REVIEWED}"
+            )
+        what = _FAILED if any(each.failed for each in findings) else _SHOWN
+        return f"pytest-nnviz holds models to their snapshots ({_PINNED}): {what}"
 
     def data(self) -> dict[str, Any]:
         """As plain values."""
         return {"kind": "review", "base": self.base, "head": self.head} if self.is_review else {"kind": "run"}
+
+
+def _became(findings: Sequence[Finding]) -> str:
+    """``2 snapshots changed, 1 added``."""
+    counts = [(status, sum(each.status == status for each in findings)) for status in REVIEWED]
+    (status, count), *others = [pair for pair in counts if pair[1]] or counts[:1]
+    return ", ".join([f"{_counted(count)} {status}", *(f"{count:,} {status}" for status, count in others)])
 
 
 def _counted(count: int) -> str:

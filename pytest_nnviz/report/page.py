@@ -107,9 +107,10 @@ def _group(group: Sequence[Finding], ids: dict[Path, str], shares: dict[Path, Sh
     if not others:
         return first
     names = ", ".join(escape(each.name) for each in group[1 : _NAMED + 1]) + (", ..." if len(others) > _NAMED else "")
+    alike = "The same" if all(map(group[0].is_same_cause, group)) or all(map(group[0].is_same, group)) else "Alike"
     command = copied(f"{ids[group[0].folder]}-g", f"If it is intended in all {len(group):,}", accepting(group))
     return (
-        f'<section class="group">\n{first}{command}<details class="alike"><summary>The same in {len(others):,} more: '
+        f'<section class="group">\n{first}{command}<details class="alike"><summary>{alike} in {len(others):,} more: '
         f"<code>{names}</code></summary>\n{''.join(others)}</details>\n</section>\n"
     )
 

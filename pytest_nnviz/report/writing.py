@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytest_nnviz.artifacts import ArtifactsFolder
-from pytest_nnviz.errors import ArtifactsError
 from pytest_nnviz.report.brief import brief
 from pytest_nnviz.report.findings import FILE as DATA
 from pytest_nnviz.report.findings import Finding, counted, in_order
 from pytest_nnviz.report.occasion import Occasion
 from pytest_nnviz.report.page import page
 
-__all__ = ["BRIEF", "PAGE", "SCHEMA", "write_report"]
+__all__ = ["BRIEF", "PAGE", "SCHEMA", "add_to_job", "write_report"]
 
 SCHEMA = "nnviz-report 1"
 
@@ -30,7 +29,7 @@ def write_report(
 ) -> Path | None:
     """Write the page, the summary and the data of what lies in these folders, and remove those of an earlier run.
 
-    The summary is added to the file that ``GITHUB_STEP_SUMMARY`` names too, where anything failed or is reviewed.
+    All of it is made before anything is written.
 
     Args:
         root: the artifacts folder.
@@ -42,9 +41,8 @@ def write_report(
         The page, None where there is nothing to show.
 
     Raises:
-        ArtifactsError: the root cannot be written, or a file of the user's has a name of ours; then none of the files
-            is there.
-        OSError: the summary of the job cannot be written.
+        ArtifactsError: the root cannot be written, or a file of the user's has a name of ours.
+        OSError: the files of a finding cannot be read. Whatever is raised, none of the files is there.
     """
     read = [_read(folder) for folder in folders]
     findings = in_order(each for each in read if isinstance(each, Finding))
@@ -55,21 +53,41 @@ def write_report(
         own.clear()
         return None
     try:
-        _write(own, root, findings, occasion)
-    except ArtifactsError:
+        files = dict(_files(root, findings, occasion))
+        own.open()
+        for name, content in files.items():
+            own.write(name, content)
+    except BaseException:
         own.clear()
         raise
     return root / PAGE
 
 
-def _write(own: ArtifactsFolder, root: Path, findings: Sequence[Finding], occasion: Occasion) -> None:
-    own.open()
-    own.write(DATA, (json.dumps(_data(findings, occasion, root), indent=1) + "\n").encode())
+def add_to_job(root: Path) -> str:
+    """Add the summary to that of the CI job, the file that ``GITHUB_STEP_SUMMARY`` names; why not, where it cannot be.
+
+    Args:
+        root: the artifacts folder, in which a report was written.
+    """
+    job, text = os.environ.get("GITHUB_STEP_SUMMARY"), root / BRIEF
+    if not job or not text.is_file():
+        return ""
+    try:
+        with Path(job).open("ab") as file:
+            content = text.read_bytes()
+            if file.tell() + len(content) >= _STEP:
+                return f"{text} was not added to the summary of the job, which has no room for it"
+            file.write(content)
+    except OSError as error:
+        return f"{text} was not added to the summary of the job, {job}: {error.strerror or error}"
+    return ""
+
+
+def _files(root: Path, findings: Sequence[Finding], occasion: Occasion) -> Iterator[tuple[str, bytes]]:
+    yield DATA, (json.dumps(_data(findings, occasion, root), indent=1) + "\n").encode()
     if occasion.is_review or findings[0].failed:
-        text = brief(findings, occasion).encode("utf-8", "replace")
-        own.write(BRIEF, text)
-        _append(os.environ.get("GITHUB_STEP_SUMMARY"), text)
-    own.write(PAGE, page(findings, occasion, root).encode("utf-8", "xmlcharrefreplace"))
+        yield BRIEF, brief(findings, occasion).encode("utf-8", "replace")
+    yield PAGE, page(findings, occasion, root).encode("utf-8", "xmlcharrefreplace")
 
 
 def _data(findings: Sequence[Finding], occasion: Occasion, root: Path) -> dict[str, Any]:
@@ -81,15 +99,6 @@ def _data(findings: Sequence[Finding], occasion: Occasion, root: Path) -> dict[s
         "findings": [each.data(root) for each in findings],
         "missing": list(occasion.missing),
     }
-
-
-def _append(path: str | None, text: bytes) -> None:
-    """Add to the summary of a CI job, where there is one that has room."""
-    if not path:
-        return
-    with Path(path).open("ab") as file:
-        if file.tell() + len(text) < _STEP:
-            file.write(text)
 
 
 def _read(folder: Path) -> Finding | str:
