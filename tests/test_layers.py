@@ -47,7 +47,18 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "atomic", "drift", "naming", "options", "pictures", "textformat", "verdict", "wording"),
         "tracing",  # the names of dtypes, versions, wrapped models
     },
-    "report": {*DATA, "artifacts", "atomic", "drift", "gates", "kinds", "textformat", "verdict", "wording"},
+    "report": {
+        *DATA,
+        "accepting",
+        "artifacts",
+        "atomic",
+        "drift",
+        "gates",
+        "kinds",
+        "textformat",
+        "verdict",
+        "wording",
+    },
     "cli": {
         *(
             "",
