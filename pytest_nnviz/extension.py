@@ -196,7 +196,7 @@ class Storage:
             return self._extension().read_snapshot_data_from_location(
                 snapshot_location=str(place.path), snapshot_name=place.name, session_id=""
             )
-        except OSError as error:
+        except (OSError, UnicodeEncodeError) as error:
             raise SnapshotError(_trouble("read", place.path, error)) from None
 
     def keep(self, place: Place, text: str, updates: str) -> None:
@@ -257,6 +257,8 @@ def _way_out(act: str, path: Path, error: Exception) -> str:
         return f"a file is in the place of a folder above it: move it away, so that {path.parent} can be one"
     if isinstance(error, PermissionError):
         return f"make {path} readable" if act == "read" else f"make {_nearest(path.parent)} writable"
+    if isinstance(error, UnicodeEncodeError):
+        return f"this Python knows names of files in {error.encoding} alone: set PYTHONUTF8=1, or choose another name="
     return "nothing was changed; run it again once that is mended"
 
 

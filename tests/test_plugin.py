@@ -83,6 +83,37 @@ def test_the_cycle(workers: str, project: Project) -> None:
     assert run(width=5).ret == 0
 
 
+def test_the_encoding_of_the_system_decides_nothing(project: Project) -> None:
+    """A terminal of Windows, a locale without letters: the same files, and what changed is told; an error where a file
+    can have no such name.
+    """
+    project.write(
+        "test_m.py",
+        """
+        import os
+
+        import pytest
+        from stub_tracer import Net
+
+        @pytest.mark.parametrize("id", ["größe", "中"])
+        def test_arch(nnviz_snapshot, id):
+            snapshot = nnviz_snapshot.using(name=id) if "NAMED" in os.environ else nnviz_snapshot
+            snapshot(Net(int(os.environ.get("WIDTH", 4)), mark='"ß"'))
+        """,
+    )
+    other = project.copy(project.root.with_name("other"))
+    assert project.pytest("--snapshot-update", PYTHONUTF8="1").ret == 0
+    system = {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "cp1252"}
+    assert other.pytest("--snapshot-update", **system).ret == 0
+    assert other.files() == project.files()
+    drifted = other.pytest(WIDTH="5", **system)
+    assert drifted.out.count("width 4 -> 5") >= 2
+    assert "Error" not in drifted.out
+    named = other.pytest(NAMED="1", **system)
+    assert named.line("FAILED").partition(" - ")[2].startswith("SnapshotError: cannot read")
+    assert named.line("this Python knows names of files in ascii alone: set PYTHONUTF8=1, or choose another name=")
+
+
 def test_what_a_call_costs(project: Project) -> None:
     """A pass is one trace and no drawing; only what does not match is traced again."""
     project.write(

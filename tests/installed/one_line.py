@@ -24,7 +24,8 @@ def test_filters(nnviz_filters):
 def run(folder: Path, expected: int, words: str, *arguments: str) -> None:
     """Run pytest; its exit code and its output must be as expected."""
     command = [sys.executable, "-m", "pytest", *arguments]
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(command, cwd=folder, **both, encoding="utf-8", errors="replace", check=False)
     print(done.stdout)
     if done.returncode != expected or not re.search(words, done.stdout):
         sys.exit(f"pytest {' '.join(arguments)}: exit code {done.returncode} instead of {expected}, or no {words!r}")
