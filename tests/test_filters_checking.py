@@ -22,6 +22,7 @@ from pytest_nnviz.filterbanks.layout import MOST_PIXELS
 from pytest_nnviz.filterbanks.leaving import MOST_LAYERS, pictures_of
 from pytest_nnviz.filterbanks.reading import loads
 from pytest_nnviz.filterbanks.shelf import Sheets
+from pytest_nnviz.filterbanks.stored import read_sheet, sheet_in
 from pytest_nnviz.options import FilterOptions
 from pytest_nnviz.verdict import Room, Status
 
@@ -139,8 +140,46 @@ def test_an_edit_is_found_and_located(tmp_path, edit, said):
     pictures = dict(pictures_of(found))
     layer = told[0][0]
     assert f"actual.{layer}.png" in pictures
-    assert pictures[f"expected.{layer}.png"] == sheet_of(stored.path, layer).read_bytes()
+    stay_in_place(found, pictures)
     assert f"diff.{layer}.png" in pictures
+
+
+def stay_in_place(found, pictures):
+    """Both sheets of a layer have one scale, and filters of one form one place; the one before shows what is stored."""
+    views = [{layer.path: layer.view.scale for layer in bank.layers} for bank in (found.old, found.bank)]
+    for path, name in names_of(found.bank).items():
+        before, after = (sheet_in(pictures.get(f"{side}.{name}.png", b"")) for side in ("expected", "actual"))
+        if before is None:
+            continue
+        stored = read_sheet(sheet_of(found.sheets.snapshot, name))
+        for index in range(before.layout.filters):
+            half = before.levels(index).step / 2
+            pairs = zip(before.values(index), stored.values(index), strict=True)
+            assert all(old == new or abs(old - new) <= half * 1.0001 or math.isnan(old) for old, new in pairs)
+        if after is None or before.layout.channels != after.layout.channels or views[0][path] != views[1][path]:
+            continue
+        assert before.layout.top == after.layout.top
+        assert all(
+            before.layout.limit(index) == after.layout.limit(index)
+            for index in range(min(before.layout.filters, after.layout.filters))
+        )
+
+
+def test_a_sheet_on_the_scale_of_both_is_the_stored_one(tmp_path):
+    """Where nothing is larger than before; else it is drawn anew, and what is stored stays."""
+    model = net()
+    stored = Stored(tmp_path, model)
+    kept = sheet_of(stored.path, "0").read_bytes()
+    with torch.no_grad():
+        model[0].weight[3] *= 0.5
+    smaller = dict(pictures_of(stored.judge(model)))
+    assert smaller["expected.0.png"] == kept
+    with torch.no_grad():
+        model[0].weight[3] *= 9
+    found = stored.judge(model)
+    larger = dict(pictures_of(found))
+    assert larger["expected.0.png"] != kept == sheet_of(stored.path, "0").read_bytes()
+    stay_in_place(found, larger)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +361,9 @@ def test_whatever_the_layer_was_and_is_it_is_judged_told_and_drawn(tmp_path, old
     told = words(found)
     assert found.differs == bool(told)
     assert all(len(line) <= 110 for line in told[1:])
-    for _, picture in pictures_of(found):
+    pictures = dict(pictures_of(found))
+    stay_in_place(found, pictures)
+    for picture in pictures.values():
         with Image.open(BytesIO(picture)) as image:
             assert max(image.size) <= MOST_PIXELS
     remove_sheets(stored.path)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_nnviz.filterbanks.beside import names_of
 from pytest_nnviz.filterbanks.changes import LayerChange
 from pytest_nnviz.filterbanks.checking import FiltersVerdict
 from pytest_nnviz.filterbanks.contrast import draw_contrast, rows_of
-from pytest_nnviz.filterbanks.sheets import draw_sheet
+from pytest_nnviz.filterbanks.data import Layer
+from pytest_nnviz.filterbanks.sheets import as_shown, draw_sheet, limits_of, lines_of
+from pytest_nnviz.filterbanks.stored import Sheet
 
 __all__ = ["MOST_LAYERS", "pictures_of", "portraits_of"]
 
@@ -41,9 +43,12 @@ def _pictures(change: LayerChange, verdict: FiltersVerdict) -> Iterator[tuple[st
     old, new = change.old, change.new
     sheet = verdict.sheets.of(old) if old is not None and verdict.sheets is not None else None
     data = verdict.sheets.data(old) if old is not None and verdict.sheets is not None else None
-    if data is not None:
-        yield "expected", data
     drawn = verdict.drawn(new) if new is not None else ()
+    scales, least = _shared(old, sheet, new, drawn)
+    if data is not None and old is not None and sheet is not None:
+        is_redrawn = bool(scales) and (scales[0] != sheet.layout.limits or least > lines_of(old))
+        before = [sheet.values(index) for index in range(sheet.layout.filters)] if is_redrawn else ()
+        yield "expected", draw_sheet(old, before, (), scales[0], least) if is_redrawn else data
     if new is None or not drawn:
         return
     rows = []
@@ -52,9 +57,26 @@ def _pictures(change: LayerChange, verdict: FiltersVerdict) -> Iterator[tuple[st
         rows = rows_of(change, sheet, now, verdict.steps(new))
     marked = {int(each.name) for each in change.filters if each.name.isdecimal() and each.kind != "removed"}
     marked |= {row.index for row in rows} | {place for _, place in change.permuted}
-    yield "actual", draw_sheet(new, drawn, marked)
+    shown = as_shown(new, drawn) if scales else drawn  # as a sheet has it, which is all that a review knows
+    yield "actual", draw_sheet(new, shown, marked, scales[1] if scales else (), least)
     if rows and sheet is not None:
         yield "diff", draw_contrast(change, rows, sheet.layout.tile, sheet.layout.channels)
+
+
+def _shared(
+    old: Layer | None, sheet: Sheet | None, new: Layer | None, drawn: Sequence[Sequence[float]]
+) -> tuple[tuple[tuple[float, ...], ...], int]:
+    """The ends of the scales before and after, one for both sides of a filter, and how many lines stand above both.
+
+    None where the sides are drawn in different ways: a colour is then something else on each.
+    """
+    if old is None or sheet is None or new is None or not drawn:
+        return (), 0
+    if (old.view.scale, old.view.channels) != (new.view.scale, new.view.channels):
+        return (), 0
+    before, after = sheet.layout.limits, limits_of(new, drawn)
+    both = tuple(map(max, before, after))
+    return (both + before[len(both) :], both + after[len(both) :]), max(lines_of(old), lines_of(new))
 
 
 def _count(change: LayerChange) -> int:

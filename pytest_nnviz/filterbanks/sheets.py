@@ -20,7 +20,7 @@ from pytest_nnviz.filterbanks.writing import place
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["KEYWORD", "draw_sheet", "short", "title_of"]
+__all__ = ["KEYWORD", "as_shown", "draw_sheet", "limits_of", "lines_of", "short", "title_of"]
 
 KEYWORD = "pytest-nnviz filters"
 _NUMBERS, _KEY = 16, 40
@@ -29,20 +29,24 @@ _NAMED = 12
 Weights = Sequence[Sequence[float]]
 
 
-def draw_sheet(layer: Layer, drawn: Weights, marked: Collection[int] = ()) -> bytes:
+def draw_sheet(
+    layer: Layer, drawn: Weights, marked: Collection[int] = (), limits: Sequence[float] = (), least: int = 0
+) -> bytes:
     """The sheet of a layer, as PNG.
 
     Args:
         layer: what is drawn.
         drawn: of each filter, the weights that are drawn.
         marked: filters that have a frame.
+        limits: the ends of the scale, or of that of each filter; the largest magnitudes where none are given.
+        least: lines below the title that there is room for.
     """
     from PIL.PngImagePlugin import PngInfo
 
-    rows = [largest([row]) for row in drawn] if layer.view.scale == "filter" else [largest(drawn)]
-    limits = tuple(map(float, rows))
-    levels = [levels_for(limits[index % len(limits)], layer.view.channels).of(row) for index, row in enumerate(drawn)]
+    limits = tuple(limits) or limits_of(layer, drawn)
+    levels = _levels(layer, drawn, limits)
     lines = list(_lines(layer))
+    lines += [""] * (least - len(lines))
     left = MARGIN + width(str(layer.filters), SMALL) + 6
     top = head_height(lines) + _KEY + _NUMBERS
     digest = hashlib.sha256(b"".join(levels)).hexdigest()
@@ -59,6 +63,31 @@ def draw_sheet(layer: Layer, drawn: Weights, marked: Collection[int] = ()) -> by
     file = BytesIO()
     page.save(file, "PNG", pnginfo=info, compress_level=9)
     return file.getvalue()
+
+
+def limits_of(layer: Layer, drawn: Weights) -> tuple[float, ...]:
+    """The largest magnitude that is drawn, of the layer or of each filter."""
+    rows = [largest([row]) for row in drawn] if layer.view.scale == "filter" else [largest(drawn)]
+    return tuple(map(float, rows))
+
+
+def as_shown(layer: Layer, drawn: Weights) -> list[list[float]]:
+    """The weights as the sheet of the layer shows them, each to within half a step."""
+    limits = limits_of(layer, drawn)
+    found = []
+    for index, row in enumerate(_levels(layer, drawn, limits)):
+        levels = levels_for(limits[index % len(limits)], layer.view.channels)
+        found.append([levels.value(level) for level in row])
+    return found
+
+
+def lines_of(layer: Layer) -> int:
+    """How many lines stand below the title."""
+    return sum(1 for _ in _lines(layer))
+
+
+def _levels(layer: Layer, drawn: Weights, limits: Sequence[float]) -> list[bytes]:
+    return [levels_for(limits[index % len(limits)], layer.view.channels).of(row) for index, row in enumerate(drawn)]
 
 
 def title_of(layer: Layer) -> str:

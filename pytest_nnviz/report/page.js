@@ -286,7 +286,9 @@ for (const key of "1234") keys[key] = (article) => article && article.view(key);
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target === list.search) {
-    if (event.key === "Escape" || event.key === "Enter") list.search.blur();
+    if (event.key !== "Escape" && event.key !== "Enter") return;
+    event.preventDefault(); // browsers empty the field
+    list.search.blur();
     return;
   }
   const act = Object.hasOwn(keys, event.key) && keys[event.key];

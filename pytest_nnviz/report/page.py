@@ -86,7 +86,8 @@ def _list(found: Sequence[Sequence[Finding]], ids: dict[Path, str]) -> str:
     return (
         f'<nav class="list" aria-label="Snapshots">\n<details{" open" if len(found) > 1 else ""}>'
         f"<summary>All snapshots</summary>\n<ol>\n{items}</ol>\n</details>\n</nav>\n"
-        '<div class="bar" hidden><input type="search" id="search" placeholder="filter by module, test or words" '
+        '<div class="bar" role="search" aria-label="Snapshots" hidden>'
+        '<input type="search" id="search" placeholder="filter by module, test or words" '
         f'aria-label="Filter snapshots"><span id="found" class="nothing" role="status"></span>{_KEYS}</div>\n'
     )
 

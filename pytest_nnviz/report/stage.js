@@ -31,7 +31,7 @@ class Stage {
     this.canvases = all(".canvas", this.box);
     this.where = views.querySelector(".where");
     this.told = made("pre", "told");
-    this.told.hidden = true;
+    Object.assign(this.told, { hidden: true, tabIndex: 0, role: "group", ariaLabel: "What it became" });
     this.box.before(this.told);
     this.x = this.y = this.fitted = 0;
     this.k = 1;

@@ -14,6 +14,7 @@ from browser.conftest import HOSTILE
 
 Visit = Callable[..., Page]
 PHONE = {"width": 380, "height": 800}
+CUT = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.textContent)"
 TARGETS = "button, .tabs label, summary, nav.list a, input:not([type=radio])"
 TOPS = "all => all.map(each => Math.round(each.getBoundingClientRect().top))"
 SMALLEST = 200  # pixels that a picture of a network has at least
@@ -92,6 +93,7 @@ def test_words_filter(few: Path, visit: Visit) -> None:
     expect(page.locator("nav.list li:visible")).to_have_count(1)
     page.keyboard.press("Escape")
     expect(page.locator("#search")).not_to_be_focused()
+    expect(page.locator("#search")).to_have_value("GATED add(")
     page.locator("#search").fill("no model has this")
     expect(page.locator("#found")).to_have_text("none of 8")
     expect(page.locator("article:visible, nav.list li:visible")).to_have_count(0)
@@ -253,7 +255,13 @@ def test_sheets_of_filters_are_swiped(few: Path, visit: Visit) -> None:
     expect(one.locator("figure:visible")).to_have_count(6)
     layer = one.locator(".views").first
     layer.get_by_text("swipe").click()
-    expect(layer.locator("figure:visible")).to_have_count(2)
+    expect(layer.locator("figure:visible")).to_have_count(3)
+    below, above = (layer.locator(each).bounding_box() for each in (".both", ".actual"))
+    assert below is not None
+    assert above is not None
+    assert below["y"] >= above["y"] + above["height"], "the difference stays in sight"
+    line = "each => parseFloat(getComputedStyle(each, '::after').height)"
+    assert layer.locator(".stage").evaluate(line) <= above["height"] + 1
     boxes = [layer.locator(f".{side} img").bounding_box() for side in ("expected", "actual")]
     assert boxes[0] == boxes[1] is not None
     layer.get_by_role("slider").press("End")
@@ -326,6 +334,13 @@ def test_what_tries_to_be_markup_is_text(few: Path, visit: Visit) -> None:
     page.keyboard.press("n")
 
 
+def readable(page: Page) -> None:
+    """Nothing that keeps anybody from reading what is in sight."""
+    found = Axe().run(page, options={"resultTypes": ["violations"], "iframes": False})
+    grave = [each for each in found.response["violations"] if each["impact"] in ("serious", "critical")]
+    assert grave == [], found.generate_report()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [{}, PHONE], ids=["desk", "phone"])
 def test_everybody_can_read_it(few: Path, visit: Visit, scheme: str, size: dict[str, int]) -> None:
@@ -334,9 +349,18 @@ def test_everybody_can_read_it(few: Path, visit: Visit, scheme: str, size: dict[
     page.keyboard.press("n")
     for key in "1234":
         page.keyboard.press(key)
-        found = Axe().run(page, options={"resultTypes": ["violations"], "iframes": False})
-        grave = [each for each in found.response["violations"] if each["impact"] in ("serious", "critical")]
-        assert grave == [], found.generate_report()
+        readable(page)
+
+
+@pytest.mark.parametrize(("scheme", "size"), [("dark", PHONE), ("light", {})], ids=["phone", "desk"])
+def test_everybody_can_read_a_review(reviewed: Path, visit: Visit, scheme: str, size: dict[str, int]) -> None:
+    page = visit(reviewed, color_scheme=scheme, **size)
+    page.evaluate("drawOn(list.shown)")
+    assert sideways(page) == 0
+    assert page.locator(".scroll:visible, .edits td:visible").evaluate_all(CUT) == []
+    readable(page)
+    page.locator("#search").fill("nothing has this")
+    readable(page)
 
 
 def test_it_is_dark_where_the_reader_is(few: Path, visit: Visit) -> None:
@@ -357,6 +381,9 @@ def test_the_changes_are_a_table(few: Path, visit: Visit) -> None:
     expect(rows.nth(0).locator(".what, .old, .new, .gate")).to_have_text(KERNEL)
     expect(rows.nth(1).locator("td")).to_have_text(["padding", "1", "2", "structure"])
     expect(article(page, "text_encoder").locator(".source").last).to_contain_text("test_few.py:")
+    for width in (760, 1000, 1180, 1400):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.locator(".scroll").evaluate_all(CUT) == []
 
 
 def test_it_fits_a_phone(few: Path, visit: Visit) -> None:
@@ -366,8 +393,7 @@ def test_it_fits_a_phone(few: Path, visit: Visit) -> None:
         page.keyboard.press("j")
         page.keyboard.press(key)
         assert sideways(page) == 0
-    cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.textContent)"
-    assert page.locator(".scroll:visible, .edits td:visible").evaluate_all(cut) == []
+    assert page.locator(".scroll:visible, .edits td:visible").evaluate_all(CUT) == []
     low = "all => all.filter(each => each.getBoundingClientRect().height < 24).map(each => each.outerHTML)"
     assert page.locator(TARGETS).locator("visible=true").evaluate_all(low) == []
     one = article(page, "text_encoder")
