@@ -157,7 +157,7 @@ class _Reader:
         if math.prod(layer.shape) * parts != layer.filters * layer.size:
             raise TextError(f"shape and filters do not fit together; {_RESTORE}", start + 3)
         if not layer.lines or layer.lines[-1].stop != layer.filters:
-            raise self._fail(f"not all of the {layer.filters:,} filters are there")
+            raise self._fail(f"not all of the {layer.filters:,} filters are there", self._at)
         if layer.view.filters > layer.filters or layer.view.shown > layer.kernel[0]:
             raise TextError(f"more is drawn than there is; {_RESTORE}", start + 5)
 

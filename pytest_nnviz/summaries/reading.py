@@ -80,9 +80,9 @@ class _Reader:
         self._expect(f"Non-trainable params: {total - trainable:,}")
         cost = self._number("Total mult-adds") if self._line().startswith("Total mult-adds: ") else None
         self._expect(self.divider)
-        for line in ("", _END, ""):
+        for line in ("", _END):
             self._expect(line)
-        if self.at < len(self.lines):
+        if self.lines[self.at :] not in ([], [""]):
             raise self.fail(f"expected the end of the text, found {self._line()[:80]!r}")
         return Summary(mode, depth, col_names, row_settings, tuple(rows), total, trainable, cost, remark, text)
 
