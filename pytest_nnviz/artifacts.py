@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from pytest_nnviz.atomic import write_atomic
 from pytest_nnviz.errors import ArtifactsError
 from pytest_nnviz.naming import SNAPSHOT_DIRNAME, clean
+from pytest_nnviz.regular import read_regular
 
 __all__ = ["Artifacts", "ArtifactsFolder"]
 
@@ -118,7 +119,7 @@ class ArtifactsFolder:
 
     def _written(self) -> list[str]:
         try:
-            listed = json.loads((self.path / _MANIFEST).read_bytes())
+            listed = json.loads(read_regular(self.path / _MANIFEST))
         except (OSError, ValueError):
             return []
         names = listed if isinstance(listed, list) else []

@@ -22,6 +22,7 @@ from pytest_nnviz.companions import remove_other_companions
 from pytest_nnviz.errors import SnapshotError
 from pytest_nnviz.kinds import FILTERS, SNAPSHOT, SUMMARY, Kind
 from pytest_nnviz.naming import SNAPSHOT_DIRNAME, call_suffix, owning_names, stem_of_test
+from pytest_nnviz.regular import NotRegular, read_regular
 from pytest_nnviz.unused import RunRecord
 
 __all__ = ["RUN_PLUGIN", "NNVizExtension", "Place", "Storage", "untested_version"]
@@ -68,7 +69,7 @@ class NNVizExtension(SingleFileSnapshotExtension):
     ) -> str | None:
         """The stored text, None where there is none; what is not UTF-8 reads as damage, not as an error."""
         try:
-            return _unix(Path(snapshot_location).read_bytes().decode("utf-8", "replace"))
+            return _unix(read_regular(Path(snapshot_location)).decode("utf-8", "replace"))
         except FileNotFoundError:
             return None
 
@@ -253,6 +254,8 @@ def _trouble(act: str, path: Path, error: Exception) -> str:
 def _way_out(act: str, path: Path, error: Exception) -> str:
     if isinstance(error, IsADirectoryError):
         return "a folder is in its place: move it away"
+    if isinstance(error, NotRegular):
+        return "a pipe, a socket or a device is in its place: move it away"
     if isinstance(error, NotADirectoryError | FileExistsError):
         return f"a file is in the place of a folder above it: move it away, so that {path.parent} can be one"
     if isinstance(error, PermissionError):

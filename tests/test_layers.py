@@ -19,6 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "architecture": {"pictures"},  # what a notebook shows, when it does
     "errors": set(),
     "atomic": set(),
+    "regular": set(),
     "accepting": set(),
     "budgets": {*DATA},
     "naming": set(),
@@ -44,7 +45,7 @@ ROOMS: dict[str, set[str]] = {
     "safetensors": {*DATA},
     "summaries": {"errors", "drift", "options", "textformat", "tracing", "verdict", "wording"},
     "filterbanks": {
-        *("errors", "atomic", "drift", "naming", "options", "pictures", "textformat", "verdict", "wording"),
+        *("errors", "atomic", "drift", "naming", "options", "pictures", "regular", "textformat", "verdict", "wording"),
         "tracing",  # the names of dtypes, versions, wrapped models
     },
     "report": {
@@ -77,17 +78,17 @@ ROOMS: dict[str, set[str]] = {
         *("filterbanks", "report", "safetensors", "shell", "stored", "textformat", "totals", "verdict", "wording"),
     },
     "__main__": {"cli"},
-    "pictures": {*DATA, "asked", "drift", "patterns", "shell", "textformat"},
+    "pictures": {*DATA, "asked", "drift", "patterns", "regular", "shell", "textformat"},
     "options": {*DATA, "asked", "budgets", "gates", "kinds", "patterns", "tracing"},  # Options.trace, on the call
     "tracing": {"", *DATA, "options", "patterns", "progress", "textformat"},
     "companions": {*DATA, "asked", "atomic", "drift", "pictures", "textformat"},
-    "artifacts": {"errors", "atomic", "naming"},
+    "artifacts": {"errors", "atomic", "naming", "regular"},
     "failures": {"errors"},
     "checker": {
         *(*DATA, "budgets", "drift", "gates", "options", "patterns", "progress", "report", "textformat", "totals"),
         *("tracing", "verdict", "wording"),
     },
-    "extension": {"errors", "atomic", "companions", "filterbanks", "kinds", "naming", "unused"},
+    "extension": {"errors", "atomic", "companions", "filterbanks", "kinds", "naming", "regular", "unused"},
     "configuration": {"accepting", "errors", "kinds", "options", "shell"},
     "fixtures": {
         *(*DATA, "accepting", "artifacts", "checker", "companions", "drift", "extension", "filterbanks", "options"),

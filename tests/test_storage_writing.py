@@ -119,6 +119,19 @@ def test_a_folder_in_the_place_of_a_snapshot(recorded: Project) -> None:
         assert "during handling" not in run.out.lower()
 
 
+def test_a_pipe_in_the_place_of_a_snapshot_or_of_its_picture(recorded: Project) -> None:
+    """It is not waited for."""
+    path = recorded.root / "__nnviz__/test_m/test_text[0].nnviz"
+    for place in (path, path.with_name("test_text[1].svg")):
+        place.unlink()
+        os.mkfifo(place)
+    for args in ((), ("--snapshot-update",)):
+        run = recorded.pytest(*args)
+        assert "1 failed, 3 passed" in run.out
+        assert f"SnapshotError: cannot read the snapshot {path}: not a file\n" in run.out
+        assert "a pipe, a socket or a device is in its place: move it away" in run.out
+
+
 def test_a_file_in_the_place_of_the_snapshots(project: Project) -> None:
     project.write("test_m.py", TESTS)
     project.write("__nnviz__", "mine")

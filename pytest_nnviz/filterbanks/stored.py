@@ -17,6 +17,7 @@ from pytest_nnviz.filterbanks.levels import Levels, levels_for
 from pytest_nnviz.filterbanks.sheets import KEYWORD
 from pytest_nnviz.filterbanks.tiles import read_tile
 from pytest_nnviz.filterbanks.tolerance import Tolerance
+from pytest_nnviz.regular import open_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -105,7 +106,7 @@ def _wild(value: float) -> bool:
 def read_file(path: Path) -> bytes | None:
     """What a file holds; None where there is none, or one that is larger than any sheet."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(LARGEST + 1)
     except OSError:
         return None

@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 from pytest_nnviz.errors import OptionError
+from pytest_nnviz.regular import open_regular
 
 __all__ = [
     "SIGNATURE",
@@ -38,7 +39,7 @@ def read_digest(path: Path) -> str | None:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return digest_of_head(file.read(_HEAD))
 
 
