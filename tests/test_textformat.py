@@ -25,6 +25,7 @@ from pytest_nnviz.architecture import (
     Step,
     TensorSpec,
     Tree,
+    walk_modules,
 )
 from pytest_nnviz.errors import TextError
 from pytest_nnviz.textformat import without_comments
@@ -165,6 +166,26 @@ def test_one_more_equal_layer_is_a_line_where_it_is_and_a_line_where_it_is_calle
     model.blocks.append(models.Block(8))
     new = _lines(model)
     assert len(new) == len(old) + 2
+
+
+def test_a_text_that_unfolds_without_end_is_refused():
+    """A few lines that say ``same as`` of each other could stand for more than any memory."""
+
+    def nested(depth):
+        lines = [f"{'  ' * level}a: A()" for level in range(1, depth)]
+        return [*lines, *(f"{'  ' * level}b: same as a" for level in reversed(range(1, depth - 1)))]
+
+    text = dumps(Architecture("eval", Module("Net"))).replace("Net()\n", "Net()\n{}\n")
+    assert sum(1 for _ in walk_modules(loads(text.format("\n".join(nested(12)))).root)) > 2**10
+    with pytest.raises(TextError, match="line 89: the text stands for more than 500,000 modules and calls"):
+        loads(text.format("\n".join(nested(60))))
+    call = "new A()(x) -> f32[1]\n  {}\n  return None\nnew A()(x) same as %A\n"
+    graph = "f(x)"
+    for _ in range(30):
+        graph = call.format(graph.replace("\n", "\n  "))
+    graph = text.replace("{}\n", "").replace("\n\n[end]", f"\n\n[graph]\ninput x: f32[1]\n{graph}return x\n\n[end]")
+    with pytest.raises(TextError, match="the text stands for more than 500,000"):
+        loads(graph)
 
 
 def test_comments_take_no_part():

@@ -90,6 +90,7 @@ class _GraphCheck:
     def __init__(self, root: Module, fail: Fail) -> None:
         self.modules: dict[str, Module] = {}
         self.tensors: set[str] = set()
+        self.inside: dict[int, dict[str, list[Call]]] = {}
         self.fail = fail
         self.index = -1
         for path, module in walk_modules(root):
@@ -151,10 +152,19 @@ class _GraphCheck:
                 raise self.fail(
                     f"%{step.name} is used {step.back + 1} calls back, there are {len(calls)} before it", self.index
                 )
-            body = calls[-1 - step.back].body
-            results = {}
-            for call in body.calls if body is not None else ():
-                results.setdefault(call.name, []).append(call)
+            if step is not ref.steps[-1]:
+                results = self.results_in(calls[-1 - step.back].body)
+
+    def results_in(self, body: Body | None) -> dict[str, list[Call]]:
+        """The calls inside of a finished call by name; many references may lead into it."""
+        if body is None:
+            return {}
+        if id(body) not in self.inside:
+            found: dict[str, list[Call]] = {}
+            self.inside[id(body)] = found
+            for call in body.calls:
+                found.setdefault(call.name, []).append(call)
+        return self.inside[id(body)]
 
 
 def _refs(value: Value) -> Iterator[Ref]:

@@ -20,6 +20,7 @@ from pytest_nnviz.architecture import (
 from pytest_nnviz.errors import TextError
 from pytest_nnviz.textformat.check import check_graph, resolve_ties
 from pytest_nnviz.textformat.conflicts import refuse_conflicts
+from pytest_nnviz.textformat.folding import MOST_FOLDED, Folded
 from pytest_nnviz.textformat.values import Cursor
 from pytest_nnviz.textformat.write import FORMAT_VERSION, NOTICE, dumps
 
@@ -84,6 +85,7 @@ class _Reader:
     def __init__(self, lines: list[str]) -> None:
         self.lines = lines
         self.row = 0
+        self.folded = Folded()
 
     @property
     def line(self) -> str:
@@ -195,7 +197,8 @@ class _Reader:
                 raise self.fail(f"{name!r} stands twice in {class_name}" + _MERGED)
             else:
                 children[name] = self._child(line, children, indent + 1)
-        return Module(class_name, config, tuple(parameters), tuple(buffers), tuple(children.items()), marks)
+        read = Module(class_name, config, tuple(parameters), tuple(buffers), tuple(children.items()), marks)
+        return self.folded.module(read)
 
     def _child(self, line: Cursor, siblings: dict[str, Module], indent: int) -> Module:
         if line.accept("= "):
@@ -207,9 +210,15 @@ class _Reader:
             line.end()
             if twin not in siblings:
                 raise self.fail(f"same as {twin!r}, but no such module stands before it" + _MERGED)
-            self.row += 1
+            self._once_more(siblings[twin])
             return siblings[twin]
         return self._module(line, indent)
+
+    def _once_more(self, twin: Module | Body | None) -> None:
+        """Go on behind a line that says ``same as``."""
+        if not self.folded.again(twin):
+            raise self.fail(f"the text stands for more than {MOST_FOLDED:,} modules and calls by 'same as'")
+        self.row += 1
 
     def _place(self, line: Cursor) -> str:
         ups = line.read_ups()
@@ -261,7 +270,7 @@ class _Reader:
                 returns = cursor.read_value()
                 cursor.end()
                 self.row += 1
-                return Body(tuple(calls), returns)
+                return self.folded.body(Body(tuple(calls), returns))
             call = self._call(cursor, latest, indent)
             calls.append(call)
             latest.setdefault(call.name, []).append(call)
@@ -275,8 +284,8 @@ class _Reader:
             twins = latest.get(step.name, [])
             if ref.kind != "result" or step.back >= len(twins):
                 raise self.fail(f"same as %{step.name}, but no such call stands before it" + _MERGED)
-            self.row += 1
             twin = twins[-1 - step.back]
+            self._once_more(twin.body)
             return replace(call, result=twin.result, body=twin.body)
         result: Value = cursor.read_value(specs=True) if cursor.accept(" -> ") else Literal("None")
         cursor.end()

@@ -36,7 +36,10 @@ def _by_line(text: str) -> Iterator[tuple[str, str]]:
         before, after = "".join(lines[:at]), "".join(lines[at + 1 :])
         yield f"without line {at + 1}", before + after
         yield f"line {at + 1} twice", before + line + line + after
-        yield f"line {at + 1} changed places", before + "".join(lines[at + 1 : at + 2]) + line + "".join(lines[at + 2 :])
+        yield (
+            f"line {at + 1} changed places",
+            before + "".join(lines[at + 1 : at + 2]) + line + "".join(lines[at + 2 :]),
+        )
         yield f"a conflict at line {at + 1}", before + _HUNK.format(ours=line, theirs=line.upper()) + after
         for marker in _MARKERS:
             yield f"{marker.strip()} before line {at + 1}", before + marker + line + after

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,8 @@ class Ended:
 
 def warm_up() -> None:
     """Import what runs need, with the stand-ins; from then on children start at once."""
-    import _pytest.doctest
-    import _pytest.junitxml
-    import _pytest.unittest
-    import PIL.Image
-    import PIL.PngImagePlugin
-    import syrupy.extensions.single_file  # noqa: F401
+    for name in ("_pytest.doctest", "_pytest.junitxml", "PIL.PngImagePlugin", "syrupy.extensions.single_file"):
+        import_module(name)
 
     import pytest_nnviz.fixtures.filters
     import pytest_nnviz.fixtures.snapshot

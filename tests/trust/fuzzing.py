@@ -1,4 +1,4 @@
-"""What readers of stored files do with bytes that nobody wrote: an error of ours, or what reads back; in linear time."""
+"""What readers of stored files do with bytes that nobody wrote: an error of ours, or what reads back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_nnviz.errors import NNVizError, TextError
 
-__all__ = ["CORPUS", "TARGETS", "Fuzzed", "complaint", "mutated", "run", "seeds_of"]
+__all__ = ["CORPUS", "TARGETS", "TOKENS", "Fuzzed", "complaint", "mutated", "run", "seeds_of"]
 
 CORPUS = Path(__file__).with_name("corpus")
 _PINNED = CORPUS.parent.with_name("__nnviz__")
@@ -91,13 +91,84 @@ def seeds_of(suffix: str) -> list[bytes]:
     return [path.read_bytes() for path in found if path.stat().st_size <= _LARGEST]
 
 
-_TOKENS = [
-    *("[end]", "[modules]", "[graph]", "[summary]", "same as ", "= ", "^", "%", "~1", "self", "self.", "const ", " -> "),
-    *("untracked ", "after ", "new ", "return ", "input ", "buffer ", ", frozen", ", not saved", "(", ")", "[", "]", "{"),
+TOKENS = [
+    *(
+        "[end]",
+        "[modules]",
+        "[graph]",
+        "[summary]",
+        "same as ",
+        "= ",
+        "^",
+        "%",
+        "~1",
+        "self",
+        "self.",
+        "const ",
+        " -> ",
+    ),
+    *(
+        "untracked ",
+        "after ",
+        "new ",
+        "return ",
+        "input ",
+        "buffer ",
+        ", frozen",
+        ", not saved",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+    ),
     *("}", ",", ", ", ": ", "=", "`", '"', "\\", "\\u0000", "\n", "\n\n", "  ", "\t", "\r", "\0", "\ufeff", "\u2028"),
-    *("0", "-1", "1e999", "9" * 20, "9" * 5000, "inf", "-inf", "nan", "NaN", "None", "True", "?", "...", ":", "#", "# "),
-    *("│    ", "├─", "└─", "--", "(recursive)", "1,024", "1,02", "f32[1, 2]", "i64[]", "<", ">", "<<<<<<< ", "=======\n"),
-    *("{0.__class__}", "{{7*7}}", "%s%n", "$(id)", "`id`", "../../x", "C:\\x", "\ud7ff", "e\u0301", "\U0010ffff", "digest "),
+    *(
+        "0",
+        "-1",
+        "1e999",
+        "9" * 20,
+        "9" * 5000,
+        "inf",
+        "-inf",
+        "nan",
+        "NaN",
+        "None",
+        "True",
+        "?",
+        "...",
+        ":",
+        "#",
+        "# ",
+    ),
+    *(
+        "│    ",
+        "├─",
+        "└─",
+        "--",
+        "(recursive)",
+        "1,024",
+        "1,02",
+        "f32[1, 2]",
+        "i64[]",
+        "<",
+        ">",
+        "<<<<<<< ",
+        "=======\n",
+    ),
+    *(
+        "{0.__class__}",
+        "{{7*7}}",
+        "%s%n",
+        "$(id)",
+        "`id`",
+        "../../x",
+        "C:\\x",
+        "\ud7ff",
+        "e\u0301",
+        "\U0010ffff",
+        "digest ",
+    ),
 ]
 
 
@@ -116,8 +187,10 @@ def _cut(numbers: random.Random, data: bytes, seeds: list[bytes]) -> bytes:
 
 def _token(numbers: random.Random, data: bytes, seeds: list[bytes]) -> bytes:
     at = numbers.randrange(len(data) + 1)
-    token = numbers.choice(_TOKENS).encode("utf-8", "surrogatepass")
-    return data[:at] + token * numbers.choice((1, 1, 1, 2, 50, 1500)) + data[at + numbers.choice((0, 0, 1, len(token))) :]
+    token = numbers.choice(TOKENS).encode("utf-8", "surrogatepass")
+    return (
+        data[:at] + token * numbers.choice((1, 1, 1, 2, 50, 1500)) + data[at + numbers.choice((0, 0, 1, len(token))) :]
+    )
 
 
 def _byte(numbers: random.Random, data: bytes, seeds: list[bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""A project that records snapshots of all kinds, what its files may be after whatever ended a run, and what heals it."""
+"""A project that records snapshots of all kinds, what its files may be after a run, and what heals it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 
-from forked import Ended, run_pytest
+from forked import run_pytest
 
 __all__ = ["NEW", "OLD", "PROJECT", "Files", "Shelf", "files_of", "lost", "write"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 import zlib
@@ -25,11 +24,13 @@ class Tally:
 
     Attributes:
         scenarios: how many were run.
+        known: how many there are.
         faults: how many faults were injected in them.
         complaints: what was lost, or is wrong, each with its scenario.
     """
 
     scenarios: int = 0
+    known: int = 0
     faults: int = 0
     complaints: list[str] = field(default_factory=list)
 
@@ -60,6 +61,7 @@ def run(share: float = 1.0, only: str = "", told: bool = False) -> Tally:
     with tempfile.TemporaryDirectory(prefix="nnviz-trust-") as folder:
         shelf = Shelf.at(Path(folder).resolve())
         for scenario in scenarios_of(shelf):
+            tally.known += 1
             if only not in scenario.name or zlib.crc32(scenario.name.encode()) % 1000 >= share * 1000:
                 continue
             start = time.monotonic()
@@ -69,8 +71,3 @@ def run(share: float = 1.0, only: str = "", told: bool = False) -> Tally:
             if told:
                 print(f"{time.monotonic() - start:.2f} {scenario.name}", *found, sep="\n  ", flush=True)
     return tally
-
-
-if __name__ == "__main__":
-    found = run(float(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "", told=True)
-    print(found.scenarios, found.faults, len(found.complaints))

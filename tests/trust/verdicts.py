@@ -1,4 +1,4 @@
-"""Checks against damaged texts of all kinds: each fails with an error of ours that is clear, or the text is as it was."""
+"""Checks against damaged texts of all kinds: each fails with a clear error of ours, or the text says the same."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ class Reports:
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.when == "call" or report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
-            self.found[report.nodeid.partition("::")[2]] = (report.outcome, crash and crash.message, report.longreprtext)
+            self.found[report.nodeid.partition("::")[2]] = (
+                report.outcome,
+                crash and crash.message,
+                report.longreprtext,
+            )
 
     def pytest_sessionfinish(self) -> None:
         self.path.write_text(json.dumps(self.found))
@@ -104,11 +108,3 @@ def _complaint(same: bool, found: bytes, outcome: str, headline: str | None, wor
     if b"\n<<<<<<< " in found and b"\n[end]" in found and "conflict marker" not in words:
         return f"does not name the conflict: {words[-1500:]}"
     return ""
-
-
-if __name__ == "__main__":
-    import sys
-
-    found = run(int(sys.argv[1]))
-    print(*found.complaints[:60], sep="\n")
-    print(found.texts, found.same, len(found.complaints))

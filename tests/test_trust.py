@@ -1,0 +1,122 @@
+"""A share of what ``tox run -e trust`` tries whole, and that it would notice."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from documents import PAGES, rows
+
+HERE = Path(__file__).parent / "trust"
+sys.path.insert(0, str(HERE))
+
+import doors  # noqa: E402
+import fuzzing  # noqa: E402
+import scaling  # noqa: E402
+from damage import damaged, means_the_same  # noqa: E402
+from faults import FAULTS, Faults  # noqa: E402
+from recording import lost  # noqa: E402
+
+
+def printed(*arguments: str) -> tuple[int, str]:
+    command = [sys.executable, str(HERE / "figures.py"), *arguments]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False
+    )
+    return done.returncode, done.stdout
+
+
+def figures(text: str) -> dict[str, int]:
+    found = re.findall(r"[:,] ([a-z ]+): ([\d,]+)(?=,? )", text)
+    return {name: int(figure.replace(",", "")) for name, figure in found}
+
+
+def test_a_share_of_the_scenarios_and_the_damaged_texts() -> None:
+    status, out = printed("storage", "verdicts", "doors", "--share", "0.02")
+    assert status == 0, out
+    found = figures(out)
+    assert found["scenarios"] > 700, out
+    assert found["scenarios run"] > 10
+    assert found["damaged texts judged"] > 50
+    assert (found["lost"], found["false verdicts"], found["sockets"]) == (0, 0, 0)
+    told = {name: figure for name, figure, *_ in rows(PAGES["docs/trust.md"])}
+    assert told["scenarios run"] == f"{found['scenarios']:,}"  # the whole
+
+
+@pytest.mark.parametrize("suffix", fuzzing.TARGETS)
+def test_readers_and_bytes_that_nobody_wrote(suffix: str) -> None:
+    assert all(not fuzzing.complaint(suffix, seed) for seed in fuzzing.seeds_of(suffix)[:5])
+    inputs = fuzzing.inputs(suffix, 1)
+    assert [found for _ in range(60) if (found := fuzzing.complaint(suffix, next(inputs)))] == []
+
+
+def test_time_and_memory_grow_with_what_is_read() -> None:
+    assert scaling.complaints(["calls counted back", "a call and uses of what is in it", "a long list"]) == []
+
+
+@contextmanager
+def disturbed(faults: Faults) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("mkdir", "unlink", "remove", "rmdir", "replace", "rename"):
+            patch.setattr(os, name, getattr(os, name))
+        patch.setattr("io.open", open)
+        patch.setattr("builtins.open", open)
+        faults.install()
+        yield
+
+
+def test_the_layer_of_faults_stands_between(tmp_path: Path) -> None:
+    assert len(FAULTS) == 7
+    path = tmp_path / "a"
+    with disturbed(Faults(tmp_path, "broken", 2)), pytest.raises(OSError, match="Input/output"):
+        path.write_bytes(b"0123456789")
+    assert path.read_bytes() == b"01234"
+    with disturbed(Faults(tmp_path, "full", 0)):
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                path.write_bytes(b"new")
+        path.unlink()
+    assert not path.exists()
+
+
+def test_what_is_lost_is_noticed() -> None:
+    old, new = {"a.nnviz": b"old", "a.svg": b"old"}, {"a.nnviz": b"new", "b.nnviz": b"new"}
+    assert lost(old, new, {**old}) == lost(old, new, {"a.nnviz": b"new", "a.svg": b"old"}) == []
+    assert lost(old, new, {"a.nnviz": b"old"}) == []
+    assert lost(old, new, {"a.svg": b"old"}) == ["a.nnviz is lost"]
+    assert len(lost(old, new, {"a.nnviz": b"ne"})) == 1
+    assert len(lost(old, new, {**old, "b.nnviz": b"ne"})) == 1
+    assert lost(old, new, {**old, ".b": b"ne"}) == []
+
+
+def test_damage_is_damage() -> None:
+    text = "nnviz 1\nline\n\n[end]\n\n# comment\n"
+    found = dict(damaged(text, ["other"]))
+    assert len(found) > 250
+    same = {label for label, data in found.items() if means_the_same(text, data)}
+    assert {"CRLF", "CR", "a comment behind", "without its last newline"} <= same
+    assert not any("line 2" in label or label in ("a BOM", "utf-16", "cut off at byte 12") for label in same)
+
+
+def test_doors_are_noticed(tmp_path: Path) -> None:
+    touched = doors.Touched()
+    for event, *args in (
+        ("socket.connect", None, ("host", 80)),
+        ("subprocess.Popen", "sh", ["sh", "-c", "touch pwned"], None, None),
+        ("subprocess.Popen", "dot", ["dot", "-Tsvg"], None, None),
+        ("open", str(tmp_path / "elsewhere"), "w", os.O_WRONLY | os.O_CREAT),
+        ("open", str(tmp_path / "read"), "r", os.O_RDONLY),
+        ("os.rename", "a", str(tmp_path / "moved"), -1, -1),
+        ("exec", compile("'pwned'", "pwned", "eval")),
+        ("compile", "touch('pwned')", "<string>"),
+        ("import", "json", None, None, None, None),
+    ):
+        touched.hears(event, tuple(args))
+    said = doors.complaints(tmp_path / "project", [(doors.Touched(), 0), (doors.Touched(), 0), (touched, 1)])
+    assert [each.split()[0] for each in said] == ["a", "evaluates", "evaluates", "starts", "writes", "writes", "writes"]

@@ -1,0 +1,272 @@
+"""Mutation testing of our own tests: edits of the sources, one at a time, and whether quick tests notice.
+
+``python tests/trust/mutation.py textformat --sample 150`` tries so many edits of a room, drawn by a seed from all that
+there are, each in a child of one warm process that has not imported this package. Prints what survived, as file, line
+and edit, and the share that was killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests"), str(Path(__file__).parent)]
+
+ROOMS = {
+    "textformat": (["textformat"], 0.0, ["test_textformat.py", "test_trust.py"]),
+    "drift": (
+        ["drift"],
+        0.0,
+        [
+            "test_diff.py",
+            "test_drift_laws.py",
+            "test_drift_pairing.py",
+            "test_drift_wrapping.py",
+            "test_checkpoints.py",
+        ],
+    ),
+    "extension": (
+        ["extension.py", "unused.py", "naming.py", "atomic.py", "regular.py"],
+        0.03,
+        ["test_storage_names.py", "test_storage_deletion.py", "test_storage_writing.py", "test_storage_kinds.py"],
+    ),
+}
+"""Of each room, its sources, the share of the scenarios and the tests that hold them."""
+
+_COMPARED = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+_COUNTED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit: the number of a node in its file, and what becomes of it."""
+
+    path: Path
+    node: int
+    what: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:{self.line} {self.what}"
+
+
+def edits_of(path: Path) -> Iterator[Edit]:
+    """All edits of a file: comparisons, operators, conditions, constants, returns and statements."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = set(_not_run(tree))
+    for number, node in enumerate(ast.walk(tree)):
+        if id(node) not in skipped:
+            for what in _edits(node):
+                yield Edit(path, number, what, getattr(node, "lineno", 0))
+
+
+def _not_run(tree: ast.AST) -> Iterator[int]:
+    """What no test is asked for: annotations, docstrings, ``__all__``, imports for types, messages, decorators."""
+    for node in ast.walk(tree):
+        parts: list[ast.AST] = []
+        if isinstance(node, ast.FunctionDef):
+            parts = [*filter(None, [node.returns]), *node.decorator_list]
+        elif isinstance(node, ast.arg | ast.AnnAssign):
+            parts = [*filter(None, [node.annotation])]
+        elif ast.unparse(node).startswith(("__all__ = ", "if TYPE_CHECKING", "'", '"')) and isinstance(node, ast.stmt):
+            parts = [node]
+        elif isinstance(node, ast.Raise | ast.JoinedStr):
+            parts = [*ast.iter_child_nodes(node)]
+        for part in parts:
+            yield from map(id, ast.walk(part))
+
+
+def _edits(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in _COMPARED:
+        yield "compares otherwise"
+    elif isinstance(node, ast.BinOp) and type(node.op) in _COUNTED:
+        yield "counts otherwise"
+    elif isinstance(node, ast.BoolOp):
+        yield "and for or"
+        yield "without its last part"
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield "without not"
+    elif isinstance(node, ast.If | ast.While | ast.IfExp):
+        yield "never"
+        if not isinstance(node, ast.While):
+            yield "always"
+    elif isinstance(node, ast.comprehension) and node.ifs:
+        yield "without its condition"
+    elif isinstance(node, ast.Constant) and isinstance(node.value, bool | int) and node.value is not None:
+        yield "another constant"
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+        yield "another text"
+    elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+        yield "returns None"
+    elif isinstance(node, ast.Expr | ast.AugAssign) and not isinstance(getattr(node, "value", None), ast.Constant):
+        yield "left out"
+    elif isinstance(node, ast.Continue | ast.Break):
+        yield "pass"
+
+
+def _is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def mutated(edit: Edit) -> ast.Module:
+    """The file with the edit."""
+    tree = ast.parse(edit.path.read_text(encoding="utf-8"))
+    old = next(node for number, node in enumerate(ast.walk(tree)) if number == edit.node)
+    new = _made(copy.deepcopy(old), edit.what)
+
+    class Puts(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> ast.AST:
+            return ast.copy_location(new, node) if node is old else self.generic_visit(node)
+
+    return ast.fix_missing_locations(Puts().visit(tree))
+
+
+def _made(node: ast.AST, what: str) -> ast.AST:
+    if isinstance(node, ast.Compare):
+        node.ops[0] = _COMPARED[type(node.ops[0])]()
+    elif isinstance(node, ast.BinOp):
+        node.op = _COUNTED[type(node.op)]()
+    elif isinstance(node, ast.BoolOp) and what == "and for or":
+        node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+    elif isinstance(node, ast.BoolOp):
+        node = ast.BoolOp(node.op, node.values[:-1]) if len(node.values) > 2 else node.values[0]
+    elif isinstance(node, ast.UnaryOp):
+        node = node.operand
+    elif isinstance(node, ast.If | ast.While | ast.IfExp):
+        node.test = ast.Constant(what == "always")
+    elif isinstance(node, ast.comprehension):
+        node.ifs = []
+    elif isinstance(node, ast.Constant):
+        value = node.value
+        node.value = not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else f"{value}x"
+    elif isinstance(node, ast.Return):
+        node.value = ast.Constant(None)
+    else:
+        node = ast.Pass()
+    return node
+
+
+def laid_over(edit: Edit, where: Path) -> Path:
+    """A folder with the package as it is edited: links to all files but one."""
+    for path in (ROOT / "pytest_nnviz").rglob("*"):
+        copied = where / path.relative_to(ROOT)
+        if path.is_file() and "__pycache__" not in path.parts:
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            copied.symlink_to(path)
+    copied = where / edit.path.relative_to(ROOT)
+    copied.unlink()
+    copied.write_text(ast.unparse(mutated(edit)), encoding="utf-8")
+    return where
+
+
+def _notice(where: Path, share: float, tests: list[str]) -> int:
+    """Run a share of the scenarios, and tests, with the package in a folder; not 0 where something is wrong."""
+    sys.path.insert(0, str(where))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(where), str(ROOT / "tests"), str(ROOT / "tests/trust")])
+    os.environ["PYTHONPYCACHEPREFIX"] = str(where / "bytecode")
+    if share:
+        import storage
+
+        if storage.run(share).complaints:
+            return 1
+    import pytest
+
+    options = [
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "not share and not mutation",
+        "--basetemp",
+        str(where / "tmp"),
+    ]
+    return int(pytest.main([*options, *tests]))
+
+
+def outcome(edit: Edit | None, share: float, tests: list[str], limit: float) -> str:
+    """Whether an edit is noticed: ``killed``, ``killed by time``, or ``survived``."""
+    with tempfile.TemporaryDirectory(prefix="nnviz-mutant-") as folder:
+        where = Path(folder) if edit is None else laid_over(edit, Path(folder))
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                os.setsid()
+                null = os.open(os.devnull, os.O_RDWR)
+                for stream in (0, 1, 2):
+                    os.dup2(null, stream)
+                status = _notice(ROOT if edit is None else where, share, tests)
+            finally:
+                os._exit(int(status != 0))
+        return _end_of(child, limit)
+
+
+def _end_of(child: int, limit: float) -> str:
+    until = time.monotonic() + limit
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return "killed" if status else "survived"
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "killed by time"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("room", choices=ROOMS)
+    parser.add_argument("--sample", type=int, default=0, help="how many edits; all without it")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=120, help="for one edit, after which the tests hang")
+    asked = parser.parse_args()
+    parts, share, names = ROOMS[asked.room]
+    os.chdir(ROOT)
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    sys.dont_write_bytecode = True
+    paths = [found for part in parts for found in _files(ROOT / "pytest_nnviz" / part)]
+    edits = [edit for path in paths for edit in edits_of(path)]
+    chosen = random.Random(asked.seed).sample(edits, asked.sample) if asked.sample else edits
+    for name in ("torch", "numpy", "hypothesis", "pytest", "syrupy", "torchinfo"):
+        import_module(name)
+    tests = [f"tests/{name}" for name in names]
+    assert outcome(None, share, tests, 600) == "survived", "the tests fail as it is"
+    survived = []
+    for number, edit in enumerate(chosen, 1):
+        found = outcome(edit, share, tests, asked.seconds)
+        survived += [edit] if found == "survived" else []
+        print(f"{number}/{len(chosen)} {found}: {edit}", flush=True)
+    killed = len(chosen) - len(survived)
+    print(f"{asked.room}: {len(edits)} edits, {len(chosen)} tried, {killed} killed ({killed / len(chosen):.1%})")
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+if __name__ == "__main__":
+    main()
