@@ -6,6 +6,7 @@ import contextlib
 import copy
 import random
 from collections import Counter
+from dataclasses import dataclass
 
 import program_author
 import program_edits
@@ -15,9 +16,11 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from interpreter import Interpreter, NotLiteral, same
 from programs import FAILURES
+from test_harmless import state
 
 from pytest_nnviz import Options, diff, dumps, loads
 from pytest_nnviz.architecture import walk_modules
+from pytest_nnviz.errors import TraceError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -99,6 +102,36 @@ def test_the_model_is_handed_back_as_it_was(program, mode):
     after = state_of(program)
     assert all(after[key] == before[key] for key in before if key != "values")
     assert repr(after["values"]) == repr(before["values"])  # nan too
+
+
+@dataclass
+class Raises:
+    """A statement that ends a program."""
+
+    error: BaseException
+    result: str = ""
+
+    def run(self, state):
+        raise self.error
+
+
+@examples(10)
+@given(
+    PROGRAMS,
+    st.randoms(use_true_random=False),
+    st.sampled_from([ValueError(), KeyboardInterrupt(), SystemExit(), MemoryError()]),
+    st.sampled_from(["as-is", "meta"]),
+)
+def test_whatever_a_program_raises_and_wherever_all_is_handed_back(program, numbers, error, device):
+    """The model, its classes, and the state of the process."""
+    program = program.edited(numbers.choice(program.places()), Raises(error))
+    classes = sorted({type(module) for module in program.model.modules()}, key=repr)
+    before = state_of(program), state(program.model), [dict(vars(each)) for each in classes]
+    with contextlib.suppress(type(error), TraceError, *FAILURES):
+        traced(program, device=device)
+    after = state_of(program), state(program.model), [dict(vars(each)) for each in classes]
+    assert repr(after[0].pop("values")) == repr(before[0].pop("values"))
+    assert after == before
 
 
 @examples(25)

@@ -179,11 +179,11 @@ def test_a_text_that_unfolds_without_end_is_refused():
     assert sum(1 for _ in walk_modules(loads(text.format("\n".join(nested(12)))).root)) > 2**10
     with pytest.raises(TextError, match="line 89: the text stands for more than 500,000 modules and calls"):
         loads(text.format("\n".join(nested(60))))
-    call = "new A()(x) -> f32[1]\n  {}\n  return None\nnew A()(x) same as %A\n"
-    graph = "f(x)"
-    for _ in range(30):
-        graph = call.format(graph.replace("\n", "\n  "))
-    graph = text.replace("{}\n", "").replace("\n\n[end]", f"\n\n[graph]\ninput x: f32[1]\n{graph}return x\n\n[end]")
+    calls = ["f(1)"]
+    for _ in range(40):
+        calls = ["new A()() -> f32[1]", *(f"  {line}" for line in calls), "  return None", "new A()() same as %A"]
+    graph = "\n".join(["", "[graph]", *calls, "return None", "", "[end]"])
+    graph = text.replace("{}\n", "").replace("\n[end]", graph)
     with pytest.raises(TextError, match="the text stands for more than 500,000"):
         loads(graph)
 
