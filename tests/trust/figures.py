@@ -42,7 +42,7 @@ def _verdicts(share: float, seconds: int) -> Figures:
     found = verdicts.run(round(1 / share))
     figures = {
         "damaged texts judged": found.texts,
-        "of them the same but for line ends and comments": found.same,
+        "of them as they were but for line ends and comments or within the tolerance": found.same,
         "false verdicts": len(found.complaints),
     }
     return figures, found.complaints

@@ -100,14 +100,14 @@ def _table(rows: str, width: int = 40) -> str:
     )
 
 
-def growth(name: str, size: int = 1000, times: int = 8) -> float:
+def growth(name: str, size: int = 400, times: int = 8) -> float:
     """By how much more than ``times`` the time grows as an input does; the best of some tries, without noise near 1."""
     suffix, made = GROWING[name]
     small, large = made(size).encode(), made(size * times).encode()
     return min(_seconds(suffix, large) / max(_seconds(suffix, small), 2e-4) for _ in range(3)) / times
 
 
-def memory(name: str, size: int = 4000) -> float:
+def memory(name: str, size: int = 1000) -> float:
     """The bytes that a reader holds at once, for each byte of an input."""
     suffix, made = GROWING[name]
     data = made(size).encode()

@@ -85,7 +85,7 @@ class _Convolutions:
 
     def measure(self, options: Any, parts: Any = None) -> Bank:
         digest = hashlib.sha256(str(self.number).encode()).hexdigest()[:12]
-        return filters_of(_FILTERS.format(norm=10 + self.number, digest=digest))
+        return filters_of(_FILTERS.format(norm=f"{2 + self.number / 70_000:.5f}", digest=digest))
 
     def drawn(self, layer: Any) -> list[array[float]]:
         return [array("d", [self.number, -1.0, 0.5, 0.0]), array("d", [0.0, 0.0, 1.0, 2.0])]
