@@ -41,7 +41,7 @@ _STATISTICS = (
 _ALL = re.compile(f"all: {_STATISTICS}")
 _PARTS = re.compile(_PART)
 _LINE = re.compile(rf"([0-9]{{1,12}})(?:\.\.([0-9]{{1,12}}))?: {_STATISTICS}(, dead|, ([0-9]{{1,12}}) dead)?")
-_VERSIONS = re.compile(r"# recorded with (\S+ \S+(?:, \S+ \S+)*)")
+_VERSIONS = re.compile(r"# recorded with ([^\s,]+ [^\s,]+(?:, [^\s,]+ [^\s,]+)*)")
 
 
 def loads(text: str) -> Bank:
@@ -59,7 +59,7 @@ def loads(text: str) -> Bank:
     bank = _Reader(lines).read()
     for index, (given, written) in enumerate(zip(lines, dumps(bank).split("\n"), strict=False)):
         if given != written and given != "" and not given.startswith("#"):
-            raise TextError(f"this does not fit the rest, {written!r} would; {_RESTORE}", index + 1)
+            raise TextError(f"this does not fit the rest, {_short(written)} would; {_RESTORE}", index + 1)
     return bank
 
 
@@ -92,7 +92,7 @@ class _Reader:
         while self._line.startswith("[layer] "):
             layers.append(self._layer())
             if layers[-1].path in paths:
-                raise TextError(f"the layer {layers[-1].path!r} stands twice in it; {_RESTORE}", self._at)
+                raise TextError(f"the layer {_short(layers[-1].path)} stands twice in it; {_RESTORE}", self._at)
             paths.add(layers[-1].path)
         if len(layers) != _count(count):
             raise self._fail(f"{count} layers are announced, {len(layers)} are there", 6)

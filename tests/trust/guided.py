@@ -45,7 +45,7 @@ def _fuzz(suffix: str, seconds: str, folder: str) -> None:
 
     for number, seed in enumerate(fuzzing.seeds_of(suffix)):
         Path(folder, str(number)).write_bytes(seed)
-    words = Path(folder).with_name(f"{Path(folder).name}.dict")
+    words = Path(folder, "words.dict")
     tokens = {token.encode("utf-8", "surrogatepass")[:60] for token in fuzzing.TOKENS}
     words.write_text("\n".join('"' + "".join(f"\\x{byte:02x}" for byte in token) + '"' for token in sorted(tokens)))
 
@@ -61,7 +61,7 @@ def _fuzz(suffix: str, seconds: str, folder: str) -> None:
         "-rss_limit_mb=2048",
         "-print_final_stats=1",
     ]
-    atheris.Setup([sys.argv[0], folder, f"-dict={words}", f"-artifact_prefix={folder}.", *options], one)
+    atheris.Setup([sys.argv[0], folder, f"-dict={words}", "-artifact_prefix=/tmp/nnviz-", *options], one)
     atheris.Fuzz()
 
 

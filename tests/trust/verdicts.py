@@ -30,7 +30,7 @@ _TEST = """
 
 @dataclass
 class Judged:
-    """What came of damaged texts: how many were judged, how many of them mean the same or are within a tolerance, and what is wrong."""
+    """What came of damaged texts: how many there were, how many may pass, and what is wrong."""
 
     texts: int = 0
     same: int = 0
