@@ -74,6 +74,7 @@ VALUES = [
     Tree("ModelOutput", (INPUT, Literal("None")), ("logits", "odd key")),
     Const(SPEC),
     Const(SPEC, "self.table"),
+    Const(SPEC, "#2"),
     Const(SPEC, "^^self.tables.0"),
     Const(TensorSpec("i64", (), "sparse_coo"), None, tracked=False),
     Ref("input", (Step("x"),), (0, "key", "odd key", 3)),
@@ -92,7 +93,11 @@ def test_every_value_reads_back(value):
     [
         "self",
         "const",
+        "untracked",
+        "torch",
         "None",
+        "True",
+        "False",
         "0",
         "with space",
         "dash-ed",
@@ -125,6 +130,16 @@ def test_every_name_reads_back(name):
     text = dumps(original)
     assert loads(text) == original
     assert text.isascii()
+
+
+def test_ties_of_every_kind_read_back():
+    own = Module("Layer", parameters=(Parameter("w", SPEC),), buffers=(Buffer("b", SPEC), Buffer("c", SPEC, False)))
+    ties = (Buffer("b", SPEC, tied="^own.b"), Buffer("c", SPEC, False, tied="^own.c"))
+    tied = Module("Layer", parameters=(Parameter("w", SPEC, tied="^own.w"),), buffers=ties)
+    for twin in ("own", ""):
+        children = (("own", own), ("tied", tied), ("twin", Module("", shared=twin)))
+        original = architecture(root=Module("Net", children=children))
+        assert loads(dumps(original)) == original
 
 
 def test_the_texts_of_real_models_read_back():
@@ -195,6 +210,7 @@ def test_comments_take_no_part():
     assert dumps(other) != dumps(traced)
     assert without_comments(dumps(other)) == without_comments(dumps(traced))
     assert loads(dumps(other)).versions == (("torch", "9.9"),)
+    assert without_comments(f"{dumps(other)}behind\n") == f"{dumps(other)}behind\n"
 
 
 TEXT = dumps(
@@ -237,6 +253,8 @@ TEXT = dumps(
         ("relu(%stem)", "relu(self.bias)", r"line 21: bias is no parameter or buffer"),
         ("relu(%stem)", "relu(^x)", r"line 21: a name leaves 1 scopes"),
         ("relu(%stem)", "relu(%stem", r"line 21: expected"),
+        ("relu(%stem) -> f32[1, 2]", "relu(%stem) same as x", r"line 21: same as %x, but no such call stands before it"),
+        ("relu(%stem) -> f32[1, 2]", "stem(x) same as stem", r"line 21: same as %stem, but no such call stands before it"),
         ("self.stem(x)", "self.stm(x)", r"line 20: the graph calls stm, which is no module"),
         ("^stem.weight", "^stm.weight", r"head\.weight is tied to \^stm\.weight, which is no parameter"),
         ("f32[1, 2]", "f32[1,2]", r"line 14: expected ', ', found ',2\]'"),
