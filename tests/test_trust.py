@@ -38,12 +38,12 @@ def figures(text: str) -> dict[str, int]:
 
 
 def test_a_share_of_the_scenarios_and_the_damaged_texts() -> None:
-    status, out = printed("storage", "verdicts", "doors", "--share", "0.02")
+    status, out = printed("storage", "verdicts", "doors", "--share", "0.01")
     assert status == 0, out
     found = figures(out)
     assert found["scenarios"] > 700, out
-    assert found["scenarios run"] > 10
-    assert found["damaged texts judged"] > 50
+    assert found["scenarios run"] > 3
+    assert found["damaged texts judged"] > 30
     assert (found["lost"], found["false verdicts"], found["sockets"]) == (0, 0, 0)
     told = {name: figure for name, figure, *_ in rows(PAGES["docs/trust.md"])}
     assert told["scenarios run"] == f"{found['scenarios']:,}"  # the whole

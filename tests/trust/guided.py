@@ -61,7 +61,9 @@ def _fuzz(suffix: str, seconds: str, folder: str) -> None:
         "-rss_limit_mb=2048",
         "-print_final_stats=1",
     ]
-    atheris.Setup([sys.argv[0], folder, f"-dict={words}", f"-artifact_prefix={tempfile.gettempdir()}/nnviz-", *options], one)
+    atheris.Setup(
+        [sys.argv[0], folder, f"-dict={words}", f"-artifact_prefix={tempfile.gettempdir()}/nnviz-", *options], one
+    )
     atheris.Fuzz()
 
 
