@@ -142,6 +142,20 @@ def test_ties_of_every_kind_read_back():
         assert loads(dumps(original)) == original
 
 
+def test_a_call_is_folded_into_one_that_is_not_the_latest_of_its_name():
+    def made(target):
+        return call("A", INPUT, kind="created", body=Body((call(target, Literal("1")),), result(target)))
+
+    original = architecture(*map(made, ("f", "g", "f", "f", "g")))
+    text = dumps(original)
+    assert [line.partition(" same as ")[2] for line in text.split("\n") if " same as " in line] == [
+        "%A~1",
+        "%A",
+        "%A~2",
+    ]
+    assert loads(text) == original
+
+
 def test_the_texts_of_real_models_read_back():
     for model, args in [
         (models.ResNet(), (torch.ones(1, 3, 8, 8),)),

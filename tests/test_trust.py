@@ -33,7 +33,7 @@ def printed(*arguments: str) -> tuple[int, str]:
 
 
 def figures(text: str) -> dict[str, int]:
-    found = re.findall(r"[:,] ([a-z ]+): ([\d,]+)(?=,? )", text)
+    found = re.findall(r"[:,] ([a-z][a-z ]*): (\d+(?:,\d{3})*)", text)
     return {name: int(figure.replace(",", "")) for name, figure in found}
 
 
