@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,6 +44,47 @@ class Run:
         return found[0]
 
 
+class Preloaded:
+    """Runs pytest in forks of a process that has imported torch, which takes a run of a real model most of its time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def pytest(self, args: list[str], root: Path, env: dict[str, str], limit: int) -> Run:
+        """As ``python -m pytest`` in a folder; ``limit`` is the seconds after which a run hangs."""
+        if self._process is None:
+            program = [sys.executable, str(STUB.with_name("preloaded.py"))]
+            self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder, "out")
+            asked = {"args": args, "cwd": str(root), "env": env, "out": str(out)}
+            self._process.stdin.write(json.dumps(asked) + "\n")
+            self._process.stdin.flush()
+            if not select.select([self._process.stdout], [], [], limit)[0]:
+                self._process.kill()
+                self.close()
+                raise subprocess.TimeoutExpired(args, limit, out.read_bytes())
+            ret = int(self._process.stdout.readline())
+            return Run(ret, out.read_text(encoding="utf-8", errors="backslashreplace"))
+
+    def close(self) -> None:
+        """Let the process end."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+
+_PRELOADED = Preloaded()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _preloaded() -> Iterator[None]:
+    yield
+    _PRELOADED.close()
+
+
 class Project:
     """A project on disk and its pytest runs."""
 
@@ -63,16 +107,21 @@ class Project:
 
     def pytest(self, *args: str, plugins: tuple[str, ...] = _PLUGINS, **env: str) -> Run:
         options = [argument for plugin in plugins for argument in ("-p", plugin)]
+        if hasattr(os, "fork") and not any(name.startswith("PYTHON") for name in env):
+            return _PRELOADED.pytest([*options, *args], self.root, self._environment(env), self.limit)
         return self.python("-m", "pytest", *options, *args, **env)
 
-    def python(self, *args: str, **env: str) -> Run:
+    def _environment(self, env: dict[str, str]) -> dict[str, str]:
         dropped = ("PYTEST", "NNVIZ", "COV", "GITHUB", "PYTHONDONTWRITEBYTECODE")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
         own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPYCACHEPREFIX": str(self.root.parent.parent / "bytecode")}
+        return {**kept, **own, **env}
+
+    def python(self, *args: str, **env: str) -> Run:
         done = subprocess.run(
             [sys.executable, *args],
             cwd=self.root,
-            env={**kept, **own, **env},
+            env=self._environment(env),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
