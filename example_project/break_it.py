@@ -41,6 +41,7 @@ def plant(folder: Path) -> None:
         for old, new in edits:
             if old not in text:
                 sys.exit(f"{name} has no {old!r} to edit")
+            print(f"\nplanted in {name}:\n  - {old.strip()}\n  + {new.strip()}", flush=True)
             text = text.replace(old, new)
         path.write_text(text, encoding="utf-8")
 

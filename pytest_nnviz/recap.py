@@ -72,9 +72,9 @@ class Recap:
         if self._accepting:
             yield from self._by_cause()
         shared = _shared(self._of("failed"))[:_CAUSES]
-        told = {cause for causes, _ in shared for cause in causes}
         for causes, notes in shared:
-            yield from _once(causes, notes, [note for note in notes if not told.issuperset(note.causes)])
+            yield from _once(causes, notes)
+        yield from _together(shared)
 
     def unknown(self) -> Iterator[str]:
         """What was to be accepted and is not there."""
@@ -155,9 +155,10 @@ def _matters(causes: list[str], notes: Iterable[Note]) -> bool:
     return whole or any(not cause.endswith(", cosmetic") for cause in causes)
 
 
-def _once(causes: list[str], notes: list[Note], mixed: list[Note]) -> Iterator[str]:
-    """What made several snapshots fail, and how to accept it but where other changes (``mixed``) did too."""
-    whole = [note for note in notes if note not in mixed]
+def _once(causes: list[str], notes: list[Note]) -> Iterator[str]:
+    """What made several snapshots fail, and how to accept it where no other change did too."""
+    whole = [note for note in notes if set(note.causes) <= set(causes)]
+    mixed = [note for note in notes if note not in whole]
     alone = sorted({note.nodeid for note in whole} - {note.nodeid for note in mixed})
     alike = "failed for one cause" if len(_ids(causes, notes)) == len(causes) else "failed alike"
     yield f"{len(notes)} snapshots {'share a change' if mixed else alike}: {causes[0]}"
@@ -168,6 +169,17 @@ def _once(causes: list[str], notes: list[Note], mixed: list[Note]) -> Iterator[s
         yield f"  beside other changes in {', '.join(_first(sorted({note.nodeid for note in mixed})))}"
     if alone:
         yield f"  if intended: {_accepting(causes, whole) or _updating(set(alone))}"
+
+
+def _together(shared: list[tuple[list[str], list[Note]]]) -> Iterator[str]:
+    """How to accept what has several of the causes that were told, and nothing else."""
+    told = {cause for causes, _ in shared for cause in causes}
+    found = {note.subject: note for _, notes in shared for note in notes if told.issuperset(note.causes)}
+    several = [note for note in found.values() if not any(set(note.causes) <= set(causes) for causes, _ in shared)]
+    accepting = command(id_ for note in several for id_ in note.ids)
+    if accepting:
+        yield f"several of these changes and no others: {', '.join(_first(sorted({note.nodeid for note in several})))}"
+        yield f"  if all are intended: {accepting}"
 
 
 def _accepting(causes: list[str], notes: list[Note]) -> str:

@@ -414,3 +414,15 @@ def test_sheets_on_two_scales_tell_no_weight_that_did_not_move(tmp_path):
     assert list(located) == ["4"]
     assert located["4"].count == 1
     assert (located["4"].largest[0].position, round(located["4"].largest[0].new, 6)) == ((2, 2), 3.0)
+
+
+def test_what_may_be_random_is_said_to_be(tmp_path: Path) -> None:
+    stored = Stored(tmp_path, net())
+    torch.manual_seed(1)
+    other = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 8, 3))
+    assert [line for line in stored.judge(other).remarks if "torch.manual_seed(0)" in line]
+    with torch.no_grad():
+        other[0].weight.copy_(net()[0].weight)
+        other[0].bias.copy_(net()[0].bias)
+        other[2].weight.copy_(net()[2].weight * 1.5)
+    assert not [line for line in stored.judge(other).remarks if "torch.manual_seed(0)" in line]

@@ -68,7 +68,10 @@ def test_it_is_recorded_and_passes_and_a_missing_one_fails(project: Project) -> 
     (project.root / HOME / "test_all.nnfilters").unlink()
     run = failed(project)
     assert headline(run) == "no snapshot yet: test_all"
-    assert "weights that are random drift with every run: call torch.manual_seed(0)" in run.out
+    assert (
+        "weights that are random drift with every run: where nothing seeds or loads them, call torch.manual_seed(0)"
+        in run.out
+    )
 
 
 def test_a_drift_is_told_located_and_leaves_pictures_until_it_passes(project: Project) -> None:

@@ -8,7 +8,7 @@ import pytest
 from conftest import Project
 from made_up import call, linear, model, norm, run, x
 
-from pytest_nnviz.accepting import cause_id
+from pytest_nnviz.accepting import Accepting, cause_id
 from pytest_nnviz.architecture import Body, Module
 from pytest_nnviz.drift import diff
 from pytest_nnviz.recap import Note, Recap
@@ -62,15 +62,27 @@ def test_each_reason_for_which_pictures_could_not_be_drawn_is_told_once() -> Non
 
 
 def test_causes_are_told_with_all_that_they_made_fail() -> None:
+    both = ",".join(sorted(map(cause_id, ("one", "two"))))
     assert said(failed("a", "one", "two"), failed("b", "two", "one"), failed("c", "two", "three")) == [
         "3 snapshots share a change: two",
-        "  in test_m.py::a, test_m.py::b",
-        "  beside other changes in test_m.py::c",
-        f"  if intended: pytest --snapshot-update --nnviz-accept {cause_id('two')}",
-        "2 snapshots failed for one cause: one",
-        "  in test_m.py::a, test_m.py::b",
-        f"  if intended: pytest --snapshot-update --nnviz-accept {cause_id('one')}",
+        "  beside other changes in test_m.py::a, test_m.py::b, test_m.py::c",
+        "2 snapshots share a change: one",
+        "  beside other changes in test_m.py::a, test_m.py::b",
+        "several of these changes and no others: test_m.py::a, test_m.py::b",
+        f"  if all are intended: pytest --snapshot-update --nnviz-accept {both}",
     ]
+
+
+def test_each_command_accepts_what_stands_above_it() -> None:
+    notes = failed("a", "one"), failed("b", "one", "two"), failed("c", "two", "three"), failed("d", "two")
+    lines = said(*notes)
+    commands = {at: line.rpartition(" ")[2].split(",") for at, line in enumerate(lines) if "--nnviz-accept" in line}
+    assert len(commands) == 3
+    for at, ids in commands.items():
+        names = {note.nodeid for note in notes if Accepting(tuple(ids)).takes(note.ids)}
+        above = next(line for line in reversed(lines[:at]) if "beside" not in line)
+        assert {word.rstrip(",") for word in above.split() if "::" in word} <= names
+        assert "test_m.py::c" not in names
     assert said(failed("a", "one"), failed("b", "two"), failed("c")) == []
 
 

@@ -154,7 +154,7 @@ class Repository:
     def _why_not(self) -> str:
         """What to do where only a part of the history is here."""
         if self._asked("rev-parse", "--is-shallow-repository") != "true":
-            return ""
+            return "; git branch --all lists those that are here"
         return ", which is a shallow clone: git fetch --unshallow, or fetch-depth: 0 of actions/checkout"
 
     def _in_root(self, *command: str, given: bytes = b"") -> bytes:

@@ -98,12 +98,16 @@ class FiltersVerdict(Verdict):
 
     @property
     def remarks(self) -> list[str]:
-        """Of which layers that changed there is no sheet to look at."""
+        """Of which layers that changed there is no sheet to look at; whether they may be random."""
+        random = [telling.RANDOM] if self.drift and all(map(telling.renewed, self.drift.layers)) else []
         blind = [place(change.path) for change in self.drift.layers if self._blind(change)] if self.drift else []
         if not blind:
-            return []
+            return random
         more = f" and {len(blind) - 3} more" if len(blind) > 3 else ""
-        return [f"without a sheet that fits the text: {', '.join(blind[:3])}{more}; the numbers alone were compared"]
+        return [
+            *random,
+            f"without a sheet that fits the text: {', '.join(blind[:3])}{more}; the numbers alone were compared",
+        ]
 
     def _blind(self, change: LayerChange) -> bool:
         old, new = change.old, change.new

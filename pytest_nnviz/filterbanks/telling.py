@@ -22,14 +22,15 @@ __all__ = [
     "gates",
     "gist",
     "headline",
+    "renewed",
     "rows",
     "tell",
     "words",
 ]
 
 RANDOM = (
-    "weights that are random drift with every run: call torch.manual_seed(0) before the model is built, or load a "
-    "checkpoint"
+    "weights that are random drift with every run: where nothing seeds or loads them, call torch.manual_seed(0) before "
+    "the model is built, or load a checkpoint"
 )
 _FILTERS, _WEIGHTS, _PLACES, _PLACE = 4, 3, 3, 24
 _TOLD_OTHERWISE = frozenset(("scaled", "re-initialised", "nan", "infinite", "dead", "rounded", "weights"))
@@ -86,7 +87,7 @@ def _grouped(changes: Sequence[LayerChange]) -> Iterator[tuple[str, list[LayerCh
     """Layers of which the same is to be told, behind one head."""
     groups: defaultdict[tuple[str, str, bool], list[LayerChange]] = defaultdict(list)
     for change in changes:
-        alone = bool(change.filters) and not _renewed(change)
+        alone = bool(change.filters) and not renewed(change)
         groups[change.kind, change.path if alone else tell(change), alone].append(change)
     for members in groups.values():
         paths = [place(member.path) for member in members]
@@ -113,7 +114,8 @@ def details(drift: BankDrift) -> Iterator[str]:
         yield from (f"{place(members[0].path)} {line}" for line in inside)
 
 
-def _renewed(change: LayerChange) -> bool:
+def renewed(change: LayerChange) -> bool:
+    """Whether no filter of a layer is what it was, as where nothing seeds it."""
     return any(name == "re-initialised" for name, _, _ in change.facts)
 
 
@@ -157,7 +159,7 @@ def tell(change: LayerChange) -> str:
     told = [_fact(*fact) for fact in change.facts]
     if change.permuted:
         told.append(_permuted(change.permuted))
-    if change.filters and not _renewed(change):
+    if change.filters and not renewed(change):
         told.append(_filters(change))
     return ", ".join(told)
 
@@ -227,7 +229,7 @@ def _names(found: Sequence[FilterChange]) -> str:
 def _inside(change: LayerChange, limit: int | None) -> Iterator[str]:
     """The filters of a layer, the furthest first."""
     moved = [each for each in change.filters if each.kind in ("changed", "scaled")]
-    if _renewed(change):
+    if renewed(change):
         return
     shown = moved[:limit]
     for each in shown:

@@ -17,6 +17,7 @@ MARKER = "<!-- pytest-nnviz -->"
 
 _WHERE = "With pictures: `index.html`, among the artifacts of the job."
 _LIMIT = 60_000  # characters; comments hold 65,536
+_ASKS = {"missing": "record", "damaged": "write anew", "picture": "redraw"}
 _EDITS = 8
 _REMARKS = 3
 _FACTS = 300
@@ -60,7 +61,7 @@ def _group(group: Sequence[Finding]) -> str:
     moved = [f"{_code(each.where)} ({_places(each)})" for each in others if first.is_same_cause(each)]
     elsewhere = [f"the same elsewhere in {', '.join(_few(moved))}"] if moved else []
     there = [f"in {_code(each.where)}: {_there(each)}" for each in others if not first.is_same_cause(each)]
-    accept = [f"accept: {_accepting(group)}"] if first.command else []
+    accept = [f"{_ASKS.get(first.status, 'accept')}: {_accepting(group)}"] if first.command else []
     lines = [f"**{_plain(first.consequence)}** in {_listed(alike)}", *_said(first), *elsewhere, *_few(there), *accept]
     return "- " + "\n  - ".join(lines) + "\n"
 
@@ -107,7 +108,8 @@ def _edit(row: Row) -> str:
     """What changed where; what came, went or moved behind its sign."""
     place = row.place if row.marker == "~" else f"{row.marker} {row.place}"
     behind = f", {_plain(row.extra)}" if row.extra else ""
-    return f"{_code(place)} {_code(_cut(row.facts))}{behind}"
+    source = f" ({_code(row.source)})" if row.source else ""
+    return f"{_code(place)} {_code(_cut(row.facts))}{behind}{source}"
 
 
 def _graphs(firsts: Iterable[Finding], left: int) -> Iterator[str]:

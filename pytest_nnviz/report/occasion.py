@@ -11,7 +11,7 @@ from pytest_nnviz.report.findings import REVIEWED, Finding
 __all__ = ["Occasion"]
 
 _PINNED = "modules, parameters, shapes, the graph of the forward pass, weights of convolutions"
-_FAILED = "what was found now is something else, and either that is meant and accepted by the command, or a mistake."
+_FAILED = "what follows failed, and either it is meant, and the command settles it, or it is a mistake."
 _REVIEWED = "what they say of the models differs as follows, and whether that is meant is for the reviewer to say."
 _SHOWN = "these are the models of the tests that ran."
 

@@ -85,11 +85,16 @@ def _list(found: Sequence[Sequence[Finding]], ids: dict[Path, str]) -> str:
     items = "".join(map(_item, found, (ids[first.folder] for first, *_ in found)))
     return (
         f'<nav class="list" aria-label="Snapshots">\n<details{" open" if len(found) > 1 else ""}>'
-        f"<summary>All snapshots</summary>\n<ol>\n{items}</ol>\n</details>\n</nav>\n"
+        f"<summary>{_length(found)}</summary>\n<ol>\n{items}</ol>\n</details>\n</nav>\n"
         '<div class="bar" role="search" aria-label="Snapshots" hidden>'
         '<input type="search" id="search" placeholder="filter by module, test or words" '
         f'aria-label="Filter snapshots"><span id="found" class="nothing" role="status"></span>{_KEYS}</div>\n'
     )
+
+
+def _length(found: Sequence[Sequence[Finding]]) -> str:
+    count = sum(map(len, found))
+    return f"{count:,} snapshots" + (f", {len(found):,} causes" if len(found) < count else "")
 
 
 _KEYS = (
