@@ -105,9 +105,10 @@ class Project:
         self.write("conftest.py", "import stub_tracer\nstub_tracer.install()\n")
         return self
 
-    def pytest(self, *args: str, plugins: tuple[str, ...] = _PLUGINS, **env: str) -> Run:
+    def pytest(self, *args: str, plugins: tuple[str, ...] = _PLUGINS, fresh: bool = False, **env: str) -> Run:
+        """Run it, in a process that has imported nothing yet if it is to be ``fresh``."""
         options = [argument for plugin in plugins for argument in ("-p", plugin)]
-        if hasattr(os, "fork") and not any(name.startswith("PYTHON") for name in env):
+        if hasattr(os, "fork") and not fresh and not any(name.startswith("PYTHON") for name in env):
             return _PRELOADED.pytest([*options, *args], self.root, self._environment(env), self.limit)
         return self.python("-m", "pytest", *options, *args, **env)
 

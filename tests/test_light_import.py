@@ -74,21 +74,21 @@ def listing(tmp_path: Path) -> Project:
 
 
 def test_the_fixture_requested_but_not_called_imports_nothing_heavy(listing: Project) -> None:
-    run = listing.pytest()
+    run = listing.pytest(fresh=True)
     assert run.ret == 0, run.out
     assert run.line("HEAVY") == "HEAVY [] []"
 
 
 def test_a_pass_imports_nothing_that_draws(listing: Project) -> None:
-    assert listing.pytest("--snapshot-update", STUB="1").ret == 0
-    run = listing.pytest(STUB="1")
+    assert listing.pytest("--snapshot-update", fresh=True, STUB="1").ret == 0
+    run = listing.pytest(fresh=True, STUB="1")
     assert run.ret == 0, run.out
     assert run.line("HEAVY") == "HEAVY [] []"
 
 
 def test_the_check_notices(listing: Project) -> None:
     listing.write("graphviz.py", "")
-    assert listing.pytest(USED="graphviz").line("HEAVY") == "HEAVY ['graphviz'] []"
+    assert listing.pytest(fresh=True, USED="graphviz").line("HEAVY") == "HEAVY ['graphviz'] []"
     probe = "import pytest, syrupy, pytest_nnviz.plugin, graphviz"
     new = loaded(listing, probe) - loaded(listing, "import pytest, syrupy")
     assert "graphviz" in {name.partition(".")[0] for name in new}
