@@ -39,7 +39,8 @@ class Repository:
         """
         found = self._asked("rev-parse", "--verify", "--quiet", f"{_checked(revision)}^{{commit}}")
         if found is None:
-            raise SourceError(f"no revision {revision!r} in {self.root}{self._why_not()}")
+            why = self._why_not() or "; git branch --all lists the branches that are here"
+            raise SourceError(f"no revision {revision!r} in {self.root}{why}")
         return found
 
     def merge_base(self, one: str, other: str) -> str:
@@ -154,7 +155,7 @@ class Repository:
     def _why_not(self) -> str:
         """What to do where only a part of the history is here."""
         if self._asked("rev-parse", "--is-shallow-repository") != "true":
-            return "; git branch --all lists those that are here"
+            return ""
         return ", which is a shallow clone: git fetch --unshallow, or fetch-depth: 0 of actions/checkout"
 
     def _in_root(self, *command: str, given: bytes = b"") -> bytes:
