@@ -51,7 +51,7 @@ def test_it_opens_with_everything_in_sight(few: Path, visit: Visit) -> None:
     grave = page.locator("main h2").first
     expect(grave).to_contain_text("breaks checkpoints")
     page.evaluate("drawOn(list.shown)")  # what it does a second later
-    expect(page.locator("article:visible .stage:not(.still) .both img")).to_have_count(4)
+    expect(page.locator("article:visible .stage:not(.still) .both img")).to_have_count(5)  # of architectures
     broken = "all => all.filter(each => each.complete && !each.naturalWidth).length"
     assert page.locator("img").evaluate_all(broken) == 0
     picture = article(page, "kernel_size").locator(".both img").bounding_box()
