@@ -158,7 +158,7 @@ def _matters(causes: list[str], notes: Iterable[Note]) -> bool:
 def _once(causes: list[str], notes: list[Note]) -> Iterator[str]:
     """What made several snapshots fail, and how to accept it where no other change did too."""
     whole = [note for note in notes if set(note.causes) <= set(causes)]
-    mixed = [note for note in notes if note not in whole]
+    mixed = [note for note in notes if not set(note.causes) <= set(causes)]
     alone = sorted({note.nodeid for note in whole} - {note.nodeid for note in mixed})
     alike = "failed for one cause" if len(_ids(causes, notes)) == len(causes) else "failed alike"
     yield f"{len(notes)} snapshots {'share a change' if mixed else alike}: {causes[0]}"

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,7 +55,8 @@ class Preloaded:
         """As ``python -m pytest`` in a folder; ``limit`` is the seconds after which a run hangs."""
         if self._process is None:
             program = [sys.executable, str(STUB.with_name("preloaded.py"))]
-            self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+            self._process = subprocess.Popen(program, **pipes, start_new_session=True)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +65,7 @@ class Preloaded:
             self._process.stdin.write(json.dumps(asked) + "\n")
             self._process.stdin.flush()
             if not select.select([self._process.stdout], [], [], limit)[0]:
-                self._process.kill()
+                os.killpg(self._process.pid, signal.SIGKILL)  # with the run that hangs
                 self.close()
                 raise subprocess.TimeoutExpired(args, limit, out.read_bytes())
             ret = int(self._process.stdout.readline())

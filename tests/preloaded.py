@@ -35,7 +35,6 @@ def _forked(asked: dict[str, Any]) -> int:
     if not child:
         code = 70
         try:
-            os.setsid()
             code = _run(**asked)
         finally:
             sys.stdout.flush()

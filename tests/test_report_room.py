@@ -41,6 +41,8 @@ def test_one_cause_is_accepted_at_once_where_it_has_an_id(tmp_path: Path) -> Non
     text = page(found, root=tmp_path)
     assert text.count("If it is intended in all 3:") == text.count("--nnviz-accept 0123abcd") == 1
     assert "--nnviz-accept" not in page(found[:1], root=tmp_path)
+    assert "<summary>1 snapshot</summary>" in page(found[:1], root=tmp_path)
+    assert "<summary>3 snapshots, 1 cause</summary>" in text
     assert "in all 2" not in page([found[0], replace(found[1], cause_id="")], root=tmp_path)
 
 

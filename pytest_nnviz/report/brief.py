@@ -57,7 +57,7 @@ def brief(findings: Iterable[Finding], occasion: Occasion | None = None, limit: 
 def _group(group: Sequence[Finding]) -> str:
     first = group[0]
     alike = list(filter(first.is_same, group))
-    others = [each for each in group if each not in alike]
+    others = [each for each in group if not first.is_same(each)]
     moved = [f"{_code(each.where)} ({_places(each)})" for each in others if first.is_same_cause(each)]
     elsewhere = [f"the same elsewhere in {', '.join(_few(moved))}"] if moved else []
     there = [f"in {_code(each.where)}: {_there(each)}" for each in others if not first.is_same_cause(each)]

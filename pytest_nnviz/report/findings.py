@@ -26,6 +26,7 @@ __all__ = [
     "counted",
     "groups",
     "in_order",
+    "snapshots",
     "tally",
 ]
 
@@ -237,14 +238,18 @@ def accepting(group: Sequence[Finding]) -> str:
     return command(each.cause_id for each in group)
 
 
+def snapshots(count: int) -> str:
+    """So many of them: ``1 snapshot``."""
+    return f"{count:,} {'snapshot' if count == 1 else 'snapshots'}"
+
+
 def tally(found: Iterable[tuple[str, str]]) -> str:
     """How many failed and by what, of their statuses and consequences: ``2 snapshots drifted: 2 cosmetic``."""
     pairs = list(found)
     rank = {each: at for at, each in enumerate(_ORDER)}
     counts = Counter(sorted((consequence for _, consequence in pairs), key=lambda each: rank.get(each, len(rank))))
     verb = "drifted" if all(status == "drifted" for status, _ in pairs) else "failed"
-    noun = "snapshot" if len(pairs) == 1 else "snapshots"
-    return f"{len(pairs):,} {noun} {verb}: {', '.join(f'{count:,} {name}' for name, count in counts.items())}"
+    return f"{snapshots(len(pairs))} {verb}: {', '.join(f'{count:,} {name}' for name, count in counts.items())}"
 
 
 def counted(findings: Sequence[Finding]) -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_nnviz.report.findings import REVIEWED, Finding
+from pytest_nnviz.report.findings import REVIEWED, Finding, snapshots
 
 __all__ = ["Occasion"]
 
@@ -38,11 +38,11 @@ class Occasion:
             return f"Review: {_became(findings)}"
         failed = [each for each in findings if each.failed]
         if not failed:
-            return f"{_counted(len(findings))}, none failed"
+            return f"{snapshots(len(findings))}, none failed"
         verb = "drifted" if all(each.status == "drifted" for each in failed) else "failed"
         if len(failed) == len(findings):
-            return f"{_counted(len(failed))} {verb}"
-        return f"{len(failed):,} of {_counted(len(findings))} {verb}"
+            return f"{snapshots(len(failed))} {verb}"
+        return f"{len(failed):,} of {snapshots(len(findings))} {verb}"
 
     def about(self, findings: Sequence[Finding]) -> str:
         """What this is, for people who have not seen it before."""
@@ -62,8 +62,4 @@ def _became(findings: Sequence[Finding]) -> str:
     """``2 snapshots changed, 1 added``."""
     counts = [(status, sum(each.status == status for each in findings)) for status in REVIEWED]
     (status, count), *others = [pair for pair in counts if pair[1]] or counts[:1]
-    return ", ".join([f"{_counted(count)} {status}", *(f"{count:,} {status}" for status, count in others)])
-
-
-def _counted(count: int) -> str:
-    return f"{count:,} {'snapshot' if count == 1 else 'snapshots'}"
+    return ", ".join([f"{snapshots(count)} {status}", *(f"{count:,} {status}" for status, count in others)])

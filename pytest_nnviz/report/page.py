@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pytest_nnviz.report.article import article, copied, titled
 from pytest_nnviz.report.edits import tone
-from pytest_nnviz.report.findings import Finding, accepting, counted, groups
+from pytest_nnviz.report.findings import Finding, accepting, counted, groups, snapshots
 from pytest_nnviz.report.occasion import Occasion
 from pytest_nnviz.report.space import Share, shared_out
 
@@ -93,8 +93,9 @@ def _list(found: Sequence[Sequence[Finding]], ids: dict[Path, str]) -> str:
 
 
 def _length(found: Sequence[Sequence[Finding]]) -> str:
-    count = sum(map(len, found))
-    return f"{count:,} snapshots" + (f", {len(found):,} causes" if len(found) < count else "")
+    count, causes = sum(map(len, found)), len(found)
+    told = f", {causes:,} {'cause' if causes == 1 else 'causes'}" if causes < count else ""
+    return f"{snapshots(count)}{told}"
 
 
 _KEYS = (
