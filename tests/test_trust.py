@@ -21,6 +21,7 @@ import fuzzing  # noqa: E402
 import scaling  # noqa: E402
 from damage import damaged, means_the_same  # noqa: E402
 from faults import FAULTS, Faults  # noqa: E402
+from forked import end_of, start  # noqa: E402
 from recording import lost  # noqa: E402
 
 
@@ -83,6 +84,15 @@ def test_the_layer_of_faults_stands_between(tmp_path: Path) -> None:
                 path.write_bytes(b"new")
         path.unlink()
     assert not path.exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_that_breaks_says_by_what(tmp_path: Path) -> None:
+    ended = end_of(*start(lambda: 1 // 0, tmp_path / "not-there"))
+    assert ended.status == 70
+    assert "FileNotFoundError" in ended.out
+    ended = end_of(*start(lambda: 1 // 0, tmp_path))
+    assert (ended.status, ended.out.splitlines()[-1][:18]) == (70, "ZeroDivisionError:")
 
 
 def test_what_is_lost_is_noticed() -> None:

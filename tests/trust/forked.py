@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -69,6 +70,8 @@ def start(does: Callable[[], int], where: Path, env: Mapping[str, str] | None = 
         os.environ.update(env or {})
         status = int(does())
         sys.stdout.flush()
+    except BaseException:
+        os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
     finally:
         os._exit(status)
 

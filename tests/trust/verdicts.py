@@ -82,9 +82,13 @@ def _judge(shelf: Shelf, kind: Kind, text: str, cases: list[tuple[str, bytes]], 
         (folder / f"test[{number}].{kind.suffix}").write_bytes(found)
     before, out = files_of(where), where.with_name("reports.json")
     for args in ([], ["--snapshot-update-new-only"]):
+        out.unlink(missing_ok=True)
         ended = run_pytest(where, ["--nnviz-report", "never", *args], OLD, plugins=[Reports(out)], limit=900)
         if files_of(where).keys() != before.keys() or any(files_of(where)[name] != before[name] for name in before):
             judged.complaints.append(f"{kind.suffix}: a check {args} changed files")
+        if not out.exists():
+            judged.complaints.append(f"{kind.suffix}: a check {args} broke off, {ended.status}: {ended.out[-2000:]}")
+            return
     reports = json.loads(out.read_text())
     for number, (label, found) in enumerate(cases):
         judged.texts += 1
