@@ -44,7 +44,7 @@ class Observer:
         for path, module in self._modules.items():
             self._places[id(module)].append(path)
 
-    def __call__(self, module: torch.nn.Module, run: Callable[[Any, Any], Any], args: Any, kwargs: Any) -> Any:
+    def watch(self, module: torch.nn.Module, run: Callable[[Any, Any], Any], args: Any, kwargs: Any) -> Any:
         """Call a module by ``run(args, kwargs)``; one that is not the model's is only called."""
         places = self._places.get(id(module))
         if places is None:

@@ -175,7 +175,7 @@ class Recorder(TorchFunctionMode):
                 return inner(*args, **kwargs)
             if not self.is_recording():
                 return self._observed(module, lambda args, kwargs: original(module, *args, **kwargs))(args, kwargs)
-            run = self._observed(module, functools.partial(self._run, original, module))
+            run = self._observed(module, lambda args, kwargs: self._run(original, module, args, kwargs))
             if module is self.model and not self._entered:
                 self._entered = True
                 if not _is_leaf(module) and not self._is_opaque(module, ""):
@@ -185,7 +185,9 @@ class Recorder(TorchFunctionMode):
         return call
 
     def _observed(self, module: torch.nn.Module, run: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        return run if self.observer is None else functools.partial(self.observer, module, run)
+        observer = self.observer
+        # No partial and no instance is called: Python 3.12 bounds how deep C may call Python.
+        return run if observer is None else lambda args, kwargs: observer.watch(module, run, args, kwargs)
 
     def is_recording(self) -> bool:
         """Whether what is called now belongs to the record."""
