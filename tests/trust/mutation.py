@@ -208,8 +208,8 @@ def _notice(where: Path, share: float, tests: list[str]) -> int:
     return int(pytest.main([*options, *tests]))
 
 
-def outcome(edit: Edit | None, share: float, tests: list[str], limit: float) -> str:
-    """Whether an edit is noticed: ``killed``, ``killed by time``, or ``survived``."""
+def outcome(edit: Edit | None, share: float, tests: list[str], limit: float, out: int) -> str:
+    """Whether an edit is noticed: ``killed``, ``killed by time``, or ``survived``; ``out`` takes what is printed."""
     with tempfile.TemporaryDirectory(prefix="nnviz-mutant-") as folder:
         where = Path(folder)
         lay_over(edit, where)
@@ -218,9 +218,8 @@ def outcome(edit: Edit | None, share: float, tests: list[str], limit: float) -> 
             status = 1
             try:
                 os.setsid()
-                said = os.open(os.devnull if edit is not None else "/tmp/nnviz-mutation.log", os.O_RDWR | os.O_CREAT)
                 for stream in (0, 1, 2):
-                    os.dup2(said, stream)
+                    os.dup2(out, stream)
                 status = _notice(where, share, tests)
             finally:
                 os._exit(int(status != 0))
@@ -256,10 +255,14 @@ def main() -> None:
     for name in ("torch", "numpy", "torchinfo", "pytest"):
         import_module(name)
     tests = [f"tests/{name}" for name in names]
-    assert outcome(None, share, tests, 600) == "survived", "the tests fail as it is"
+    with tempfile.TemporaryFile("w+b") as out:
+        if outcome(None, share, tests, 600, out.fileno()) != "survived":
+            out.seek(0)
+            sys.exit(f"the tests fail as it is:\n{out.read().decode(errors='replace')[-5000:]}")
     survived = []
+    nowhere = os.open(os.devnull, os.O_RDWR)
     for number, edit in enumerate(chosen, 1):
-        found = outcome(edit, share, tests, asked.seconds)
+        found = outcome(edit, share, tests, asked.seconds, nowhere)
         survived += [edit] if found == "survived" else []
         print(f"{number}/{len(chosen)} {found}: {edit}", flush=True)
     killed = len(chosen) - len(survived)
