@@ -114,6 +114,23 @@ def test_damage_is_damage() -> None:
     assert not any("line 2" in label or label in ("a BOM", "utf-16", "cut off at byte 12") for label in same)
 
 
+@pytest.mark.parametrize(
+    ("line", "other", "decided"),
+    [
+        ("model: Net", "model: Ndt", None),
+        ("drawn: 2 filters, 1 channel", "drawn: 0 filters, 1 channel", None),
+        ("all: norm 1, min 0, digest 4c4853643d60", "all: norm 2, min 0, digest 4c4853643d60", None),
+        ("0: norm 1, min 0, digest 4c4853643d60", "0: norm 1, min 0, digest 3c4853643d60", None),
+        ("0: norm 1, min 0, digest 4c4853643d60", "0: norm 1.01, min 0, digest 4c4853643d60", False),
+        ("class: Conv2d", "class: Conv3d", False),
+        ("model: Net", "modek: Net", False),
+    ],
+)
+def test_what_decides_of_filters(line: str, other: str, decided: bool | None) -> None:
+    text = f"nnviz-filters 1\n{line}\n[end]\n"
+    assert means_the_same(text, text.replace(line, other).encode()) is decided
+
+
 def test_doors_are_noticed(tmp_path: Path) -> None:
     touched = doors.Touched()
     for event, *args in (

@@ -97,7 +97,7 @@ def _flipped(whole: bytes, numbers: random.Random) -> Iterator[tuple[str, bytes]
 def means_the_same(text: str, found: bytes) -> bool | None:
     """Whether what decides of a text is the same: its lines up to ``[end]``, whatever ends them.
 
-    None where a tolerance decides: those of filters have numbers.
+    None where a tolerance decides, or nothing does: those of filters have numbers, and say how they are drawn.
     """
     old, new = _deciding(text), _deciding(found.decode("utf-8", "replace"))
     near = text.startswith("nnviz-filters") and len(old) == len(new) and all(map(_is_close, old, new))
@@ -108,12 +108,15 @@ _STATISTICS = re.compile(r"(?<=[a-z] )-?[0-9]+(?:\.[0-9]+)?(?=,)")
 _DIGEST = re.compile(r"(?<=digest )[0-9a-f]{12}$")
 
 
+_UNDECIDED = ("all: ", "model: ", "drawn: ")  # the lines of the filters decide, under any name and however drawn
+
+
 def _is_close(one: str, other: str) -> bool:
     """Whether two lines about filters differ by little; their digest decides nothing."""
-    if not one[:1].isdigit() and not one.startswith("all: "):
+    if one.startswith(_UNDECIDED):
+        return other.startswith(one.partition(" ")[0])
+    if not one[:1].isdigit():
         return one == other
-    if one.startswith("all: "):
-        return other.startswith("all: ")  # those of the filters decide
     frames = [_DIGEST.sub("", _STATISTICS.sub("", line)) for line in (one, other)]
     numbers = [list(map(float, _STATISTICS.findall(line))) for line in (one, other)]
     near = len(numbers[0]) == len(numbers[1]) and all(

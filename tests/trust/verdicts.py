@@ -103,12 +103,10 @@ def _judge(shelf: Shelf, kind: Kind, text: str, cases: list[tuple[str, bytes]], 
 
 
 def _complaint(same: bool | None, found: bytes, outcome: str, headline: str | None, words: str) -> str:
-    if same is None:
-        return ""
-    if same:
-        return "" if outcome == "passed" else f"fails, though it means the same: {words[-1500:]}"
     if outcome == "passed":
-        return f"passes: {found!r}"
+        return f"passes: {found!r}" if same is False else ""
+    if same:
+        return f"fails, though it means the same: {words[-1500:]}"
     if "pytest_nnviz/" in words or "Error: " in (headline or "").replace("SnapshotError: ", ""):
         return f"a traceback of ours, or an error of another: {words[-3000:]}"
     if b"\n<<<<<<< " in found and b"\n[end]" in found and "conflict marker" not in words:
