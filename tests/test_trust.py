@@ -18,6 +18,7 @@ sys.path.insert(0, str(HERE))
 
 import doors  # noqa: E402
 import fuzzing  # noqa: E402
+import guided  # noqa: E402
 import scaling  # noqa: E402
 from damage import damaged, means_the_same  # noqa: E402
 from faults import FAULTS, Faults  # noqa: E402
@@ -55,6 +56,27 @@ def test_readers_and_bytes_that_nobody_wrote(suffix: str) -> None:
     assert all(not fuzzing.complaint(suffix, seed) for seed in fuzzing.seeds_of(suffix)[:9])
     inputs = fuzzing.inputs(suffix, 1)
     assert [found for _ in range(60) if (found := fuzzing.complaint(suffix, next(inputs)))] == []
+
+
+def test_a_fuzzer_that_breaks_off_goes_on(tmp_path: Path) -> None:
+    tries, source = tmp_path / "tries", tmp_path / "fuzzer.py"
+    source.write_text(f"""
+import sys, time
+with open({str(tries)!r}, "a+") as file:
+    file.write("x")
+    file.seek(0)
+    often = len(file.read())
+for found in ("'line 7': b'a'", "'line 8': b'b'", "'other': b''"):
+    print("found: nnviz:", found, file=sys.stderr)
+print("stat::number_of_executed_units: 5", file=sys.stderr)
+time.sleep(0 if often < 3 else float(sys.argv[1]))
+sys.exit(77 if often < 3 else 0)
+""")
+    inputs, said = guided.fuzzed([sys.executable, str(source)], 2)
+    assert tries.read_text() == "xxx"
+    assert inputs == 15
+    assert said[:2] == ["found: nnviz: 'line 7': b'a'", "found: nnviz: 'other': b''"]
+    assert [end.partition(":")[0] for end in said[2:]] == ["ended with 77"] * 2
 
 
 def test_time_and_memory_grow_with_what_is_read() -> None:

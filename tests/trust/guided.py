@@ -1,7 +1,7 @@
 """The readers under atheris, which looks for inputs that reach new lines: ``python tests/trust/guided.py SECONDS``.
 
-Its own process: what is read is instrumented as it is imported. What it keeps lies in a folder of its own; inputs that
-break something are printed, and make it end with 1.
+Its own processes: what is read is instrumented as it is imported. What it keeps lies in a folder of its own; inputs
+that break something are printed, and make it end with 1.
 """
 
 from __future__ import annotations
@@ -10,27 +10,55 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-__all__ = ["run"]
+__all__ = ["fuzzed", "run"]
 
 _SUFFIXES = ("nnviz", "nnsummary", "nnfilters")
+_MOST = 20
+_FOUND = "found: "
 
 
-def run(seconds: int) -> tuple[int, str]:
+def run(seconds: int) -> tuple[int, list[str]]:
     """Fuzz each of the three readers for its share of the seconds; how many inputs, and what went wrong."""
-    inputs, said = 0, ""
+    inputs, said = 0, []
     for suffix in _SUFFIXES:
         with tempfile.TemporaryDirectory(prefix="nnviz-atheris-") as folder:
-            command = [sys.executable, __file__, suffix, str(max(1, seconds // len(_SUFFIXES))), folder]
-            done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        found = re.search(r"stat::number_of_executed_units: *(\d+)", done.stderr)
-        inputs += int(found[1]) if found else 0
-        said += done.stderr[-3000:] if done.returncode or not found else ""
+            more, wrong = fuzzed([sys.executable, __file__, suffix, folder], seconds // len(_SUFFIXES))
+        inputs, said = inputs + more, said + wrong
     return inputs, said
 
 
-def _fuzz(suffix: str, seconds: str, folder: str) -> None:
+def fuzzed(command: list[str], seconds: float) -> tuple[int, list[str]]:
+    """Run a fuzzer, and again for what is left of the time wherever it ends early: it has kept its inputs.
+
+    Args:
+        command: of the fuzzer, to which the seconds are added.
+        seconds: for all of its runs.
+
+    Returns:
+        How many inputs were tried, and what was found, each kind once: at most 20 of them, which end it.
+    """
+    inputs, said, until = 0, dict[str, str](), time.monotonic() + max(1, seconds)
+    while (left := round(until - time.monotonic())) > 0 and len(said) < _MOST:
+        done = subprocess.run([*command, str(left)], capture_output=True, text=True, errors="replace", check=False)
+        units = re.search(r"stat::number_of_executed_units: *(\d+)", done.stderr)
+        inputs += int(units[1]) if units else 0
+        found = [line for line in done.stderr.splitlines() if line.startswith(_FOUND)]
+        for line in found:
+            said.setdefault(_kind(line), line)
+        if done.returncode or not units:
+            said[f"end {len(said)}"] = f"ended with {done.returncode}: {done.stderr[-3000:]}"
+    return inputs, list(said.values())
+
+
+def _kind(line: str) -> str:
+    """What was found, whatever the input and the numbers."""
+    return re.sub(r"\d+", "", line.partition(": b")[0])
+
+
+def _fuzz(suffix: str, folder: str, seconds: str) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["pytest_nnviz"]):
@@ -52,7 +80,7 @@ def _fuzz(suffix: str, seconds: str, folder: str) -> None:
     def one(data: bytes) -> None:
         found = fuzzing.complaint(suffix, data)
         if found:
-            raise AssertionError(f"{suffix}: {found}: {data!r}")
+            print(f"{_FOUND}{suffix}: {found!r}: {data!r}", file=sys.stderr, flush=True)
 
     options = [
         f"-max_total_time={seconds}",
@@ -71,4 +99,6 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         _fuzz(*sys.argv[1:4])
     else:
-        print(*run(int(sys.argv[1])))
+        tried, wrong = run(int(sys.argv[1]))
+        print(f"inputs: {tried:,}", *wrong, sep="\n")
+        sys.exit(bool(wrong))
