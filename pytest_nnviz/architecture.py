@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from math import prod
 
 __all__ = [
     "Architecture",
@@ -45,10 +46,7 @@ class TensorSpec:
     @property
     def numel(self) -> int:
         """Number of elements (unknown dimensions count as one)."""
-        count = 1
-        for size in self.shape:
-            count *= 1 if size is None else size
-        return count
+        return prod(1 if size is None else size for size in self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,15 +219,20 @@ class Totals:
     tied: int = 0
 
     @classmethod
-    def of(cls, module: Module) -> Totals:
-        """Of the module's own parameters and buffers, without its children."""
-        own = [parameter for parameter in module.parameters if parameter.tied is None]
-        return cls(
-            parameters=sum(parameter.spec.numel for parameter in own),
-            trainable=sum(parameter.spec.numel for parameter in own if parameter.trainable),
-            buffers=sum(buffer.spec.numel for buffer in module.buffers if buffer.tied is None),
-            tied=sum(parameter.spec.numel for parameter in module.parameters if parameter.tied is not None),
-        )
+    def of(cls, *modules: Module) -> Totals:
+        """Of the modules' own parameters and buffers, without their children."""
+        parameters = trainable = buffers = tied = 0
+        for module in modules:
+            for parameter in module.parameters:
+                size = parameter.spec.numel
+                if parameter.tied is not None:
+                    tied += size
+                    continue
+                parameters += size
+                trainable += size if parameter.trainable else 0
+            for buffer in module.buffers:
+                buffers += buffer.spec.numel if buffer.tied is None else 0
+        return cls(parameters, trainable, buffers, tied)
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
@@ -268,7 +271,7 @@ class Architecture:
     @property
     def totals(self) -> Totals:
         """Totals over all modules, each piece of memory once."""
-        return sum((Totals.of(module) for _, module in walk_modules(self.root)), Totals())
+        return Totals.of(*(module for _, module in walk_modules(self.root)))
 
     @property
     def total_parameters(self) -> int:

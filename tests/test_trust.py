@@ -25,6 +25,10 @@ from faults import FAULTS, Faults  # noqa: E402
 from forked import end_of, start  # noqa: E402
 from recording import lost  # noqa: E402
 
+from pytest_nnviz.errors import TextError  # noqa: E402
+from pytest_nnviz.textformat import loads  # noqa: E402
+from pytest_nnviz.textformat.lines import Lines  # noqa: E402
+
 
 def printed(*arguments: str) -> tuple[int, str]:
     command = [sys.executable, str(HERE / "figures.py"), *arguments]
@@ -77,6 +81,38 @@ sys.exit(77 if often < 3 else 0)
     assert inputs == 15
     assert said[:2] == ["found: nnviz: 'line 7': b'a'", "found: nnviz: 'other': b''"]
     assert [end.partition(":")[0] for end in said[2:]] == ["ended with 77"] * 2
+
+
+class Forgetful(dict):
+    """Remembers nothing."""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        pass
+
+
+def outcome(text: str) -> object:
+    try:
+        return loads(text)
+    except TextError as error:
+        return str(error)
+
+
+def test_what_is_read_once_is_what_would_be_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that says what an earlier one said, an argument that stood before: read anew, they mean the same."""
+    inputs = fuzzing.inputs("nnviz", 2)
+    texts = [path.read_text("utf-8") for path in sorted((HERE.parent / "formats" / "nnviz-1").glob("*.nnviz"))]
+    texts += [next(inputs).decode("utf-8", "replace") for _ in range(300)]
+    found = [outcome(text) for text in texts]
+    assert 30 < sum(isinstance(each, str) for each in found) < 330
+    remembering = Lines.__init__
+
+    def forgetting(lines: Lines) -> None:
+        remembering(lines)
+        for name in vars(lines):
+            setattr(lines, name, Forgetful())
+
+    monkeypatch.setattr(Lines, "__init__", forgetting)
+    assert [outcome(text) for text in texts] == found
 
 
 def test_time_and_memory_grow_with_what_is_read() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from pytest_nnviz.architecture import (
@@ -28,7 +28,11 @@ Fail = Callable[[str, int], TextError]
 
 def resolve_ties(root: Module, fail: Callable[[str], TextError]) -> Module:
     """Give tied parameters and buffers, which are written by their place alone, the spec of that place."""
-    modules = dict(walk_modules(root))
+    walked = list(walk_modules(root))
+    concerned = _with_ties(walked)
+    if not concerned:
+        return root
+    modules = dict(walked)
     tensors: dict[str, Parameter | Buffer] = {}
     for path, module in modules.items():
         tensors.update({join(path, tensor.name): tensor for tensor in module.parameters})
@@ -57,6 +61,8 @@ def resolve_ties(root: Module, fail: Callable[[str], TextError]) -> Module:
         return replace(tied, spec=first.spec)
 
     def rebuild(path: str, module: Module) -> Module:
+        if path not in concerned:
+            return module
         if module.shared is not None:
             first = modules.get(target(path.rpartition(".")[0], module.shared))
             if first is None or first.shared is not None:
@@ -70,6 +76,23 @@ def resolve_ties(root: Module, fail: Callable[[str], TextError]) -> Module:
         )
 
     return rebuild("", root)
+
+
+def _with_ties(modules: Iterable[tuple[str, Module]]) -> set[str]:
+    """The places of modules that are another, or hold what is tied, and of all around them."""
+    found: set[str] = set()
+    for path, module in modules:
+        if module.shared is None and all(tensor.tied is None for tensor in _own(module)):
+            continue
+        found.add("")
+        while path not in found:
+            found.add(path)
+            path = path.rpartition(".")[0]
+    return found
+
+
+def _own(module: Module) -> tuple[Parameter | Buffer, ...]:
+    return (*module.parameters, *module.buffers)
 
 
 class _Scope:
@@ -88,15 +111,15 @@ def check_graph(root: Module, inputs: tuple[Argument, ...], forward: Body, fail:
 
 class _GraphCheck:
     def __init__(self, root: Module, fail: Fail) -> None:
-        self.modules: dict[str, Module] = {}
+        self.modules: set[str] = set()
         self.tensors: set[str] = set()
         self.inside: dict[int, dict[str, list[Call]]] = {}
+        self.refs: dict[int, list[Ref]] = {}
         self.fail = fail
         self.index = -1
         for path, module in walk_modules(root):
-            self.modules[path] = module
-            self.tensors.update(join(path, parameter.name) for parameter in module.parameters)
-            self.tensors.update(join(path, buffer.name) for buffer in module.buffers)
+            self.modules.add(path)
+            self.tensors.update([join(path, tensor.name) for tensor in _own(module)])
 
     def body(self, body: Body, scopes: list[_Scope], *, written: bool = True) -> None:
         """``written`` is False inside a call that the text folds into ``same as``: its calls have no lines."""
@@ -104,14 +127,15 @@ class _GraphCheck:
         for call in body.calls:
             self.index += written
             path = self.module(call, scopes)
-            for argument in call.args:
-                self.value(argument.value, scopes)
+            for ref in self.refs_of(call.args):
+                self.ref(ref, scopes)
             if call.body is not None:
                 inside = _Scope(path, {a.name for a in call.args if a.name is not None})
                 self.body(call.body, [*scopes, inside], written=written and id(call.body) not in seen)
                 seen.add(id(call.body))
             scopes[-1].results.setdefault(call.name, []).append(call)
-        self.value(body.returns, scopes)
+        for ref in _refs(body.returns):
+            self.ref(ref, scopes)
 
     def module(self, call: Call, scopes: list[_Scope]) -> str | None:
         if call.kind != "module":
@@ -127,9 +151,12 @@ class _GraphCheck:
             raise self.fail(f"a name leaves {up} scopes, but there are only {len(scopes) - 1} around it", self.index)
         return scopes[-1 - up]
 
-    def value(self, value: Value, scopes: list[_Scope]) -> None:
-        for ref in _refs(value):
-            self.ref(ref, scopes)
+    def refs_of(self, args: tuple[Argument, ...]) -> list[Ref]:
+        """The references among arguments; lines that say the same, and calls that stand for others, share theirs."""
+        found = self.refs.get(id(args))
+        if found is None:
+            found = self.refs[id(args)] = [ref for argument in args for ref in _refs(argument.value)]
+        return found
 
     def ref(self, ref: Ref, scopes: list[_Scope]) -> None:
         scope = self.scope(ref.up, scopes)

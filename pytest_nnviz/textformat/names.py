@@ -8,6 +8,7 @@ import re
 __all__ = ["input_name", "key_name", "path_name", "plain_name"]
 
 _BARE = re.compile(r"[A-Za-z0-9_]+")
+_BARE_PATH = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = frozenset({"self", "const", "untracked", "None", "True", "False", "torch"})
 
@@ -23,7 +24,9 @@ def plain_name(name: str) -> str:
 
 def path_name(path: str) -> str:
     """A dotted path of modules or the dotted name of a function; each part is quoted on its own."""
-    return ".".join(map(plain_name, path.split("."))) if "." in path else plain_name(path)
+    if _BARE_PATH.fullmatch(path) and "buffer" not in path:
+        return path
+    return ".".join(map(plain_name, path.split(".")))
 
 
 def input_name(name: str) -> str:

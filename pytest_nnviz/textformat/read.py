@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from pytest_nnviz.architecture import (
     Architecture,
@@ -11,16 +10,16 @@ from pytest_nnviz.architecture import (
     Body,
     Buffer,
     Call,
-    Literal,
     Module,
     Parameter,
-    TensorSpec,
+    Ref,
     Value,
 )
 from pytest_nnviz.errors import TextError
 from pytest_nnviz.textformat.check import check_graph, resolve_ties
 from pytest_nnviz.textformat.conflicts import refuse_conflicts
 from pytest_nnviz.textformat.folding import MOST_FOLDED, Folded
+from pytest_nnviz.textformat.lines import Lines, read_place
 from pytest_nnviz.textformat.values import Cursor
 from pytest_nnviz.textformat.write import FORMAT_VERSION, NOTICE, dumps
 
@@ -32,7 +31,6 @@ _CUT_OFF = (
     f"the text ends early, without {_END!r}: it was cut off; restore the file from version control, "
     "or record it again with pytest --snapshot-update"
 )
-_MARKS = ("never called", "eval", "train", "load hook", "extra state", "save hook", "gradient hook")
 
 
 def loads(text: str) -> Architecture:
@@ -72,7 +70,10 @@ def _check_first_lines(lines: list[str]) -> None:
 
 def _check_canonical(architecture: Architecture, lines: list[str]) -> None:
     """What was read must be written in the same way, or something stands in the text that was not understood."""
-    for number, (expected, found) in enumerate(zip(dumps(architecture).split("\n"), lines, strict=False), 1):
+    written = dumps(architecture).split("\n")
+    if lines[: len(written)] == written:
+        return
+    for number, (expected, found) in enumerate(zip(written, lines, strict=False), 1):
         if expected.startswith("#") and found.startswith("#"):
             return
         if expected != found:
@@ -86,6 +87,7 @@ class _Reader:
         self.lines = lines
         self.row = 0
         self.folded = Folded()
+        self.said = Lines()
 
     @property
     def line(self) -> str:
@@ -119,8 +121,13 @@ class _Reader:
 
     def _numbers(self, start: int) -> Callable[[int], int]:
         """Line number of the call with an index, counted as written."""
-        rows = [row + 1 for row in range(start, self.row) if not self.lines[row].lstrip(" ").startswith("return ")]
-        return lambda index: rows[index] if 0 <= index < len(rows) else self.row
+        end = self.row
+
+        def number(index: int) -> int:
+            rows = [row + 1 for row in range(start, end) if not self.lines[row].lstrip(" ").startswith("return ")]
+            return rows[index] if 0 <= index < len(rows) else end
+
+        return number
 
     def _expect(self, line: str) -> None:
         if self.row >= len(self.lines):
@@ -130,9 +137,8 @@ class _Reader:
         self.row += 1
 
     def _cursor(self, indent: int) -> Cursor:
-        cursor = Cursor(self.line, self.row + 1)
-        for _ in range(indent):
-            cursor.expect("  ")
+        cursor = Cursor(self.line, self.row + 1, self.said.arguments)
+        cursor.skip_indent(indent)
         return cursor
 
     def _depth(self) -> int:
@@ -174,13 +180,7 @@ class _Reader:
 
     def _module(self, cursor: Cursor, indent: int) -> Module:
         """A module whose header is under the cursor (behind its name), then its inside."""
-        class_name = cursor.read_path()
-        cursor.expect("(")
-        config = cursor.read_arguments()
-        marks = tuple(cursor.text[cursor.at :].removeprefix(", ").split(", ")) if cursor.at < len(cursor.text) else ()
-        for mark in marks:
-            if mark not in _MARKS:
-                raise self.fail(f"{mark[:40]!r} is no mark of a module ({', '.join(_MARKS)})")
+        class_name, config, marks = self.said.header(cursor)
         self.row += 1
         parameters: list[Parameter] = []
         buffers: list[Buffer] = []
@@ -188,11 +188,13 @@ class _Reader:
         while self._depth() == indent + 1:
             line = self._cursor(indent + 1)
             if line.accept("buffer "):
-                buffers.append(self._buffer(line))
+                self.row += 1
+                buffers.append(self.said.buffer(line))
                 continue
             name = line.read_name()
             if not line.accept(": "):
-                parameters.append(self._parameter(name, line))
+                self.row += 1
+                parameters.append(self.said.parameter(name, line))
             elif name in children:
                 raise self.fail(f"{name!r} stands twice in {class_name}" + _MERGED)
             else:
@@ -202,7 +204,7 @@ class _Reader:
 
     def _child(self, line: Cursor, siblings: dict[str, Module], indent: int) -> Module:
         if line.accept("= "):
-            place = self._place(line)
+            place = read_place(line)
             self.row += 1
             return Module("", shared=place)
         if line.accept("same as "):
@@ -219,35 +221,6 @@ class _Reader:
         if not self.folded.again(twin):
             raise self.fail(f"the text stands for more than {MOST_FOLDED:,} modules and calls by 'same as'")
         self.row += 1
-
-    def _place(self, line: Cursor) -> str:
-        ups = line.read_ups()
-        place = line.read_path()
-        if not line.text.startswith(",", line.at):
-            line.end()
-        return "^" * ups + ("" if place == "self" else place)
-
-    def _parameter(self, name: str, line: Cursor) -> Parameter:
-        self.row += 1
-        if line.accept(" = "):
-            return Parameter(name, TensorSpec("", ()), tied=self._place(line))
-        line.expect(" ")
-        spec = line.read_spec()
-        frozen = line.accept(", frozen")
-        line.end()
-        return Parameter(name, spec, trainable=not frozen)
-
-    def _buffer(self, line: Cursor) -> Buffer:
-        self.row += 1
-        name = line.read_name()
-        tied = self._place(line) if line.accept(" = ") else None
-        spec = TensorSpec("", ())
-        if tied is None:
-            line.expect(" ")
-            spec = line.read_spec()
-        dropped = line.accept(", not saved")
-        line.end()
-        return Buffer(name, spec, persistent=not dropped, tied=tied)
 
     def _inputs(self) -> tuple[Argument, ...]:
         inputs: list[Argument] = []
@@ -276,38 +249,21 @@ class _Reader:
             latest.setdefault(call.name, []).append(call)
 
     def _call(self, cursor: Cursor, latest: dict[str, list[Call]], indent: int) -> Call:
-        call = self._head(cursor)
-        if cursor.accept(" same as "):
-            ref = cursor.read_ref()
-            cursor.end()
-            step = ref.steps[0]
-            twins = latest.get(step.name, [])
-            if ref.kind != "result" or step.back >= len(twins):
-                raise self.fail(f"same as %{step.name}, but no such call stands before it" + _MERGED)
-            twin = twins[-1 - step.back]
-            self._once_more(twin.body)
-            return replace(call, result=twin.result, body=twin.body)
-        result: Value = cursor.read_value(specs=True) if cursor.accept(" -> ") else Literal("None")
-        cursor.end()
+        call, ref = self.said.call(cursor)
+        if ref is not None:
+            return self._again(call, ref, latest)
         self.row += 1
-        return replace(call, result=result, body=self._body(indent + 1) if self._depth() == indent + 1 else None)
+        return _with(call, call.result, self._body(indent + 1)) if self._depth() == indent + 1 else call
 
-    def _head(self, cursor: Cursor) -> Call:
-        if cursor.accept("new "):
-            target = cursor.read_path()
-            cursor.expect("(")
-            config = cursor.read_arguments()
-            cursor.expect("(")
-            return Call("created", target, cursor.read_arguments(), Literal("None"), config=config)
-        ups = cursor.read_ups()
-        is_module = cursor.text.startswith(("self.", "self("), cursor.at)
-        if is_module:
-            cursor.accept("self")
-            target = cursor.read_path() if cursor.accept(".") else ""
-        else:
-            target = cursor.read_path()
-        cursor.expect("(")
-        return Call("module" if is_module else "function", target, cursor.read_arguments(), Literal("None"), up=ups)
+    def _again(self, call: Call, ref: Ref, latest: dict[str, list[Call]]) -> Call:
+        """A call with the result and the inside of an earlier one."""
+        step = ref.steps[0]
+        twins = latest.get(step.name, [])
+        if ref.kind != "result" or step.back >= len(twins):
+            raise self.fail(f"same as %{step.name}, but no such call stands before it" + _MERGED)
+        twin = twins[-1 - step.back]
+        self._once_more(twin.body)
+        return _with(call, twin.result, twin.body)
 
     def _comments(self) -> tuple[tuple[str, str], ...]:
         """The versions out of the comment lines at the end, which nothing may follow."""
@@ -320,3 +276,7 @@ class _Reader:
                 words = [part.rpartition(" ") for part in line.removeprefix("# recorded with ").split(", ")]
                 versions = tuple((name, version) for name, _, version in words if name)
         return versions
+
+
+def _with(call: Call, result: Value, body: Body | None) -> Call:
+    return Call(call.kind, call.target, call.args, result, body, call.up, call.config)

@@ -12,23 +12,29 @@ from pytest_nnviz.errors import TextError
 __all__ = ["Cursor"]
 
 _NAME = re.compile(r"[A-Za-z0-9_]+|`(?:[^`\\]|\\.)*`")
+_BARE_PATH = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
+_KEYWORD = re.compile(rf"(?:{_NAME.pattern})(?==)")
 _SLICE = re.compile(r"(?:-?\d+)?:(?:-?\d+)?(?::(?:-?\d+)?)?")
 _LITERAL = re.compile(
     r"(?:None|True|False)\b|\.\.\.|torch\.\w+|<[^<>]*>"
     r"|-?\d+\.\d+(?:e[+-]\d+)?|-?\d+(?:e[+-]\d+)?|[+-](?:inf|nan)\b"
 )
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_WORD = re.compile(f"{_STRING.pattern}|{_SLICE.pattern}|{_LITERAL.pattern}")
 _INTEGER = re.compile(r"\d+")
+_SHORT = re.compile(r"[\w.%~^:=-]+(?=[,)])")
+_SIZES = re.compile(r"[0-9]{1,18}(?:, [0-9]{1,18})*\]")
 _DTYPE = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Cursor:
     """A position in one line of the text. Every ``read_*`` moves behind what it read or raises `TextError`."""
 
-    def __init__(self, text: str, number: int) -> None:
+    def __init__(self, text: str, number: int, known: dict[str, Argument]) -> None:
         self.text = text
         self.number = number
         self.at = 0
+        self.known = known
 
     def fail(self, expected: str) -> NoReturn:
         """Raise for what stands here instead of what was expected."""
@@ -48,10 +54,18 @@ class Cursor:
         if not self.accept(token):
             self.fail(repr(token))
 
+    def skip_indent(self, levels: int) -> None:
+        """Move behind the indentation of so many levels, which has to stand here."""
+        if self.text.startswith("  " * levels):
+            self.at = 2 * levels
+            return
+        for _ in range(levels):
+            self.expect("  ")
+
     def match(self, pattern: re.Pattern[str]) -> str | None:
-        """Move behind a match of ``pattern``, if there is one here."""
+        """Move behind a match of ``pattern``, which is never empty, if there is one here."""
         found = pattern.match(self.text, self.at)
-        if found is None or not found.group():
+        if found is None:
             return None
         self.at = found.end()
         return found.group()
@@ -66,13 +80,14 @@ class Cursor:
         token = self.match(_NAME)
         if token is None:
             self.fail("a name")
-        if token.startswith("`"):
-            return self._unescape(f'"{token[1:-1]}"')
-        return token
+        return self._named(token)
+
+    def _named(self, token: str) -> str:
+        return self._unescape(f'"{token[1:-1]}"') if token.startswith("`") else token
 
     def read_path(self) -> str:
         """Names with dots between them."""
-        names = [self.read_name()]
+        names = [self.match(_BARE_PATH) or self.read_name()]
         while self.accept("."):
             names.append(self.read_name())
         return ".".join(names)
@@ -107,12 +122,20 @@ class Cursor:
         dtype = self.match(_DTYPE)
         if dtype is None or not self.accept("["):
             self.fail("a dtype and shape such as f32[1, 3]")
-        shape: list[int | None] = []
+        shape = self._sizes()
+        return TensorSpec(dtype, shape, self.read_name() if self.accept(":") else "")
+
+    def _sizes(self) -> tuple[int | None, ...]:
+        """Sizes up to and with the closing bracket."""
+        usual = self.match(_SIZES)
+        if usual is not None:
+            return tuple(map(int, usual[:-1].split(", ")))
+        sizes: list[int | None] = []
         while not self.accept("]"):
-            if shape:
+            if sizes:
                 self.expect(", ")
-            shape.append(None if self.accept("?") else self.read_integer())
-        return TensorSpec(dtype, tuple(shape), self.read_name() if self.accept(":") else "")
+            sizes.append(None if self.accept("?") else self.read_integer())
+        return tuple(sizes)
 
     def read_arguments(self, *, specs: bool = False) -> tuple[Argument, ...]:
         """Arguments up to and with the closing parenthesis; the opening one is behind."""
@@ -120,44 +143,58 @@ class Cursor:
         while not self.accept(")"):
             if arguments:
                 self.expect(", ")
-            arguments.append(Argument(self._keyword(), self.read_value(specs=specs)))
+            arguments.append(Argument(self._keyword(), self.read_value(specs=True)) if specs else self._argument())
         return tuple(arguments)
 
+    def _argument(self) -> Argument:
+        """An argument; a short one is read once, whatever stands around it."""
+        short = _SHORT.match(self.text, self.at)
+        known = None if short is None else self.known.get(short.group())
+        if short is not None and known is not None:
+            self.at = short.end()
+            return known
+        argument = Argument(self._keyword(), self.read_value())
+        if short is not None and self.at == short.end():
+            self.known[short.group()] = argument
+        return argument
+
     def _keyword(self) -> str | None:
-        start = self.at
-        found = _NAME.match(self.text, self.at)
-        if found is not None and self.text.startswith("=", found.end()):
-            name = self.read_name()
-            self.expect("=")
-            return name
-        self.at = start
-        return None
+        token = self.match(_KEYWORD)
+        if token is None:
+            return None
+        name = self._named(token)
+        self.expect("=")
+        return name
 
     def read_value(self, *, specs: bool = False) -> Value:
         """A value; its leaves are TensorSpecs where ``specs`` is true and references elsewhere."""
-        if self.accept("["):
-            return Tree("list", self._items("]", specs=specs))
-        if self.accept("("):
-            return self._tuple(specs=specs)
-        if self.accept("{"):
-            return self._dict(specs=specs)
+        match self.text[self.at : self.at + 1]:
+            case "%" | "^" if not specs:
+                return self.read_ref()
+            case "[":
+                self.at += 1
+                return Tree("list", self._items("]", specs=specs))
+            case "(":
+                self.at += 1
+                return self._tuple(specs=specs)
+            case "{":
+                self.at += 1
+                return self._dict(specs=specs)
         literal = self._literal()
         if literal is not None:
             return Literal(literal)
-        for word in ("const ", "untracked "):
-            if self.accept(word):
-                return self._const(tracked=word == "const ")
+        if self.text.startswith(("const ", "untracked "), self.at):
+            return self._const()
         tree = self._object(specs=specs)
         if tree is not None:
             return tree
         return self.read_spec() if specs else self.read_ref()
 
     def _literal(self) -> str | None:
-        string = self.match(_STRING)
-        if string is not None:
-            self._unescape(string)
-            return string
-        return self.match(_SLICE) or self.match(_LITERAL)
+        literal = self.match(_WORD)
+        if literal is not None and literal.startswith('"'):
+            self._unescape(literal)
+        return literal
 
     def _items(self, close: str, *, specs: bool) -> tuple[Value, ...]:
         items: list[Value] = []
@@ -190,7 +227,10 @@ class Cursor:
             items.append(self.read_value(specs=specs))
         return Tree("dict", tuple(items), tuple(keys))
 
-    def _const(self, *, tracked: bool) -> Const:
+    def _const(self) -> Const:
+        tracked = not self.accept("untracked ")
+        if tracked:
+            self.expect("const ")
         start = self.at
         name = None
         if self.accept("#"):
@@ -222,13 +262,7 @@ class Cursor:
     def read_ref(self) -> Ref:
         """A reference: ``x``, ``self.weight``, ``%add~1[0]``, ``^%embed``, ``x after %add_``."""
         ups = self.read_ups()
-        if self.text.startswith("%", self.at):
-            kind, steps = "result", self._steps()
-        elif self._is_self():
-            self.accept("self")
-            kind, steps = "attribute", (Step(self.read_path() if self.accept(".") else ""),)
-        else:
-            kind, steps = "input", (Step(self.read_name()),)
+        kind, steps = ("result", self._steps()) if self.text.startswith("%", self.at) else self._holder()
         path: list[int | str] = []
         while self.accept("["):
             path.append(self._key())
@@ -236,9 +270,14 @@ class Cursor:
         after = self.read_ref() if self.accept(" after ") else None
         return Ref(kind, steps, tuple(path), ups, after)
 
-    def _is_self(self) -> bool:
-        found = _NAME.match(self.text, self.at)
-        return found is not None and found.group() == "self"
+    def _holder(self) -> tuple[str, tuple[Step, ...]]:
+        """An argument, a parameter or a buffer."""
+        token = self.match(_NAME)
+        if token is None:
+            self.fail("a name")
+        if token == "self":
+            return "attribute", (Step(self.read_path() if self.accept(".") else ""),)
+        return "input", (Step(self._named(token)),)
 
     def _steps(self) -> tuple[Step, ...]:
         steps: list[Step] = []

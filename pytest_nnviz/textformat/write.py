@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from pytest_nnviz.architecture import (
     Architecture,
@@ -40,10 +40,12 @@ _INDENT = "  "
 
 def dumps(architecture: Architecture) -> str:
     """The canonical text of an architecture: LF endings, no trailing space, one final newline."""
-    sections = [[f"nnviz {FORMAT_VERSION}", NOTICE], _summary(architecture), ["[modules]", *_module(architecture.root)]]
+    writer = _Writer()
+    modules = writer.module(architecture.root)
+    sections = [[f"nnviz {FORMAT_VERSION}", NOTICE], _summary(architecture), ["[modules]", *modules]]
     if architecture.forward is not None:
         inputs = [f"input {input_name(str(a.name))}: {format_value(a.value)}" for a in architecture.inputs]
-        sections.append(["[graph]", *inputs, *_body(architecture.forward)])
+        sections.append(["[graph]", *inputs, *writer.body(architecture.forward)])
     sections.append(["[end]"])
     if architecture.versions:
         versions = ", ".join(f"{name} {version}" for name, version in architecture.versions)
@@ -64,26 +66,61 @@ def _summary(architecture: Architecture) -> list[str]:
     ]
 
 
-def _module(module: Module) -> list[str]:
-    """The lines of a module, its header first; children are indented, equal siblings written once."""
-    lines = [", ".join([format_config(module.class_name, module.config), *module.marks])]
-    lines += [_INDENT + _parameter(parameter) for parameter in module.parameters]
-    lines += [_INDENT + _buffer(buffer) for buffer in module.buffers]
-    written: dict[tuple[str, ...], str] = {}
-    for name, child in module.children:
-        label = plain_name(name)
-        if child.shared is not None:
-            lines.append(f"{_INDENT}{label}: = {_place(child.shared)}")
-            continue
-        inside = _module(child)
-        key = tuple(inside)
-        if child.children and key in written:
-            lines.append(f"{_INDENT}{label}: same as {written[key]}")
-        else:
-            lines.append(f"{_INDENT}{label}: {inside[0]}")
-            lines += [_INDENT + line for line in inside[1:]]
-        written[key] = label
-    return lines
+class _Writer:
+    """Writes what is nested. What is the same object more than once, as in what was read, is written once."""
+
+    def __init__(self) -> None:
+        self._insides: dict[int, tuple[str, ...]] = {}  # by identity: what is written is alive until all is
+        self._calls: dict[int, str] = {}
+
+    def module(self, module: Module) -> tuple[str, ...]:
+        """The lines of a module, its header first; children are indented, equal siblings written once."""
+        lines = [", ".join([format_config(module.class_name, module.config), *module.marks])]
+        lines += [_INDENT + _parameter(parameter) for parameter in module.parameters]
+        lines += [_INDENT + _buffer(buffer) for buffer in module.buffers]
+        written: dict[tuple[str, ...], str] = {}
+        for name, child in module.children:
+            label = plain_name(name)
+            if child.shared is not None:
+                lines.append(f"{_INDENT}{label}: = {_place(child.shared)}")
+                continue
+            inside = self._insides.get(id(child)) or self.module(child)
+            if child.children and inside in written:
+                lines.append(f"{_INDENT}{label}: same as {written[inside]}")
+            else:
+                lines.append(f"{_INDENT}{label}: {inside[0]}")
+                lines += [_INDENT + line for line in inside[1:]]
+            written[inside] = label
+        self._insides[id(module)] = found = tuple(lines)
+        return found
+
+    def body(self, body: Body) -> tuple[str, ...]:
+        """The lines of the calls of a scope and its return; equal siblings are written once."""
+        lines: list[str] = []
+        count: dict[str, int] = {}
+        written: dict[tuple[str, ...], tuple[str, int]] = {}
+        for call in body.calls:
+            name = call.name
+            if call.body is None:
+                lines.append(self._calls.get(id(call)) or self._opaque(call))
+            else:
+                inside = (_arrow(call.result), *(self._insides.get(id(call.body)) or self.body(call.body)))
+                if inside in written:
+                    twin, nth = written[inside]
+                    back = count[twin] - nth
+                    lines.append(f"{format_call(call)} same as %{path_name(twin)}" + (f"~{back}" if back else ""))
+                else:
+                    lines.append(format_call(call) + inside[0])
+                    lines += [_INDENT + line for line in inside[1:]]
+                written[inside] = name, count.get(name, 0) + 1
+            count[name] = count.get(name, 0) + 1
+        lines.append(f"return {format_value(body.returns)}")
+        self._insides[id(body)] = found = tuple(lines)
+        return found
+
+    def _opaque(self, call: Call) -> str:
+        self._calls[id(call)] = line = format_call(call) + _arrow(call.result)
+        return line
 
 
 def _parameter(parameter: Parameter) -> str:
@@ -104,34 +141,8 @@ def _place(place: str) -> str:
     return "^" * (len(place) - len(bare)) + (path_name(bare) if bare else "self")
 
 
-def _body(body: Body) -> list[str]:
-    """The lines of the calls of a scope and its return; equal siblings are written once."""
-    lines: list[str] = []
-    count: dict[str, int] = {}
-    written: dict[tuple[str, ...], tuple[str, int]] = {}
-    for call in body.calls:
-        head = format_call(call)
-        if call.body is None:
-            lines.append(head + _arrow(call.result))
-        else:
-            inside = _body(call.body)
-            key = (_arrow(call.result), *inside)
-            twin = written.get(key)
-            if twin is not None:
-                back = count[twin[0]] - twin[1]
-                lines.append(f"{head} same as %{path_name(twin[0])}" + (f"~{back}" if back else ""))
-            else:
-                lines.append(head + key[0])
-                lines += [_INDENT + line for line in inside]
-        count[call.name] = count.get(call.name, 0) + 1
-        if call.body is not None:
-            written[key] = (call.name, count[call.name])
-    lines.append(f"return {format_value(body.returns)}")
-    return lines
-
-
 def _arrow(result: Value) -> str:
-    return "" if result == Literal("None") else f" -> {format_value(result)}"
+    return "" if isinstance(result, Literal) and result.text == "None" else f" -> {format_value(result)}"
 
 
 def format_call(call: Call) -> str:
@@ -204,18 +215,16 @@ def format_spec(spec: TensorSpec) -> str:
 
 def format_ref(ref: Ref) -> str:
     """Where a value comes from: ``x``, ``self.weight``, ``%add~1[0]``, ``^%embed``, ``x after %add_``."""
-    return "".join(_ref_parts(ref)) + (f" after {format_ref(ref.after)}" if ref.after is not None else "")
+    text = "^" * ref.up + _source(ref)
+    if ref.path:
+        text += "".join(f"[{key_name(key)}]" for key in ref.path)
+    return text if ref.after is None else f"{text} after {format_ref(ref.after)}"
 
 
-def _ref_parts(ref: Ref) -> Iterator[str]:
-    yield "^" * ref.up
+def _source(ref: Ref) -> str:
     first = ref.steps[0].name
     if ref.kind == "input":
-        yield input_name(first)
-    elif ref.kind == "attribute":
-        yield f"self.{path_name(first)}" if first else "self"
-    else:
-        for step in ref.steps:
-            yield f"%{path_name(step.name)}" + (f"~{step.back}" if step.back else "")
-    for key in ref.path:
-        yield f"[{key_name(key)}]"
+        return input_name(first)
+    if ref.kind == "attribute":
+        return f"self.{path_name(first)}" if first else "self"
+    return "".join([f"%{path_name(step.name)}" + (f"~{step.back}" if step.back else "") for step in ref.steps])
