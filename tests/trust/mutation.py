@@ -1,8 +1,9 @@
 """Mutation testing of our own tests: edits of the sources, one at a time, and whether quick tests notice.
 
 ``python tests/trust/mutation.py textformat --sample 150`` tries so many edits of a room, drawn by a seed from all that
-there are, each in a child of one warm process that has not imported this package. Prints what survived, as file, line
-and edit, and the share that was killed.
+there are. Prints what became of each, as file, line and edit, and the share that was killed. Where tests start no
+process, functions are edited in children of one that has collected them, the quickest of the tests first; all else is
+edited in its file, in children of one that has not imported this package.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Edit:
     line: int
 
     def __str__(self) -> str:
-        return f"{self.path.relative_to(ROOT)}:{self.line} {self.what}"
+        return f"{self.path.relative_to(ROOT)}:{self.line} {self.what} ({self.node})"
 
 
 def edits_of(path: Path) -> Iterator[Edit]:
@@ -223,10 +224,10 @@ def outcome(edit: Edit | None, share: float, tests: list[str], limit: float, out
                 status = _notice(where, share, tests)
             finally:
                 os._exit(int(status != 0))
-        return _end_of(child, limit)
+        return end_of(child, limit)
 
 
-def _end_of(child: int, limit: float) -> str:
+def end_of(child: int, limit: float) -> str:
     until = time.monotonic() + limit
     while time.monotonic() < until:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -236,6 +237,38 @@ def _end_of(child: int, limit: float) -> str:
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return "killed by time"
+
+
+def in_place(edits: list[Edit], tests: list[str], times: float) -> dict[str, str]:
+    """What became of the edits of functions, by what they are; the others are left out."""
+    with tempfile.TemporaryDirectory(prefix="nnviz-mutants-") as folder:
+        found = Path(folder, "found")
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                from edited import Loop, run
+
+                status = run(Loop(edits, Path(folder), times), tests)
+            finally:
+                os._exit(status)
+        _, status = os.waitpid(child, 0)
+        if status:
+            sys.exit("the tests fail as it is")
+        return dict(line.split("\t") for line in found.read_text().splitlines())
+
+
+def in_files(edits: list[Edit], share: float, tests: list[str], times: float) -> Iterator[tuple[Edit, str]]:
+    """What became of edits, each in its file."""
+    start = time.monotonic()
+    with tempfile.TemporaryFile("w+b") as out:
+        if edits and outcome(None, share, tests, 900, out.fileno()) != "survived":
+            out.seek(0)
+            sys.exit(f"the tests fail as it is:\n{out.read().decode(errors='replace')[-5000:]}")
+    limit = times * (time.monotonic() - start)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for edit in edits:
+        yield edit, outcome(edit, share, tests, limit, nowhere)
 
 
 def main() -> None:
@@ -255,20 +288,12 @@ def main() -> None:
     for name in ("torch", "numpy", "torchinfo", "pytest"):
         import_module(name)
     tests = [f"tests/{name}" for name in names]
-    start = time.monotonic()
-    with tempfile.TemporaryFile("w+b") as out:
-        if outcome(None, share, tests, 600, out.fileno()) != "survived":
-            out.seek(0)
-            sys.exit(f"the tests fail as it is:\n{out.read().decode(errors='replace')[-5000:]}")
-    limit = asked.times * (time.monotonic() - start)
-    survived = []
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for number, edit in enumerate(chosen, 1):
-        found = outcome(edit, share, tests, limit, nowhere)
-        survived += [edit] if found == "survived" else []
-        print(f"{number}/{len(chosen)} {found}: {edit}", flush=True)
-    killed = len(chosen) - len(survived)
-    print(f"{asked.room}: {len(edits)} edits, {len(chosen)} tried, {killed} killed ({killed / len(chosen):.1%})")
+    found = {} if share else in_place(chosen, tests, asked.times)
+    for edit, became in in_files([edit for edit in chosen if str(edit) not in found], share, tests, asked.times):
+        found[str(edit)] = became
+        print(f"{became}: {edit}", flush=True)
+    killed = sum(became != "survived" for became in found.values())
+    print(f"{asked.room}: {len(edits)} edits, {len(found)} tried, {killed} killed ({killed / len(found):.1%})")
 
 
 def _files(path: Path) -> list[Path]:

@@ -1,0 +1,116 @@
+"""Tests that are collected once and run for each edit of a function, in a child of its own."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import inspect
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FunctionType
+
+import pytest
+from mutation import Edit, end_of, mutated
+
+__all__ = ["Loop", "put_in_place", "run"]
+
+
+class Loop:
+    """A plugin that runs the tests as they are, and then for each edit up to the first that fails."""
+
+    def __init__(self, edits: list[Edit], folder: Path, times: float) -> None:
+        self._edits, self._folder, self._times = edits, folder, times
+        self._took = Counter[str]()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._took[report.nodeid] += report.duration  # type: ignore[assignment]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        for _ in range(2):  # in their own order, and the quickest first
+            start = time.monotonic()
+            if self._child(session, None, 900) != "survived":
+                pytest.exit("the tests fail as it is", 1)
+            took = json.loads(self._times_of_tests.read_text())
+            session.items.sort(key=lambda item: took[item.nodeid])
+        limit = self._times * (time.monotonic() - start)
+        with (self._folder / "found").open("w") as found:
+            for edit in self._edits:
+                codes = functions(edit)
+                if codes:
+                    became = self._child(session, codes, limit)
+                    print(f"{became}: {edit}", flush=True)
+                    print(edit, became, sep="\t", file=found)
+        return True
+
+    @property
+    def _times_of_tests(self) -> Path:
+        return self._folder / "times"
+
+    def _child(self, session: pytest.Session, codes: dict[FunctionType, CodeType] | None, limit: float) -> str:
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                os.setsid()
+                nowhere = os.open(os.devnull, os.O_RDWR)
+                for stream in (0, 1, 2) if codes else (0, 1):
+                    os.dup2(nowhere, stream)
+                put_in_place(codes or {})
+                status = _run_all(session)
+                self._times_of_tests.write_text(json.dumps(self._took))
+            finally:
+                os._exit(status)
+        return end_of(child, limit)
+
+
+def _run_all(session: pytest.Session) -> int:
+    for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            print(f"fails: {item.nodeid}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def run(loop: Loop, tests: list[str]) -> int:
+    """Collect the tests and run them by the loop."""
+    chosen = ["-k", "not share and not mutation"]
+    options = ["-s", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--basetemp", str(loop._folder / "tmp")]
+    return int(pytest.main([*options, *chosen, *tests], plugins=[loop]))
+
+
+def functions(edit: Edit) -> dict[FunctionType, CodeType]:
+    """Functions as they are imported, and what the edit makes of them; empty where it is not one in a function."""
+    old = compile(ast.parse(edit.path.read_text(encoding="utf-8")), str(edit.path), "exec", dont_inherit=True)
+    new = compile(mutated(edit), str(edit.path), "exec", dont_inherit=True)
+    codes = {before: now for before, now in _codes(old, new) if before != now}
+    if len(codes) != 1 or None in codes:
+        return {}
+    held = (each for each in gc.get_objects() if type(each) is FunctionType)
+    return {each: codes[each.__code__] for each in held if each.__code__ in codes}
+
+
+def _codes(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType | None, CodeType | None]]:
+    """The outermost functions of both; None for what differs outside of them."""
+    if old.co_flags & inspect.CO_OPTIMIZED:
+        yield old, new
+        return
+    own = [[each for each in code.co_consts if not isinstance(each, CodeType)] for code in (old, new)]
+    inner = [[each for each in code.co_consts if isinstance(each, CodeType)] for code in (old, new)]
+    if (old.co_code, old.co_names, own[0], len(inner[0])) != (new.co_code, new.co_names, own[1], len(inner[1])):
+        yield None, new
+        return
+    for before, now in zip(*inner, strict=True):
+        yield from _codes(before, now)
+
+
+def put_in_place(codes: dict[FunctionType, CodeType]) -> None:
+    """Give functions other code."""
+    for function, code in codes.items():
+        function.__code__ = code
