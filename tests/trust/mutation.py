@@ -36,6 +36,9 @@ ROOMS = {
             "test_drift_pairing.py",
             "test_drift_wrapping.py",
             "test_checkpoints.py",
+            "test_edits.py",
+            "test_wording.py",
+            "test_drift_cases.py",
         ],
     ),
     "extension": (
