@@ -8,7 +8,7 @@ from time import process_time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up import ARCHITECTURES, BODIES, call, config, linear, model, norm, result, run, spec, x
+from made_up import ARCHITECTURES, BODIES, attribute, call, config, linear, model, norm, result, run, spec, x
 from mended import mended
 
 from pytest_nnviz.architecture import Architecture, Argument, Body, Buffer, Const, Module, Parameter, Tree
@@ -300,6 +300,16 @@ class TestTensors:
 
         assert [fact[1:3] for fact in facts(of("a"), of("c"))] == [("renamed", "c")]
 
+    def test_what_was_tied_to_a_renamed_module_and_is_to_another(self):
+        def of(first, tied):
+            return model([(first, linear()), ("b", linear()), ("h", tie(f"^{tied}.weight"))])
+
+        def tie(where):
+            return Module("Head", parameters=(Parameter("weight", spec(8, 8), tied=where),))
+
+        told = ("changed", "h", "weight", "tied to a.weight", "tied to b.weight", "changes the function")
+        assert [fact[1:] for fact in facts(of("a", "a"), of("c", "b"))][1:] == [told]
+
 
 class TestCalls:
     calls = (
@@ -325,6 +335,26 @@ class TestCalls:
         new = self.of(call("attend", x(), scale=0.25))
         assert [fact[3:6] for fact in facts(old, new)] == [("attend", "is_causal=True", None)]
         assert [fact[3:6] for fact in facts(new, old)] == [("attend", None, "is_causal=True")]
+
+    def test_operand_that_was_removed_with_its_parameter(self):
+        def of(scale):
+            parameters = (Parameter("scale", spec(8)),) * scale
+            return self.of(call("scaled", x(), *[attribute("scale")] * scale), parameters=parameters)
+
+        for old, new in ((of(1), of(0)), (of(0), of(1))):
+            assert [(fact[0], fact[3]) for fact in facts(old, new)] == [("parameters", "scale")]
+            assert [change.gate for change in ripples(old, new)] == ["topology"]
+
+    def test_argument_that_its_module_is_configured_with(self):
+        def of(size, **shown):
+            body = Body((call("softmax", x(), **shown),), result("softmax"))
+            return model([("b", Module("Block", config(dim=size)))], [run("b", x=x(), body=body)])
+
+        old, new = of(1), of(2, dim=2)
+        for pair in ((old, new), (new, old)):
+            assert [fact[0] for fact in facts(*pair)] == ["structure"]
+            assert [change.gate for change in ripples(*pair)] == ["topology"]
+        assert [fact[0] for fact in facts(old, of(2, dim=3))] == ["structure", "topology"]
 
     def test_inserted_call_of_a_name_that_others_count_back(self):
         """``%add~1`` reads ``%add~2`` behind it: the same call by another count."""

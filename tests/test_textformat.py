@@ -132,6 +132,12 @@ def test_every_name_reads_back(name):
     assert text.isascii()
 
 
+@pytest.mark.parametrize(("name", "written"), [("_x1", "_x1"), ("1x", "`1x`"), ("self", "`self`"), ("x.y", "`x.y`")])
+def test_names_of_inputs_are_bare_where_they_can_be(name, written):
+    text = dumps(architecture(returns=Ref("input", (Step(name),)), inputs=(Argument(name, SPEC),)))
+    assert text.split("\n")[14:16] == [f"input {written}: f32[1, 2]", f"return {written}"]
+
+
 def test_ties_of_every_kind_read_back():
     own = Module("Layer", parameters=(Parameter("w", SPEC),), buffers=(Buffer("b", SPEC), Buffer("c", SPEC, False)))
     ties = (Buffer("b", SPEC, tied="^own.b"), Buffer("c", SPEC, False, tied="^own.c"))
@@ -257,6 +263,9 @@ TEXT = dumps(
             r"line 7: the summary says 3 parameters, the modules add up to 2; probably two",
         ),
         ("mode: eval\n", "", r"line 6: expected 'mode: ...', found 'parameters: 2'"),
+        ("buffers: 0\n", "buffers: 0\nflops: \u0661\n", r"line 10: the FLOPs are a number, not '\u0661'"),
+        ("buffers: 0\n", "buffers: 0\nflops: -1\n", r"line 10: the FLOPs are a number, not '-1'"),
+        ("buffers: 0\n", f"buffers: 0\nflops: {'1' * 31}\n", r"line 10: the FLOPs are a number, not '1"),
         ("[modules]", "[module]", r"line 11: expected '\[modules\]'"),
         (
             "relu(%stem)",
@@ -296,6 +305,13 @@ def test_what_is_wrong_with_a_text_is_said_with_its_line(old, new, message):
     assert old in TEXT
     with pytest.raises(TextError, match=message):
         loads(TEXT.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("flops", [0, 1_234_567, 10**30 - 1])
+def test_flops_read_back(flops):
+    counted = dataclasses.replace(loads(TEXT), flops=flops)
+    assert f"\nflops: {flops:,}\n" in dumps(counted)
+    assert loads(dumps(counted)) == counted
 
 
 def test_a_text_cut_off_anywhere_is_refused():
