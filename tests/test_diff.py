@@ -569,6 +569,13 @@ class TestScopes:
         assert short_places(found.places) == "l.{0..3}"
         assert found.consequence == "changes the function"
 
+    def test_same_rename_in_two_blocks_is_one_group(self):
+        def of(name):
+            return model([(at, Module("Block", children=((name, linear(size)),))) for at, size in (("p", 1), ("q", 2))])
+
+        (found,) = group(diff(of("f"), of("g")).changes)
+        assert found.places == ("p.f", "q.f")
+
 
 class TestWrapping:
     def of(self):
