@@ -10,7 +10,8 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType
 
@@ -24,7 +25,7 @@ class Loop:
     """A plugin that runs the tests as they are, and then for each edit up to the first that fails."""
 
     def __init__(self, edits: list[Edit], folder: Path, times: float) -> None:
-        self._edits, self._folder, self._times = edits, folder, times
+        self._edits, self.folder, self._times = edits, folder, times
         self._took = Counter[str]()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -32,27 +33,40 @@ class Loop:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        for _ in range(2):  # in their own order, and the quickest first
+        self.each(partial(_run_all, session), partial(self._sort, session))
+        return True
+
+    def _sort(self, session: pytest.Session) -> None:
+        took = json.loads(self._times_of_tests.read_text())
+        session.items.sort(key=lambda item: took[item.nodeid])
+
+    def each(self, tries: Callable[[], int], sort: Callable[[], None] = lambda: None, *, last: bool = True) -> None:
+        """Try as it is, and then each edit.
+
+        Args:
+            tries: gives 0 where nothing is noticed.
+            sort: makes it quicker by what the first time took.
+            last: whether what is not noticed has survived; it is left out where more is tried.
+        """
+        for _ in range(2):
             start = time.monotonic()
-            if self._child(session, None, 900) != "survived":
+            if self._child(tries, None, 900) != "survived":
                 pytest.exit("the tests fail as it is", 1)
-            took = json.loads(self._times_of_tests.read_text())
-            session.items.sort(key=lambda item: took[item.nodeid])
+            sort()
         limit = self._times * (time.monotonic() - start)
-        with (self._folder / "found").open("w") as found:
+        with (self.folder / "found").open("w") as found:
             for edit in self._edits:
                 codes = functions(edit)
-                if codes:
-                    became = self._child(session, codes, limit)
+                became = self._child(tries, codes, limit) if codes else "survived"
+                if codes and (last or became != "survived"):
                     print(f"{became}: {edit}", flush=True)
                     print(edit, became, sep="\t", file=found)
-        return True
 
     @property
     def _times_of_tests(self) -> Path:
-        return self._folder / "times"
+        return self.folder / "times"
 
-    def _child(self, session: pytest.Session, codes: dict[FunctionType, CodeType] | None, limit: float) -> str:
+    def _child(self, tries: Callable[[], int], codes: dict[FunctionType, CodeType] | None, limit: float) -> str:
         child = os.fork()
         if not child:
             status = 1
@@ -62,7 +76,7 @@ class Loop:
                 for stream in (0, 1, 2) if codes else (0, 1):
                     os.dup2(nowhere, stream)
                 put_in_place(codes or {})
-                status = _run_all(session)
+                status = tries()
                 self._times_of_tests.write_text(json.dumps(self._took))
             finally:
                 os._exit(status)
@@ -81,8 +95,18 @@ def _run_all(session: pytest.Session) -> int:
 def run(loop: Loop, tests: list[str]) -> int:
     """Collect the tests and run them by the loop."""
     chosen = ["-k", "not share and not mutation"]
-    options = ["-s", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--basetemp", str(loop._folder / "tmp")]
+    options = ["-s", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--basetemp", str(loop.folder / "tmp")]
     return int(pytest.main([*options, *chosen, *tests], plugins=[loop]))
+
+
+def run_scenarios(loop: Loop, share: float) -> int:
+    """Try a share of the scenarios of storage by the loop."""
+    import storage
+    from forked import warm_up
+
+    warm_up()
+    loop.each(lambda: int(bool(storage.run(share).complaints)), last=False)
+    return 0
 
 
 def functions(edit: Edit) -> dict[FunctionType, CodeType]:

@@ -1,9 +1,9 @@
 """Mutation testing of our own tests: edits of the sources, one at a time, and whether quick tests notice.
 
 ``python tests/trust/mutation.py textformat --sample 150`` tries so many edits of a room, drawn by a seed from all that
-there are. Prints what became of each, as file, line and edit, and the share that was killed. Where tests start no
-process, functions are edited in children of one that has collected them, the quickest of the tests first; all else is
-edited in its file, in children of one that has not imported this package.
+there are. Prints what became of each, as file, line and edit, and the share that was killed. Functions are edited in
+children of one process that has collected the tests, the quickest first, or has what scenarios need; all else, and what
+scenarios do not notice, is edited in its file, in children of one that has not imported this package.
 """
 
 from __future__ import annotations
@@ -242,17 +242,21 @@ def end_of(child: int, limit: float) -> str:
     return "killed by time"
 
 
-def in_place(edits: list[Edit], tests: list[str], times: float) -> dict[str, str]:
-    """What became of the edits of functions, by what they are; the others are left out."""
+def in_place(edits: list[Edit], share: float, tests: list[str], times: float) -> dict[str, str]:
+    """What became of the edits of functions, by what they are; the others are left out.
+
+    Where there are scenarios they alone are run, and what they do not notice is left out: the tests start processes.
+    """
     with tempfile.TemporaryDirectory(prefix="nnviz-mutants-") as folder:
         found = Path(folder, "found")
         child = os.fork()
         if not child:
             status = 1
             try:
-                from edited import Loop, run
+                from edited import Loop, run, run_scenarios
 
-                status = run(Loop(edits, Path(folder), times), tests)
+                loop = Loop(edits, Path(folder), times)
+                status = run_scenarios(loop, share) if share else run(loop, tests)
             finally:
                 os._exit(status)
         _, status = os.waitpid(child, 0)
@@ -291,7 +295,7 @@ def main() -> None:
     for name in ("torch", "numpy", "torchinfo", "pytest"):
         import_module(name)
     tests = [f"tests/{name}" for name in names]
-    found = {} if share else in_place(chosen, tests, asked.times)
+    found = in_place(chosen, share, tests, asked.times)
     for edit, became in in_files([edit for edit in chosen if str(edit) not in found], share, tests, asked.times):
         found[str(edit)] = became
         print(f"{became}: {edit}", flush=True)
