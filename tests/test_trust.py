@@ -19,8 +19,10 @@ sys.path.insert(0, str(HERE))
 import doors  # noqa: E402
 import fuzzing  # noqa: E402
 import guided  # noqa: E402
+import mutation  # noqa: E402
 import scaling  # noqa: E402
 from damage import damaged, means_the_same  # noqa: E402
+from edited import functions  # noqa: E402
 from faults import FAULTS, Faults  # noqa: E402
 from forked import end_of, start  # noqa: E402
 from recording import lost  # noqa: E402
@@ -187,6 +189,18 @@ def test_damage_is_damage() -> None:
 def test_what_decides_of_filters(line: str, other: str, decided: bool | None) -> None:
     text = f"nnviz-filters 1\n{line}\n[end]\n"
     assert means_the_same(text, text.replace(line, other).encode()) is decided
+
+
+def test_mutation_finds_the_functions_that_it_edits() -> None:
+    from pytest_nnviz.textformat import names
+
+    edits = list(mutation.edits_of(Path(names.__file__)))
+    constant = next(edit for edit in edits if edit.what == "another text")
+    returned = next(edit for edit in edits if edit.what == "returns None")
+    assert functions(constant) == {}
+    ((function, code),) = functions(returned).items()
+    assert function is names._quoted
+    assert code.co_names != function.__code__.co_names
 
 
 def test_doors_are_noticed(tmp_path: Path) -> None:
