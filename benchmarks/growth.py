@@ -35,6 +35,7 @@ __all__ = ["SIZES", "chains", "large", "seconds", "slope"]
 
 SIZES = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 _STEPS = ("trace", "dumps", "loads", "diff")
+_PARTS = ("build", "forward", "record", "check")
 
 
 def chains() -> None:
@@ -97,29 +98,28 @@ def meta() -> None:
         done = subprocess.run([sys.executable, __file__, "one", name], capture_output=True, text=True, check=True)
         it = json.loads(done.stdout.splitlines()[-1])
         sizes = [f"{it['parameters'] / 1e9:,.1f}", f"{it['calls']:,}", f"{it['lines']:,}", f"{it['bytes'] / 1024:,.0f}"]
-        rows.append(
-            [name, *sizes, *(f"{it[step]:.1f}" for step in ("build", "record", "check")), f"{it['mebibytes']:,.0f}"]
-        )
+        rows.append([name, *sizes, *(f"{it[step]:.1f}" for step in _PARTS), f"{it['mebibytes']:,.0f}"])
     head = [
         "model",
         "parameters, 10^9",
         "calls",
         "lines",
         "KiB of text",
-        "build, s",
-        "record, s",
-        "check, s",
+        *(f"{step}, s" for step in _PARTS),
         "MiB at most",
     ]
     put("meta", [*table(head, rows), "", ran_on("python benchmarks/growth.py meta", "torch", "transformers")])
 
 
 def large(name: str) -> dict[str, float]:
-    """Build, record and check one model; sizes, seconds, MiB of the process at its peak."""
+    """Build, run, record and check one model; sizes, seconds, MiB of the process at its peak."""
     import resource
 
     times = [time.process_time()]
     subject = LARGE[name]()
+    times.append(time.process_time())
+    with torch.no_grad():
+        subject.model.eval()(*subject.args, **subject.kwargs)
     times.append(time.process_time())
     given = (Options(), subject.model, subject.args, subject.kwargs)
     recorded = check(*given, stored=None, updates="all")
@@ -131,7 +131,7 @@ def large(name: str) -> dict[str, float]:
         "calls": sum(1 for _ in walk_calls(recorded.architecture.forward)),
         "lines": recorded.text.count("\n"),
         "bytes": len(recorded.text.encode()),
-        **{step: times[at + 1] - times[at] for at, step in enumerate(("build", "record", "check"))},
+        **{step: times[at + 1] - times[at] for at, step in enumerate(_PARTS)},
         "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 

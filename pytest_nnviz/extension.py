@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,12 @@ RUN_PLUGIN = "nnviz-run"
 _TESTED = ((7, 0, 1), (8,))
 
 
+@lru_cache(maxsize=64)  # syrupy asks a dozen times a test
+def _folder(module: str) -> str:
+    path = Path(module)
+    return str(path.parent / SNAPSHOT_DIRNAME / path.stem)
+
+
 class NNVizExtension(SingleFileSnapshotExtension):
     """The snapshots of ``nnviz_snapshot``: one text each, under a root of its own, with its pictures beside it.
 
@@ -45,8 +51,7 @@ class NNVizExtension(SingleFileSnapshotExtension):
     @classmethod
     def dirname(cls, *, test_location: PyTestLocation) -> str:
         """An own root: syrupy's other extensions delete what they do not know under theirs."""
-        module = Path(test_location.filepath)
-        return str(module.parent / SNAPSHOT_DIRNAME / module.stem)
+        return _folder(test_location.filepath)
 
     @classmethod
     def get_snapshot_name(cls, *, test_location: PyTestLocation, index: int | str = 0) -> str:
