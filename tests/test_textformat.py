@@ -307,6 +307,31 @@ def test_what_is_wrong_with_a_text_is_said_with_its_line(old, new, message):
         loads(TEXT.replace(old, new, 1))
 
 
+@pytest.mark.parametrize("home", ["again", "other"])
+def test_a_buffer_is_tied_to_one_of_its_own(home):
+    buffers = (Buffer("mask", SPEC), Buffer("again", SPEC, tied="mask"), Buffer("third", SPEC, tied="mask"))
+    text = dumps(architecture(root=Module("Net", buffers=buffers)))
+    assert [buffer.tied for buffer in loads(text).root.buffers] == [None, "mask", "mask"]
+    with pytest.raises(TextError, match=f"third is tied to {home}, which is no buffer of its own"):
+        loads(text.replace("buffer third = mask", f"buffer third = {home}"))
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (Tree("tuple", ()), "()"),
+        (Tree("tuple", (Literal("1"),)), "(1,)"),
+        (Tree("tuple", (Literal("1"), INPUT)), "(1, x)"),
+        (Tree("list", (Literal("1"), INPUT)), "[1, x]"),
+        (Tree("dict", (INPUT, Literal("2")), ("a", "0")), "{a: x, 0: 2}"),
+        (Tree("Pair", (INPUT, Literal("2"))), "Pair(x, 2)"),
+        (Tree("Pair", (INPUT, Literal("2")), ("a", "b c")), "Pair(a=x, `b c`=2)"),
+    ],
+)
+def test_how_values_are_written(value, written):
+    assert f"\nf({written}) -> " in dumps(architecture(call("f", value)))
+
+
 @pytest.mark.parametrize("flops", [0, 1_234_567, 10**30 - 1])
 def test_flops_read_back(flops):
     counted = dataclasses.replace(loads(TEXT), flops=flops)
