@@ -332,6 +332,19 @@ def test_how_values_are_written(value, written):
     assert f"\nf({written}) -> " in dumps(architecture(call("f", value)))
 
 
+def test_a_call_that_gives_nothing_has_no_arrow():
+    assert "\nf(x)\n" in dumps(architecture(call("f", INPUT, result=Literal("None"))))
+
+
+@pytest.mark.parametrize("home", ["again", "other"])
+def test_a_module_is_the_same_as_one_of_its_own(home):
+    children = (("a", Module("Linear")), ("again", Module("", shared="a")), ("third", Module("", shared="a")))
+    text = dumps(architecture(root=Module("Net", children=children)))
+    assert [child.shared for _, child in loads(text).root.children] == [None, "a", "a"]
+    with pytest.raises(TextError, match=f"third is the same as {home}, which is no module of its own"):
+        loads(text.replace("third: = a", f"third: = {home}"))
+
+
 @pytest.mark.parametrize("flops", [0, 1_234_567, 10**30 - 1])
 def test_flops_read_back(flops):
     counted = dataclasses.replace(loads(TEXT), flops=flops)
