@@ -298,6 +298,8 @@ TEXT = dumps(
             "<<<<<<< HEAD\n[graph]",
             r"line 18: holds a conflict marker \('<<<<<<< HEAD'\): merge the code, then run",
         ),
+        ("[graph]", "||||||| base\n[graph]", r"line 18: holds a conflict marker \('\|\|\|\|\|\|\| base'\)"),
+        ("[graph]", ">>>>>>> branch\n[graph]", r"line 18: holds a conflict marker \('>>>>>>> branch'\)"),
         ("self.stem(x) ->", "self.stem(x)  ->", r"line 20: expected"),
     ],
 )
