@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 from collections import deque
 from unittest import mock
 
@@ -280,3 +282,50 @@ def test_where_caches_stand_is_looked_up_once() -> None:
 def known() -> set[tuple[object, str]]:
     found = tables._places_of([Evaluates.evaluated, evaluated])
     return {(holder if isinstance(holder, type) else id(holder), key) for holder, key, _ in found}
+
+
+class Fails(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.layer(x).view(7, 7)
+
+
+class Branches(nn.Module):
+    """A layer, functions, a sequence of tensors and an object of the author's."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.1), nn.LSTM(4, 4))
+        self.register_buffer("shift", torch.zeros(4))
+
+    def forward(self, x):
+        y, _ = self.inner(torch.cat([x, x * 2]) + self.shift)
+        return {"y": y, "parts": y.split(1)}
+
+
+@pytest.mark.parametrize("make", [Fails, Branches])
+def test_what_a_trace_made_waits_for_no_collector(make):
+    """Else it keeps memory of the model, and each trace makes the next collection longer."""
+    model = make()
+
+    def traced():
+        with contextlib.suppress(RuntimeError):
+            Options().trace(model, X)
+
+    traced()
+    gc.collect()
+    gc.disable()
+    try:
+        traced()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [thing for thing in gc.garbage if type(thing).__module__.startswith("pytest_nnviz")]
+        tensors = [thing for thing in gc.garbage if type(thing) is torch.Tensor]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left == tensors == []

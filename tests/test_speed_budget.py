@@ -36,7 +36,7 @@ def test_a_function_more_for_each_call_is_counted(counts, monkeypatch):
     """The guard sees what it is there for."""
     from pytest_nnviz.tracing.recorder import Recorder
 
-    plain = Recorder.function
-    monkeypatch.setattr(Recorder, "function", lambda *args, **kwargs: plain(*args, **kwargs))
+    plain = Recorder._plain_function
+    monkeypatch.setattr(Recorder, "_plain_function", lambda *args, **kwargs: plain(*args, **kwargs))
     functions = 8 * 8
     assert counted(steps_of(8)["trace"]) - counts[8]["trace"] == functions

@@ -8,7 +8,7 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pytest_nnviz.architecture import Argument, Body, Call, Literal, Tree, Value
+from pytest_nnviz.architecture import Argument, Body, Call, Literal, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_call, format_spec
 from pytest_nnviz.tracing.begun import Begun
-from pytest_nnviz.tracing.calls.arguments import as_spelled, written_down
-from pytest_nnviz.tracing.calls.binding import bind, leading_names
+from pytest_nnviz.tracing.calls.arguments import as_spelled, as_value, written_down
+from pytest_nnviz.tracing.calls.binding import bind, leading_names, takes_operand
+from pytest_nnviz.tracing.calls.forms import Form, Forms
 from pytest_nnviz.tracing.calls.functions import Facts, facts_of
 from pytest_nnviz.tracing.calls.operations import ARRAYS, EFFECTS, PROPERTIES, QUERIES, READS
 from pytest_nnviz.tracing.calls.spelling import spell
@@ -35,6 +36,7 @@ from pytest_nnviz.tracing.describing.values import (
     named,
     object_spec,
     spec_of,
+    tensors_among,
     tensors_in,
     to_value,
     written_out,
@@ -55,6 +57,7 @@ from pytest_nnviz.tracing.provenance.origins import Origins, Scope
 __all__ = ["Failure", "Recorder", "matches"]
 
 _AS_IT_IS = nullcontext()
+_USUAL = ORDINARY | {type(None)}
 _SIZED_BY_VALUES = frozenset({"repeat_interleave", "getitem"})
 _UNUSUAL = (
     QUERIES | CALLED_BY_TORCH | CONTROL.keys() | {"iter"}
@@ -110,6 +113,7 @@ class Recorder(TorchFunctionMode):
         self.leftovers = leftovers
         self.places = Places.of(model)
         self.births = Births()
+        self.forms = Forms()
         self.origins = Origins(self.places, self.births, self._warn_stranger)
         self.scope: Scope | None = None
         self.muted: _Muted | None = None
@@ -151,6 +155,10 @@ class Recorder(TorchFunctionMode):
             if self.leftovers is not None:
                 self.leftovers.watch(self.births.made())
             self.origins.let_go()
+
+    def let_go(self) -> None:
+        """Hold nothing that holds this: what was recorded goes with the last who has it, and waits for no collector."""
+        del self.foreign, self.origins, self.failure
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with intercepted(self.foreign), self:
@@ -264,10 +272,26 @@ class Recorder(TorchFunctionMode):
             otherwise = self._otherwise(facts, func, args, kwargs, sys._getframe(1))
             if otherwise is not None:
                 return otherwise()
+        found = None if self.arrays_read else self.forms.of(facts, func, args, kwargs)
+        if found is not None and found[0].is_plain:
+            return self._plain_function(*found, func, args, kwargs)
         name, spelled_args, spelled_kwargs = spell(facts, func, args, kwargs)
         argument = functools.partial(self._argument, name)
         arguments = written_down(name, func, spelled_args, spelled_kwargs, argument)
         return self.function(name, arguments, func, args, kwargs)
+
+    def _plain_function(
+        self, form: Form, tensors: list[torch.Tensor], func: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
+        """Run and write down one call that says of nothing that it is written to, and reads no values."""
+        arguments = form.filled(tensors, self._tensor)
+        handed = Handover(tensors)
+        result = self.undisturbed(form.name, func, *args, **kwargs)
+        written = handed.written()
+        if written or type(result) in ORDINARY or tensors_in(result):
+            call = Begun("function", form.name, arguments, source=self.source() if self.sources else None)
+            return self._record(call, self.open_scope(), result, handed, written)
+        return result
 
     def _otherwise(
         self, facts: Facts, func: Any, args: Any, kwargs: Any, caller: FrameType
@@ -312,7 +336,7 @@ class Recorder(TorchFunctionMode):
         """Run one call and write it down, with what it wrote to; ``uncounted`` if torch does not count its writes."""
         scope = self.open_scope()
         targets = targets_of(name, args, kwargs)
-        handed = Handover((*args, *kwargs.values()))
+        handed = Handover(tensors_among((*args, *kwargs.values())))
         if name == "set_data":
             self.keeper.before_set_data(args[0])
         else:
@@ -346,21 +370,12 @@ class Recorder(TorchFunctionMode):
         return as_spelled(args, kwargs, functools.partial(self._argument, name))
 
     def _argument(self, name: str, thing: Any) -> Value:
-        """An argument of a function; to all but an index, a list and a tuple are the same.
-
-        What a numpy array holds is a literal, unless it may have come from tensors.
-        """
+        """An argument of a function; what a numpy array holds is a literal, unless it may have come from tensors."""
         if self.arrays_read and is_array(thing):
             spec = f"ndarray {thing.dtype}[{', '.join(map(str, thing.shape))}]"
             self._warn_untracked(spec)
             return named(f"untracked {spec}")
-        if type(thing) in ORDINARY:
-            return self._tensor(thing)
-        value = self._value(thing)
-        if type(thing) in (list, tuple) and isinstance(value, Tree) and name not in ("getitem", "setitem"):
-            plain = all(isinstance(item, Literal) for item in value.items)
-            return Tree("tuple" if plain else "list", value.items)
-        return value
+        return as_value(name, thing, self._tensor, self._thing)
 
     # modules
 
@@ -375,7 +390,7 @@ class Recorder(TorchFunctionMode):
             pairs = bind(module, args, kwargs)
             arguments = self._module_arguments(module, pairs, leaf=False, closed=False)
             call = self._module_call(module, path, scope, arguments)
-            handed = Handover((*args, *kwargs.values()))
+            handed = Handover(tensors_among((*args, *kwargs.values())))
             self.scope = inner = Scope(path, scope, call.name, scope.counts.get(call.name, 0) + 1, module)
             self._name_inputs(pairs, inner)
         try:
@@ -407,7 +422,7 @@ class Recorder(TorchFunctionMode):
         if not hooked:
             begin(module, args, kwargs)
         try:
-            with last_pre_hook(module, begin) if hooked else _AS_IT_IS:
+            with last_pre_hook(module, begin) if hooked else self._mute(module, leaf=leaf):
                 result = self._noting_failure(run, args, kwargs, layer=module)
             if self.muted is not None:
                 return self.muted.record(result)
@@ -416,19 +431,29 @@ class Recorder(TorchFunctionMode):
         finally:
             self.muted = None
 
+    def _mute(self, module: torch.nn.Module, *, leaf: bool) -> AbstractContextManager[object]:
+        """Torch hands nothing to this mode inside of one of its own layers that writes to nothing but its results."""
+        muted = self.muted
+        alone = leaf and torch._C._len_torch_function_stack() == 1 and not has_forward_hooks(module)
+        quiet = alone and muted is not None and _only_computes(module) and _USUAL.issuperset(map(type, muted.tensors))
+        return torch._C.DisableTorchFunction() if quiet else _AS_IT_IS
+
     def _opened(
         self, module: torch.nn.Module, path: str | None, scope: Scope, args: Any, kwargs: Any, *, leaf: bool
     ) -> _Muted:
         """What is known of an opaque call once its arguments are: after the hooks that come before it."""
         with torch._C.DisableTorchFunction():
-            arguments = self._module_arguments(module, bind(module, args, kwargs), leaf=leaf, closed=True)
+            if leaf and not kwargs and [*map(type, args)] == [torch.Tensor] and takes_operand(type(module)):
+                arguments: tuple[Argument, ...] = (Argument(None, self._tensor(args[0])),)
+            else:
+                arguments = self._module_arguments(module, bind(module, args, kwargs), leaf=leaf, closed=True)
             call = self._module_call(module, path, scope, (*arguments, *self._replaced(module, leaf=leaf)))
-            handed = Handover((*args, *kwargs.values()))
+            handed = Handover(tensors_among((*args, *kwargs.values())))
             if isinstance(module, torch.jit.ScriptModule):
                 self._save([*handed.tensors, *module.parameters()])
             elif getattr(module, "inplace", False):
                 self._save(handed.tensors)
-        return _Muted(module, functools.partial(self._record_opaque, call, scope, handed))
+        return _Muted(module, handed.tensors, functools.partial(self._record_opaque, call, scope, handed))
 
     def _replaced(self, module: torch.nn.Module, *, leaf: bool) -> Iterator[Argument]:
         """Operands in the place of what a module registers: weights from elsewhere, by ``functional_call`` or hooks."""
@@ -585,6 +610,7 @@ class _Muted:
     """The opaque module that runs, and how its call is recorded once its forward is over."""
 
     module: torch.nn.Module
+    tensors: list[torch.Tensor]  # that it was handed
     record: Callable[[Any], Any]
 
 
@@ -612,6 +638,15 @@ def _is_leaf(module: torch.nn.Module) -> bool:
         return False
     steps = _steps_of_torch(type(module))
     return steps is not None and steps.isdisjoint(vars(module))
+
+
+def _only_computes(module: torch.nn.Module) -> bool:
+    """Whether a layer of torch writes to nothing that it holds, and holds no tensors that do more than compute."""
+    if not type(module).__module__.startswith("torch.nn.modules.") or getattr(module, "max_norm", None) is not None:
+        return False
+    if module.training and module._buffers:
+        return False
+    return _USUAL.issuperset(map(type, (*module._parameters.values(), *module._buffers.values())))
 
 
 @once_a_trace

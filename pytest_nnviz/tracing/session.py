@@ -25,10 +25,10 @@ from pytest_nnviz.tracing.calls.binding import entry_point
 from pytest_nnviz.tracing.cost import counting, refused_by_counter
 from pytest_nnviz.tracing.describing.distributions import versions_of
 from pytest_nnviz.tracing.describing.modules import Held, describe, held_by
-from pytest_nnviz.tracing.describing.places import Places, modules_of, tensors_of, unwrap
+from pytest_nnviz.tracing.describing.places import Places, modules_of, unwrap
 from pytest_nnviz.tracing.describing.values import is_uninitialized, walk
 from pytest_nnviz.tracing.frames import is_machinery
-from pytest_nnviz.tracing.keeping.caching import clear_caches
+from pytest_nnviz.tracing.keeping.caching import clear_caches, once_a_trace
 from pytest_nnviz.tracing.keeping.holdings import children_in_place
 from pytest_nnviz.tracing.keeping.keeper import Keeper, Watch
 from pytest_nnviz.tracing.keeping.leftovers import Leftovers
@@ -287,7 +287,8 @@ class Session:
             if "torch._dynamo" in sys.modules:  # functions that the author compiled run as they are written
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
             stack.enter_context(torch.enable_grad() if self.options.grad else torch.no_grad())
-            before = held_by(self.model)
+            modules = modules_of(self.model)
+            before = held_by(modules)
             self.observer = Observer(self.model) if self.observes else None
             recorder = Recorder(
                 self.model,
@@ -298,7 +299,8 @@ class Session:
                 leftovers=None if replace is None else self.leftovers,
                 observer=self.observer,
             )
-            put_back = children_in_place(modules_of(self.model))
+            stack.callback(recorder.let_go)
+            put_back = children_in_place(modules)
             drawn = watch_draws()
             flops = stack.enter_context(counting()) if self.options.flops else None
             with doing(f"tracing {type(self.model).__name__}", recorder.call_count):
@@ -429,6 +431,8 @@ def _is_option(key: str) -> bool:
 
 def _put(module: torch.nn.Module, *, training: bool) -> None:
     """Call ``train`` or ``eval`` of a model; the exported programs in it keep the mode in which they were exported."""
+    if all(inner.training is training and _only_sets_mode(inner) for inner in modules_of(module)):
+        return
     try:
         module.train() if training else module.eval()
     except NotImplementedError:
@@ -436,10 +440,22 @@ def _put(module: torch.nn.Module, *, training: bool) -> None:
             _put(child, training=training)
 
 
+def _only_sets_mode(module: torch.nn.Module) -> bool:
+    """Whether ``train`` and ``eval`` of a module are torch's: they change nothing where the mode is set."""
+    return _class_only_sets_mode(type(module)) and module.__dict__.keys().isdisjoint(("train", "eval"))
+
+
+@once_a_trace
+def _class_only_sets_mode(cls: type[torch.nn.Module]) -> bool:
+    plain = torch.nn.Module
+    return cls.train is plain.train and cls.eval is plain.eval and cls.__setattr__ is plain.__setattr__
+
+
 def _lives_on_meta(model: torch.nn.Module) -> bool:
     """Whether all parameters are on the meta device; one that is not makes it a model that runs on real tensors."""
-    parameters = tensors_of(modules_of(model), "_parameters")
-    return bool(parameters) and all(parameter.is_meta for parameter in parameters)
+    parameters = torch.nn.Module.parameters(model)
+    first = next(parameters, None)
+    return first is not None and first.is_meta and all(parameter.is_meta for parameter in parameters)
 
 
 def _first_difference(old: str, new: str) -> str:

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_spec
-from pytest_nnviz.tracing.describing.places import modules_of, tensors_of
+from pytest_nnviz.tracing.describing.places import modules_of
 from pytest_nnviz.tracing.describing.values import SHARED, is_uninitialized, spec_of, tensors_in, walk
 from pytest_nnviz.tracing.keeping.surroundings import put_back
 
@@ -226,8 +226,8 @@ def copy_inputs(thing: Any, replace: _Make, model: torch.nn.Module) -> Any:
     which of the two is used. Modules, and what belongs to ``model``, stay what they are.
     """
     seen: set[int] = set()
-    modules = modules_of(model)
-    own = {id(tensor) for table in ("_parameters", "_buffers") for tensor in tensors_of(modules, table)}
+    tables = (table for module in modules_of(model) for table in (module._parameters, module._buffers) if table)
+    own = {id(tensor) for table in tables for tensor in table.values()}
 
     def replace_once(tensor: torch.Tensor) -> torch.Tensor:
         if id(tensor) in own:

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
-from pytest_nnviz.architecture import Argument, Value
+from pytest_nnviz.architecture import Argument, Literal, Tree, Value
 from pytest_nnviz.tracing.calls.functions import is_default, signature_of
+from pytest_nnviz.tracing.describing.values import ORDINARY, to_value
 
-__all__ = ["as_spelled", "written_down"]
+__all__ = ["as_spelled", "as_value", "written_down"]
 
 ToValue = Callable[[Any], Value]
 
@@ -44,3 +45,14 @@ def as_spelled(args: tuple[Any, ...], kwargs: dict[str, Any], value_of: ToValue)
     positional = [Argument(None, value_of(thing)) for thing in args if not isinstance(thing, torch.device)]
     named = [Argument(key, value_of(thing)) for key, thing in sorted(kwargs.items())]
     return (*positional, *named)
+
+
+def as_value(name: str, thing: Any, tensor: Callable[[torch.Tensor], Value], other: Callable[[Any], Value]) -> Value:
+    """An argument of a function; to all but an index, a list and a tuple are the same."""
+    if type(thing) in ORDINARY:
+        return tensor(thing)
+    value = to_value(thing, tensor, other)
+    if type(thing) in (list, tuple) and isinstance(value, Tree) and name not in ("getitem", "setitem"):
+        plain = all(isinstance(item, Literal) for item in value.items)
+        return Tree("tuple" if plain else "list", value.items)
+    return value

@@ -10,7 +10,7 @@ import torch
 
 from pytest_nnviz.tracing.keeping.caching import once_a_trace, signature
 
-__all__ = ["bind", "entry_point", "leading_names"]
+__all__ = ["bind", "entry_point", "leading_names", "takes_operand"]
 
 _POSITIONAL_ONLY = inspect.Parameter.POSITIONAL_ONLY
 _POSITIONAL_OR_KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -70,6 +70,17 @@ def bind(
 def leading_names(module: torch.nn.Module) -> list[str]:
     """The arguments of a module's forward, in order."""
     return list(_parameters(module))
+
+
+@once_a_trace
+def takes_operand(cls: Any) -> bool:
+    """Whether the first argument of a class's forward may be handed by position."""
+    first = next(iter(_class_parameters(cls).values()), None)
+    return (
+        first is not None
+        and not issubclass(cls, torch.jit.ScriptModule)
+        and first.kind in (_POSITIONAL_ONLY, _POSITIONAL_OR_KEYWORD)
+    )
 
 
 def _called_with(module: torch.nn.Module) -> _Parameters:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,21 +15,20 @@ from pytest_nnviz.architecture import Argument, Buffer, Literal, Module, Paramet
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_spec, format_value
 from pytest_nnviz.tracing.calls.functions import one_size
-from pytest_nnviz.tracing.describing.places import Places, modules_of, relative, unwrap
+from pytest_nnviz.tracing.describing.keys import KEYABLE, OtherError, key_of
+from pytest_nnviz.tracing.describing.places import Places, relative, unwrap
 from pytest_nnviz.tracing.describing.plain import plain_value
 from pytest_nnviz.tracing.describing.releases import later_arguments
 from pytest_nnviz.tracing.describing.values import (
     NONE,
-    NUMBERS,
     ORDINARY,
     is_uninitialized,
     named,
-    number,
     qualified_name,
     spec_of,
     walk,
 )
-from pytest_nnviz.tracing.keeping.caching import once_a_trace, signature
+from pytest_nnviz.tracing.keeping.caching import once_a_trace, signature, table_of_a_trace
 
 __all__ = ["Held", "class_name", "configuration", "describe", "held_by"]
 
@@ -53,9 +52,9 @@ def _name_of(cls: type) -> str:
 Held = dict[int, tuple[Argument, ...]]
 
 
-def held_by(model: torch.nn.Module) -> Held:
+def held_by(modules: Iterable[torch.nn.Module]) -> Held:
     """The configuration of each module that is not torch's own, by id: what a forward pass may change."""
-    return {id(module): configuration(module) for module in modules_of(model) if not _is_torchs(type(module))}
+    return {id(module): configuration(module) for module in modules if not _is_torchs(type(module))}
 
 
 def describe(
@@ -109,10 +108,11 @@ class _Describer:
     def _configuration(self, module: torch.nn.Module, path: str) -> tuple[Argument, ...]:
         """Without what the forward pass changes."""
         before = self.before.get(id(module))
-        if before is None or before == (now := configuration(module)):
-            return configuration(module, path)
-        steady = {argument.name for argument in now if argument in before}
-        return tuple(argument for argument in configuration(module, path) if argument.name in steady)
+        now = configuration(module)
+        if before is not None and before != now:
+            steady = {argument.name for argument in now if argument in before}
+            now = tuple(argument for argument in now if argument.name in steady)
+        return _with_index(now, path)
 
     def _marks(self, module: torch.nn.Module, path: str) -> list[str]:
         cls = type(module)
@@ -232,29 +232,77 @@ def _is_torchs_own(function: Any) -> bool:
     return str(function.__module__).startswith("torch.")
 
 
-def configuration(module: torch.nn.Module, path: str = "") -> tuple[Argument, ...]:
+def configuration(module: torch.nn.Module) -> tuple[Argument, ...]:
     """The constructor arguments that the instance holds under the same name.
 
     Arguments of torch's own constructors that equal their defaults are left out, so that a new argument in the next
     release does not show. Others show all: their defaults are part of the program that is pinned.
-
-    An argument that says which of its siblings a module is (``layer_idx=3`` in ``layers.3``) shows as ``<index>``, so
-    that equal siblings are equal.
     """
-    own_index = next((part for part in reversed(path.split(".")) if part.isdecimal()), None)
-    arguments = []
+    try:
+        key = _key_of(module)
+    except OtherError:
+        return _arguments(module)
+    arguments = _KNOWN.get(key)
+    if arguments is None:
+        arguments = _KNOWN[key] = _arguments(module)
+    return arguments
+
+
+_KNOWN: dict[tuple[Any, ...], tuple[Argument, ...]] = table_of_a_trace()
+
+
+def _absent() -> None:
+    """Stands for an attribute that is not there."""
+
+
+def _key_of(module: torch.nn.Module) -> tuple[Any, ...]:
+    """What decides the arguments: all that stands under the names of the constructor's."""
+    cls = type(module)
     attributes = module.__dict__
+    things = [attributes.get(name, _absent) for name in _looked_up(cls)]
+    if not KEYABLE.issuperset(map(type, things)):
+        things = [_absent if _is_settings(thing) else thing for thing in things]
+    parameters = module._parameters
+    return cls, *parameters, *[parameter is None for parameter in parameters.values()], *key_of(things, [])
+
+
+@once_a_trace
+def _looked_up(cls: type[torch.nn.Module]) -> tuple[str, ...]:
+    """The attributes that decide the arguments, by a class.
+
+    Raises:
+        OtherError: they are constants of a script.
+    """
+    if issubclass(cls, torch.jit.ScriptModule):
+        raise OtherError
+    return tuple(_HELD_AS.get((cls.__name__, name), name) for name, _, _ in _constructor(cls))
+
+
+def _with_index(arguments: tuple[Argument, ...], path: str) -> tuple[Argument, ...]:
+    """What says which of its siblings a module is (``layer_idx=3`` in ``layers.3``) as ``<index>``: equal ones are."""
+    numbers = [at for at, each in enumerate(arguments) if _is_index_name(each.name)]
+    own_index = next((part for part in reversed(path.split(".")) if part.isdecimal()), None) if numbers else None
+    shown = list(arguments)
+    for at in numbers:
+        if own_index is not None and arguments[at].value == Literal(own_index):
+            shown[at] = Argument(arguments[at].name, named("index"))
+    return tuple(shown)
+
+
+@once_a_trace
+def _is_index_name(name: str | None) -> bool:
+    return name is not None and _INDEX_NAME.search(name) is not None
+
+
+def _arguments(module: torch.nn.Module) -> tuple[Argument, ...]:
     scripted = isinstance(module, torch.jit.ScriptModule)
     cls: Any = getattr(torch.nn, class_name(module), type(module)) if scripted else type(module)
-    for name, default, is_torchs in _constructor(cls):
-        thing: Any = attributes.get(name)
-        plain = type(thing) in NUMBERS and name not in module._parameters and (cls.__name__, name) not in _HELD_AS
-        value = number(thing) if plain else _held(module, name, default)
-        if value is None or (value == default and is_torchs):
-            continue
-        is_index = own_index is not None and value == Literal(own_index) and _INDEX_NAME.search(name)
-        arguments.append(Argument(name, named("index") if is_index else value))
-    return tuple(arguments)
+    found = [(name, _held(module, name, default), default, is_torchs) for name, default, is_torchs in _constructor(cls)]
+    return tuple(
+        Argument(name, value)
+        for name, value, default, is_torchs in found
+        if value is not None and not (value == default and is_torchs)
+    )
 
 
 def _is_torchs(cls: type) -> bool:
@@ -306,9 +354,14 @@ def _held(module: torch.nn.Module, name: str, default: Value | None) -> Value | 
     if name not in vars(module):
         return None
     value = vars(module)[name]
-    if hasattr(type(value), "model_type"):  # a configuration of transformers: what the module takes of it shows anyway
+    if _is_settings(value):
         return None
     return plain_value(one_size(name, value) if type(module).__module__.startswith("torch.nn.") else value)
+
+
+def _is_settings(thing: Any) -> bool:
+    """Whether it is a configuration of transformers: what a module takes of it shows anyway."""
+    return hasattr(type(thing), "model_type")
 
 
 def _is_flag(default: Value | None) -> bool:

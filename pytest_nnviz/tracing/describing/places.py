@@ -35,7 +35,8 @@ def modules_of(model: torch.nn.Module) -> list[torch.nn.Module]:
         module = stack.pop()
         if id(module) not in found:
             found[id(module)] = module
-            stack.extend(child for child in reversed(module._modules.values()) if child is not None)
+            if module._modules:
+                stack += [child for child in reversed(module._modules.values()) if child is not None]
     return list(found.values())
 
 
@@ -91,14 +92,18 @@ class Places:
     def registered(cls, model: torch.nn.Module) -> Places:
         """Walk the model once, for what is registered alone."""
         places = cls({}, {}, {}, {}, {}, [])
-        places.held.update((id(module), module) for _, module in _walk(model, "", places.modules))
-        for table in ("_parameters", "_buffers"):  # parameters first: a buffer may be one, not the other way round
-            for module_id, path in places.modules.items():
-                for name, tensor in getattr(places.held[module_id], table).items():
-                    if tensor is not None:
-                        places.note(places.tensors, tensor, join(path, name))
-                        if type(tensor) not in ORDINARY:
-                            places._note_parts(join(path, name), tensor)
+        walked = list(_walk(model, "", places.modules))
+        places.held.update({id(module): module for _, module in walked})
+        parameters = [(path, module._parameters) for path, module in walked if module._parameters]
+        buffers = [(path, module._buffers) for path, module in walked if module._buffers]
+        for path, table in parameters + buffers:  # parameters first: a buffer may be one, not the other way round
+            for name, tensor in table.items():
+                if tensor is not None and id(tensor) not in places.tensors:
+                    place = f"{path}.{name}" if path else name
+                    places.tensors[id(tensor)] = place
+                    places.alive.append(tensor)
+                    if type(tensor) not in ORDINARY:
+                        places._note_parts(place, tensor)
         return places
 
     def note(self, table: dict[int, str], tensor: torch.Tensor, path: str) -> None:
@@ -142,8 +147,9 @@ def _walk(module: torch.nn.Module, path: str, seen: dict[int, str]) -> Iterator[
             continue
         seen[id(module)] = path
         yield path, module
-        children = [(name, unwrap(child)) for name, child in module._modules.items() if child is not None]
-        stack.extend((join(path, name), child) for name, child in reversed(children))
+        if module._modules:
+            children = reversed(module._modules.items())
+            stack += [(join(path, name), unwrap(child)) for name, child in children if child is not None]
 
 
 def _slots(module: torch.nn.Module) -> dict[str, int]:

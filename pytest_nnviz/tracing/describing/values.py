@@ -297,17 +297,26 @@ def _key(key: Any) -> str:
 
 def written_out(thing: Any, tensor: TensorLeaf) -> Value:
     """A value with foreign objects written out, each once, as far as they hold tensors."""
-    seen: set[int] = set()
+    return _WrittenOut(tensor).value(thing)
 
-    def other(thing: Any) -> Value:
+
+class _WrittenOut:
+    """No closure that calls itself: that is a circle, which keeps what was traced until the collector comes."""
+
+    def __init__(self, tensor: TensorLeaf) -> None:
+        self._tensor = tensor
+        self._seen: set[int] = set()
+
+    def value(self, thing: Any) -> Value:
+        return to_value(thing, self._tensor, self._object)
+
+    def _object(self, thing: Any) -> Value:
         name = qualified_name(type(thing))
-        entries = [] if id(thing) in seen or isinstance(thing, SHARED) else _entries(thing)
-        seen.add(id(thing))
-        held = [(str(key), item) for key, item in entries if id(item) not in seen and _holds_tensors(item)]
-        items = tuple(to_value(item, tensor, other) for _, item in held)
+        entries = [] if id(thing) in self._seen or isinstance(thing, SHARED) else _entries(thing)
+        self._seen.add(id(thing))
+        held = [(str(key), item) for key, item in entries if id(item) not in self._seen and _holds_tensors(item)]
+        items = tuple(self.value(item) for _, item in held)
         return Tree(name, items, tuple(key for key, _ in held)) if held else named(name)
-
-    return to_value(thing, tensor, other)
 
 
 def _holds_tensors(thing: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pytest_nnviz.architecture import Argument, Call
-from pytest_nnviz.tracing.describing.values import object_spec, spec_of, tensors_in, to_value, walk
+from pytest_nnviz.tracing.describing.values import object_spec, spec_of, tensors_among, tensors_in, to_value, walk
 from pytest_nnviz.tracing.provenance.handover import Handover, says_it_writes
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Foreign:
         """A call around others that are recorded before it; what they gave is shown as ``forward=``."""
         if not self.recorder.is_recording():
             return run()
-        handed = Handover(operands)
+        handed = Handover(tensors_among(operands))
         result = run()
         with torch._C.DisableTorchFunction():
             known = all(self.recorder.origins.knows(tensor) for tensor in tensors_in(result))

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-__all__ = ["clear_caches", "once_a_trace", "signature"]
+__all__ = ["clear_caches", "once_a_trace", "signature", "table_of_a_trace"]
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _CLEAR: list[Callable[[], None]] = []
@@ -19,6 +19,13 @@ def once_a_trace(function: _F) -> _F:
     cached = functools.cache(function)
     _CLEAR.append(cached.cache_clear)
     return cast("_F", cached)
+
+
+def table_of_a_trace() -> dict[Any, Any]:
+    """A table that is empty after each trace."""
+    table: dict[Any, Any] = {}
+    _CLEAR.append(table.clear)
+    return table
 
 
 def clear_caches() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
 
-from pytest_nnviz.tracing.describing.values import tensors_among, tensors_in
+from pytest_nnviz.tracing.describing.values import tensors_in
 
 __all__ = ["Handover", "may_write", "says_it_writes", "storage_of", "targets_of", "unwrapped"]
 
@@ -77,10 +77,10 @@ def storage_of(tensor: torch.Tensor) -> int | None:
 class Handover:
     """The tensors that a call is handed, noted before it runs."""
 
-    def __init__(self, things: Sequence[Any]) -> None:
-        self.tensors = tensors_among(things)
-        self._ids = set(map(id, self.tensors))
-        self._versions = _versions(self.tensors)
+    def __init__(self, tensors: list[torch.Tensor]) -> None:
+        self.tensors = tensors
+        self._ids = set(map(id, tensors))
+        self._versions = _versions(tensors)
 
     def holds(self, tensor: torch.Tensor) -> bool:
         """Whether the call was handed this very tensor."""

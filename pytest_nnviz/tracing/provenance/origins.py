@@ -6,7 +6,7 @@ import functools
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -70,6 +70,23 @@ class _Place:
     time: int
 
 
+class _Held(weakref.ref[Any]):
+    """A weak reference that knows by which id its thing went."""
+
+    __slots__ = ("key",)
+    key: int
+
+    def __new__(cls, thing: Any, gone: Callable[[_Held], None]) -> Self:
+        """As a weak reference; ``gone`` is told when the thing is."""
+        held = super().__new__(cls, thing, gone)
+        held.key = id(thing)
+        return held
+
+
+def _forget(known: dict[int, _Known], gone: _Held) -> None:
+    known.pop(gone.key, None)
+
+
 @dataclass(slots=True)
 class _Known:
     """A live tensor or object: its name in each scope that knows it, the one that made it first."""
@@ -92,6 +109,7 @@ class Origins:
         self.used: set[str] = set()  # paths of parameters, buffers and constants that were read
         self.lost = False
         self._known: dict[int, _Known] = {}
+        self._gone = functools.partial(_forget, self._known)
         self._writes: dict[int, _Place] = {}
         self._time = 0
         self._consts: dict[TensorSpec, dict[int, torch.Tensor]] = {}
@@ -109,9 +127,8 @@ class Origins:
         known.places[id(scope)] = place
 
     def _hold(self, thing: Any) -> object:
-        key, known = id(thing), self._known
         try:
-            return weakref.ref(thing, lambda _: known.pop(key, None))
+            return _Held(thing, self._gone)
         except TypeError:
             return thing
 
