@@ -20,8 +20,8 @@ import torch
 __all__ = ["Found", "in_turns"]
 
 _LIMIT = 30  # seconds of the processor, of one run
-_SPENT = 2.0  # seconds of all runs of one way, from which on it takes no more turns
-_TURNS = 3
+_SPENT = 6.0  # seconds of all runs of one way, from which on it takes no more turns
+_TURNS = 7
 
 Make = Callable[[], Callable[[], object]]
 
