@@ -25,10 +25,12 @@ from pytest_nnviz.architecture import (
     Step,
     TensorSpec,
     Tree,
+    walk_calls,
     walk_modules,
 )
 from pytest_nnviz.errors import TextError
 from pytest_nnviz.textformat import without_comments
+from pytest_nnviz.textformat.read import _Reader
 
 SPEC = TensorSpec("f32", (1, 2))
 INPUT = Ref("input", (Step("x"),))
@@ -414,6 +416,42 @@ def test_folded_calls_are_read_as_written_out():
     text = dumps(traced)
     assert text.count(" same as ") == 4 + 2
     assert loads(text) == traced
+    assert _counted_as_folded(text) == _not_written_out(traced, text)
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.once = nn.Linear(8, 8)
+        self.again = self.once
+
+    def forward(self, x):
+        return self.again(self.once(x))
+
+
+def test_what_a_text_stands_for_is_counted_as_it_is_nested():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    pairs = [nn.TransformerEncoder(layer, 2, enable_nested_tensor=False) for _ in range(3)]
+    traced = trace(nn.Sequential(*pairs, Tied(), Tied()), torch.ones(1, 3, 8))
+    text = dumps(traced)
+    assert text.count("same as") > 5
+    assert _counted_as_folded(text) == _not_written_out(traced, text)
+
+
+def _counted_as_folded(text):
+    reader = _Reader(text.split("\n"))
+    reader.read()
+    return reader.folded._count
+
+
+def _not_written_out(architecture, text):
+    """Modules, parameters, buffers and calls beyond those that have a line; a line ``same as`` of a module is none."""
+    tree, graph = text.partition("[modules]\n")[2].partition("\n\n[end]")[0].split("\n\n[graph]\n")
+    known = [module for _, module in walk_modules(architecture.root)]
+    things = sum(1 + len(module.parameters) + len(module.buffers) for module in known)
+    lines = [line for line in graph.split("\n") if not line.lstrip().startswith(("input ", "return "))]
+    calls = sum(1 for _ in walk_calls(architecture.forward))
+    return things - len(tree.split("\n")) + tree.count(": same as ") + calls - len(lines)
 
 
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6).filter(lambda name: "." not in name)
