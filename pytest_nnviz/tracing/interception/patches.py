@@ -170,24 +170,24 @@ def _parameter(foreign: Foreign, original: Any) -> Any:
 
 
 def _backward(foreign: Foreign, original: Any) -> Any:
-    names = list(signature(original).parameters)
-
     def backward(*args: Any, **kwargs: Any) -> None:
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        given = _by_name(original, args, kwargs)
         shown = {name: thing for name, thing in given.items() if thing is not None and thing is not False}
         foreign.call("backward", lambda: original(*args, **kwargs), (shown.pop("tensors"),), **shown)
 
     return backward
 
 
+def _by_name(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {**dict(zip(signature(function).parameters, args, strict=False)), **kwargs}
+
+
 def _collective(name: str) -> Callable[[Foreign, Any], Any]:
     """An exchange between processes; it writes to its first argument."""
 
     def make(foreign: Foreign, original: Any) -> Any:
-        names = list(signature(original).parameters)
-
         def exchange(*args: Any, **kwargs: Any) -> Any:
-            given = {**dict(zip(names, args, strict=False)), **kwargs}
+            given = _by_name(original, args, kwargs)
             operands = tuple(thing for thing in given.values() if tensors_in(thing))
             how: dict[str, Any] = {key: thing for key, thing in given.items() if type(thing) is int}
             how |= {"op": str(given["op"])} if "op" in given else {}
