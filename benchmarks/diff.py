@@ -2,8 +2,8 @@
 
     python benchmarks/diff.py
 
-Prints seconds of one core for both sizes, for each of the three, and their ratio, which is 10 where the time is linear
-in the size. Runs from a checkout; needs no torch.
+Prints the table of ``docs/performance.md`` and writes it there: seconds of the larger size, and their ratio to those of
+the smaller, which is 10 where the time is linear in the size. Runs from a checkout; needs no torch.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from time import process_time
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from made_up import call, config, linear, model, norm, result, run, x
+from page import put, ran_on, table
 
 from pytest_nnviz.architecture import Architecture, Body, Module
 from pytest_nnviz.drift import checkpoint, diff
@@ -100,8 +101,12 @@ def _times(work: Callable[[], object]) -> Iterator[float]:
         yield process_time() - started
 
 
+def _row(case: str) -> list[str]:
+    small, large = seconds(case, 1_000), seconds(case, 10_000)
+    return [case, *(text for name, took in large.items() for text in (f"{took:.3f}", f"{took / small[name]:.1f}"))]
+
+
 if __name__ == "__main__":
-    for case in CASES:
-        small, large = seconds(case, 1_000), seconds(case, 10_000)
-        for name, time in small.items():
-            print(f"{case:44} {name:10} {time:6.3f} s {large[name]:7.3f} s   ratio {large[name] / time:5.1f}")
+    works = ("diff", "words", "checkpoint")
+    head = ["edit of 10,000 calls", *(text for work in works for text in (f"{work}, s", "over 1,000 calls"))]
+    put("diff", [*table(head, map(_row, CASES)), "", ran_on("python benchmarks/diff.py")])

@@ -4,8 +4,9 @@
 
 Prints, for each size, the picture that is drawn when nothing is asked for and the one with every block asked for, in
 seconds, MiB of the engine at its peak and KiB of SVG; and, where torchview or torchviz are there, theirs of the same
-model, drawn by the same engine, each with its ratios to the first. What takes longer than 30 seconds is given up, in
-larger models too. Runs from a checkout on Linux or macOS; needs torch.
+model, drawn by the same engine, in seconds over those of the first. What takes longer than 30 seconds is given up, in
+larger models too. Of all sizes it is the table of ``docs/performance.md``, and written there. Runs from a checkout on
+Linux or macOS; needs torch.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
+from page import put, ran_on, ratio, table
 from torch import Tensor, nn
 
 from pytest_nnviz import render, trace
@@ -134,25 +136,20 @@ def _stop(*_: object) -> None:
     raise TimeoutError
 
 
-def _row(way: str, found: Figures, first: Figures) -> str:
-    ratios = " ".join(f"{one / other:7.1f}" for one, other in zip(found, first, strict=True))
-    return f"  {way:22} {found[0]:7.2f} s {found[1]:7.0f} MiB {found[2]:8.0f} KiB   ratios {ratios}"
-
-
-def _compare(calls: int, left: list[str]) -> None:
+def _compare(calls: int, left: list[str]) -> Iterator[list[str]]:
     model, x = Net(calls).eval(), torch.ones(1, 4)
     traced = trace(model, x)
-    print(f"{calls:,} calls")
     first: Figures | None = None
     for way in list(left):
         try:
             found = measure(way, traced, model, x)
         except Exception as error:  # whatever a library raises, it did not finish
             left.remove(way)
-            print(f"  {way:22} {type(error).__name__} {error}"[:110], flush=True)
+            yield [f"{way}, {calls:,} calls", type(error).__name__, "-", "-", "-"]
         else:
             first = first or found
-            print(_row(way, found, first), flush=True)
+            sizes = (f"{found[0]:.2f}", f"{found[1]:,.0f}", f"{found[2]:,.0f}")
+            yield [f"{way}, {calls:,} calls", *sizes, ratio(found[0] / first[0])]
 
 
 def main(sizes: tuple[int, ...]) -> None:
@@ -166,8 +163,13 @@ def main(sizes: tuple[int, ...]) -> None:
         os.environ |= {"NNVIZ_DOT": str(launcher), "NNVIZ_PEAK": str(Path(folder) / "peak")}
         render(trace(Net(_CALLS).eval(), torch.ones(1, 4)))  # what is imported on first use
         left = list(WAYS)
-        for calls in sizes:
-            _compare(calls, left)
+        rows = [row for calls in sizes for row in _compare(calls, left)]
+    lines = table(["picture", "seconds", "MiB of the engine", "KiB of SVG", "over the first"], rows)
+    packages = [package for package in ("torch", "torchview", "torchviz") if find_spec(package)]
+    if sizes == SIZES:
+        put("pictures", [*lines, "", ran_on("python benchmarks/pictures.py", *packages)])
+    else:
+        print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python benchmarks/review.py [COUNT]
 
-Prints seconds, those of processors beside them, the size of the page, and how often the cause is said. Runs from a
-checkout; recording needs torch, the review is a process of its own that does not.
+Prints the table of ``docs/performance.md`` and writes it there: seconds, those of processors beside them, the size of
+the page, and how often the cause is said. Runs from a checkout; recording needs torch, the review is a process of its
+own that does not.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from time import perf_counter
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from command_line import commit, git
+from page import put, ran_on, table
 from recorded import zoo
 
 _WHO = {f"GIT_{who}_{what}": f"{who}@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -40,8 +42,9 @@ def main(count: int) -> None:
         used = _used() - before
         page = Path("out/index.html").stat().st_size
         causes = out.count("breaks checkpoints: ") + out.count("summary drifted: ")
-        print(f"{count} snapshots: {seconds:.1f} s, {used:.1f} s of processors")
-        print(f"page {page / 1e6:.1f} MB, {causes} causes (architectures and tables), {out.count('the same in')} alike")
+        head = ["snapshots", "seconds", "seconds of processors", "MB of the page", "causes that are told"]
+        row = [f"{count:,}", f"{seconds:.1f}", f"{used:.1f}", f"{page / 1e6:.1f}", f"{causes}"]
+        put("review", [*table(head, [row]), "", ran_on("python benchmarks/review.py")])
 
 
 def _used() -> float:

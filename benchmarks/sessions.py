@@ -54,7 +54,7 @@ def main(count: int) -> None:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ.update(PYTHONPYCACHEPREFIX=str(Path("compiled").absolute()), OMP_NUM_THREADS="1")
         rows = [*_loading(), *_collecting(), *_many(count)]
-    head = ["a session", "found", "asked for"]
+    head = ["a session", "found", "aim"]
     note = (
         "Each worker imports torch for itself, which no number of workers makes shorter. *At most*: if two workers "
         "took half of what the session takes over that of one test, and no more."

@@ -2,7 +2,8 @@
 
     python benchmarks/summary.py
 
-Prints seconds of one core, the model's forward pass among them.
+Prints the table of ``docs/performance.md`` and writes it there: seconds of one core, the model's forward pass among
+them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from time import process_time
 
 import torch
 import torchinfo
+from page import put, ran_on, table
 from torch import nn
 
 from pytest_nnviz.options import SummaryOptions
@@ -55,12 +57,13 @@ def main() -> None:
     warnings.simplefilter("ignore")
     ours(flat(1))
     theirs(flat(1))
-    print(f"{'':20}{'torchinfo':>10}{'ours':>10}")
-    for name, model in (
-        *((f"{levels} levels", nested(levels)) for levels in (12, 14, 16, 18)),
-        *((f"{count:,} layers", flat(count)) for count in (1_000, 10_000)),
-    ):
-        print(f"{name:20}{seconds(theirs, model):10.2f}{seconds(ours, model):10.2f}", flush=True)
+    models = {
+        **{f"{levels} levels": nested(levels) for levels in (12, 14, 16, 18)},
+        **{f"{count:,} layers": flat(count) for count in (1_000, 10_000)},
+    }
+    rows = [[name, *(f"{seconds(draw, model):.2f}" for draw in (theirs, ours))] for name, model in models.items()]
+    last = ran_on("python benchmarks/summary.py", "torch", "torchinfo")
+    put("summary", [*table(["model", "torchinfo, s", "nnviz_summary, s"], rows), "", last])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import weakref
 from collections import deque
 from unittest import mock
 
@@ -16,6 +17,7 @@ from torch import nn
 from pytest_nnviz import Options
 from pytest_nnviz.tracing import open_session
 from pytest_nnviz.tracing.keeping import tables
+from pytest_nnviz.tracing.provenance.births import Births
 
 X = torch.randn(2, 4)
 CACHE: dict = {}
@@ -329,3 +331,20 @@ def test_what_a_trace_made_waits_for_no_collector(make):
         gc.garbage.clear()
         gc.enable()
     assert left == tensors == []
+
+
+@pytest.mark.parametrize("collected", [0, 1, 2])
+def test_a_tensor_that_is_pinned_is_held_weakly_by_nobody_whenever_the_collector_comes(collected):
+    before = torch.ones(2)
+    with Births() as births:
+        since = torch.ones(2)
+        for _ in range(collected):
+            gc.collect(0)
+        for tensor in (before, since):
+            births.pin(tensor)
+        gc.collect(0)
+        assert (before in births, since in births) == (False, True)
+        assert [tensor is since for tensor in births.made() if tensor.shape == (2,)] == [True]
+        assert not weakref.getweakrefs(before)
+        assert not weakref.getweakrefs(since)
+        births.let_go()

@@ -24,7 +24,7 @@ from pytest_nnviz.tracing.calls.arguments import as_spelled, as_value, written_d
 from pytest_nnviz.tracing.calls.binding import bind, leading_names, takes_operand
 from pytest_nnviz.tracing.calls.forms import Form, Forms
 from pytest_nnviz.tracing.calls.functions import Facts, facts_of
-from pytest_nnviz.tracing.calls.operations import ARRAYS, EFFECTS, PROPERTIES, QUERIES, READS
+from pytest_nnviz.tracing.calls.operations import ARRAYS, EFFECTS, PROPERTIES, QUERIES, READS, SIZED_BY_VALUES
 from pytest_nnviz.tracing.calls.spelling import spell
 from pytest_nnviz.tracing.describing.modules import class_name, configuration
 from pytest_nnviz.tracing.describing.places import Places, unwrap
@@ -58,7 +58,6 @@ __all__ = ["Failure", "Recorder", "matches"]
 
 _AS_IT_IS = nullcontext()
 _USUAL = ORDINARY | {type(None)}
-_SIZED_BY_VALUES = frozenset({"repeat_interleave", "getitem"})
 _UNUSUAL = (
     QUERIES | CALLED_BY_TORCH | CONTROL.keys() | {"iter"}
 )  # names of what is not recorded as it is, or not always
@@ -347,7 +346,7 @@ class Recorder(TorchFunctionMode):
         call = Begun("function", name, arguments, source=self.source() if self.sources else None)
         written = targets if uncounted or name == "set_data" else handed.written(targets)
         self.arrays_read = self.arrays_read or name in ARRAYS
-        if name in READS or (name in _SIZED_BY_VALUES and _decides_sizes(name, args, kwargs)):
+        if name in READS or (name in SIZED_BY_VALUES and _decides_sizes(name, args, kwargs)):
             self.reads.append("{} at {}:{}".format(name, *source_line()))
         if written or type(result) in ORDINARY or tensors_in(result):
             return self._record(call, scope, result, handed, written)

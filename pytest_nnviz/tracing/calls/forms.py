@@ -11,14 +11,13 @@ import torch
 from pytest_nnviz.architecture import Argument, Tree, Value
 from pytest_nnviz.tracing.calls.arguments import as_value, written_down
 from pytest_nnviz.tracing.calls.functions import Facts
-from pytest_nnviz.tracing.calls.operations import ARRAYS, EFFECTS, READS
+from pytest_nnviz.tracing.calls.operations import ARRAYS, EFFECTS, READS, SIZED_BY_VALUES
 from pytest_nnviz.tracing.calls.spelling import spell
 from pytest_nnviz.tracing.describing.keys import OtherError, key_of
 from pytest_nnviz.tracing.provenance.handover import may_write, targets_of
 
 __all__ = ["Form", "Forms"]
 
-_SIZED_BY_VALUES = frozenset({"repeat_interleave", "getitem"})
 _UNUSUAL = READS | ARRAYS | EFFECTS | {"set_data"}
 
 _Key = tuple[Any, ...]
@@ -91,7 +90,7 @@ def _form(
 
     arguments = written_down(name, func, spelled_args, spelled_kwargs, value_of)
     writes = targets_of(name, args, kwargs) or may_write(name, func, args, kwargs)
-    reads = name in _UNUSUAL or (name in _SIZED_BY_VALUES and len(tensors) > 1)
+    reads = name in _UNUSUAL or (name in SIZED_BY_VALUES and len(tensors) > 1)
     is_open = tuple(_is_open(argument.value) for argument in arguments)
     return Form(name, arguments, is_open, is_plain=not writes and not reads)
 

@@ -13,6 +13,7 @@ __all__ = [
     "QUERIES",
     "READS",
     "REFLECTED",
+    "SIZED_BY_VALUES",
     "SWITCHES",
 ]
 
@@ -157,6 +158,9 @@ masked_select equal allclose is_nonzero contains bincount
 
 # Of these, those that hand out numpy arrays.
 ARRAYS = _words("numpy array")
+
+# Where the values of a mask, or of a tensor of repeats, decide the shape of the result; others of them do not.
+SIZED_BY_VALUES = frozenset({"repeat_interleave", "getitem"})
 
 # Ask for facts that are no tensors and are written down elsewhere: no calls.
 QUERIES = _words(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Collection
 from typing import Any
 
@@ -12,9 +11,10 @@ from pytest_nnviz.tracing.describing.values import ORDINARY
 
 __all__ = ["KEYABLE", "OtherError", "key_of"]
 
+# No functions: a key outlives its call, and they may hold tensors.
 _ATOMS = frozenset(
     {
-        *(type(None), type(...), bool, int, str, types.FunctionType, types.BuiltinFunctionType),
+        *(type(None), type(...), type(NotImplemented), bool, int, str),
         *(torch.dtype, torch.device, torch.layout, torch.memory_format),
     }
 )
@@ -24,7 +24,7 @@ KEYABLE = _SIMPLE | _SEQUENCES | {slice}  # and tensors of torch's own classes
 
 
 class OtherError(Exception):
-    """Something that is no number, word, function or tensor of torch's own classes, nor a sequence of such."""
+    """Something that is no number, word or tensor of torch's own classes, nor a sequence of such."""
 
 
 def key_of(things: Collection[Any], tensors: list[torch.Tensor]) -> tuple[Any, ...]:

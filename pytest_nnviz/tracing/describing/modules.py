@@ -249,19 +249,16 @@ def configuration(module: torch.nn.Module) -> tuple[Argument, ...]:
 
 
 _KNOWN: dict[tuple[Any, ...], tuple[Argument, ...]] = table_of_a_trace()
-
-
-def _absent() -> None:
-    """Stands for an attribute that is not there."""
+_ABSENT = NotImplemented  # stands for an attribute that is not there: no constructor takes it
 
 
 def _key_of(module: torch.nn.Module) -> tuple[Any, ...]:
     """What decides the arguments: all that stands under the names of the constructor's."""
     cls = type(module)
     attributes = module.__dict__
-    things = [attributes.get(name, _absent) for name in _looked_up(cls)]
+    things = [attributes.get(name, _ABSENT) for name in _looked_up(cls)]
     if not KEYABLE.issuperset(map(type, things)):
-        things = [_absent if _is_settings(thing) else thing for thing in things]
+        things = [_ABSENT if _is_settings(thing) else thing for thing in things]
     parameters = module._parameters
     return cls, *parameters, *[parameter is None for parameter in parameters.values()], *key_of(things, [])
 

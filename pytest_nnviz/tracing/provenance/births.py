@@ -28,9 +28,10 @@ class Births:
         self._thread = threading.get_ident()
         self._before: _Tensors = {}
         self._since: _Tensors = {}
+        self._pinned: dict[int, torch.Tensor] = {}
 
     def __enter__(self) -> Self:
-        _note_young(self._before)
+        self._note_young(self._before)
         gc.callbacks.append(self._on_collection)
         return self
 
@@ -42,39 +43,43 @@ class Births:
 
     def _on_collection(self, phase: str, _: Any) -> None:
         if phase == "start":
-            _note_young(self._since)
+            self._note_young(self._since)
         if threading.get_ident() == self._thread:
             self.collecting = phase == "start"
 
     def pin(self, tensor: torch.Tensor) -> None:
         """Hold a tensor itself from now on, as some calls take none that is held weakly."""
-        for table in (self._before, self._since):
-            if id(tensor) in table:
-                table[id(tensor)] = lambda: tensor
+        tables = [self._before] if _holds(self._before, tensor) else [self._since] if tensor in self else []
+        for noted in (self._before, self._since):
+            noted.pop(id(tensor), None)
+        for table in tables:
+            table[id(tensor)] = lambda: tensor
+        self._pinned[id(tensor)] = tensor
 
     def let_go(self) -> None:
         """Hold nothing any more, not even weakly."""
         self._before.clear()
         self._since.clear()
+        self._pinned.clear()
 
     def made(self) -> list[torch.Tensor]:
         """Those that appeared and are still there."""
-        _note_young(self._since)
+        self._note_young(self._since)
         alive = (reference() for reference in list(self._since.values()))
         return [tensor for tensor in alive if tensor is not None and not _holds(self._before, tensor)]
+
+    def _note_young(self, table: _Tensors) -> None:
+        young = gc.get_objects(generation=0)
+        # By class, not with isinstance: that asks the object, which may answer with code.
+        classes = {cls for cls in set(map(type, young)) if issubclass(cls, torch.Tensor)}
+        if classes:
+            found = [thing for thing in young if type(thing) in classes and id(thing) not in self._pinned]
+            table.update([(id(thing), weakref.ref(thing)) for thing in found])
 
     def __contains__(self, tensor: torch.Tensor) -> bool:
         if _holds(self._before, tensor):
             return False
         return _holds(self._since, tensor) or any(thing is tensor for thing in gc.get_objects(generation=0))
-
-
-def _note_young(table: _Tensors) -> None:
-    young = gc.get_objects(generation=0)
-    # By class, not with isinstance: that asks the object, which may answer with code.
-    classes = {cls for cls in set(map(type, young)) if issubclass(cls, torch.Tensor)}
-    if classes:
-        table.update([(id(thing), weakref.ref(thing)) for thing in young if type(thing) in classes])
 
 
 def _holds(table: _Tensors, tensor: torch.Tensor) -> bool:
