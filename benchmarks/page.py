@@ -45,9 +45,9 @@ def ratio(value: float) -> str:
 def ran_on(command: str, *packages: str) -> str:
     """The line below a table: the command, the machine in words, versions, the date."""
     day = f"{datetime.now(UTC):%Y-%m-%d}"
-    versions = ", ".join(f"{package} {version(package).partition('+')[0]}" for package in packages)
-    python = f"Python {platform.python_version()}"
-    return f"`{command}` on {_machine()}, {platform.system()}, {python}, {versions}; {day}."
+    versions = [f"{package} {version(package).partition('+')[0]}" for package in packages]
+    where = [_machine(), platform.system(), f"Python {platform.python_version()}", *versions]
+    return f"`{command}` on {', '.join(where)}; {day}."
 
 
 def _machine() -> str:
