@@ -16,7 +16,6 @@ from time import process_time
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from made_up import call, config, linear, model, norm, result, run, x
-from page import put, ran_on, table
 
 from pytest_nnviz.architecture import Architecture, Body, Module
 from pytest_nnviz.drift import checkpoint, diff
@@ -107,6 +106,8 @@ def _row(case: str) -> list[str]:
 
 
 if __name__ == "__main__":
+    from page import put, ran_on, table
+
     works = ("diff", "words", "checkpoint")
     head = ["edit of 10,000 calls", *(text for work in works for text in (f"{work}, s", "over 1,000 calls"))]
     put("diff", [*table(head, map(_row, CASES)), "", ran_on("python benchmarks/diff.py")])
