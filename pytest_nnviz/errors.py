@@ -46,10 +46,15 @@ class UnstableArchitecture(TraceError):
     """The graph depends on values or changes from run to run, so that a snapshot of it would be a coincidence."""
 
 
+_LONGEST = 1_000  # characters of a message about a text
+
+
 class TextError(NNVizError, ValueError):
     """A text is not a snapshot, or a damaged one. ``line`` is the number of the offending line, from 1, or None."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
+        if len(message) > _LONGEST:  # it quotes what may be of any length
+            message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
         super().__init__(message if line is None else f"line {line}: {message}")
         self.line = line
 

@@ -525,3 +525,18 @@ def test_whatever_is_read_only_our_own_error_is_raised(text, data):
             loads(damaged)
         except TextError:
             continue
+
+
+@pytest.mark.parametrize("inserted", ["9" * 5_000, "NaN" * 2_000, ", " * 2_000, "(" * 2_000])
+def test_an_error_quotes_no_more_than_can_be_read(inserted):
+    lines = dumps(trace(models.Attention(), torch.ones(1, 3, 8))).split("\n")
+    said = []
+    for number in range(1, lines.index("[end]")):
+        for at in (len(lines[number]) // 2, len(lines[number])):
+            damaged = lines[number][:at] + inserted + lines[number][at:]
+            try:
+                loads("\n".join([*lines[:number], damaged, *lines[number + 1 :]]))  # a name or a number may be long
+            except TextError as error:
+                said.append(str(error))
+    assert len(said) > 20
+    assert max(map(len, said)) < 1_100
