@@ -44,7 +44,7 @@ def main(count: int) -> None:
         causes = out.count("breaks checkpoints: ") + out.count("summary drifted: ")
         head = ["snapshots", "seconds", "seconds of processors", "MB of the page", "causes that are told"]
         row = [f"{count:,}", f"{seconds:.1f}", f"{used:.1f}", f"{page / 1e6:.1f}", f"{causes}"]
-        put("review", [*table(head, [row]), "", ran_on("python benchmarks/review.py")])
+        put("review", [*table(head, [row]), "", ran_on(" ".join(["python benchmarks/review.py", *sys.argv[1:]]))])
 
 
 def _used() -> float:

@@ -59,7 +59,8 @@ def main(count: int) -> None:
         "Each worker imports torch for itself, which no number of workers makes shorter. *At most*: if two workers "
         "took half of what the session takes over that of one test, and no more."
     )
-    last = ran_on("python benchmarks/sessions.py", "torch", "pytest", "syrupy", "pytest-xdist")
+    command = " ".join(["python benchmarks/sessions.py", *sys.argv[1:]])
+    last = ran_on(command, "torch", "pytest", "syrupy", "pytest-xdist")
     put("sessions", [*table(head, rows), "", note, "", last])
 
 

@@ -31,6 +31,7 @@ from pytest_nnviz.tracing.describing.places import Places, unwrap
 from pytest_nnviz.tracing.describing.values import (
     NONE,
     ORDINARY,
+    USUAL,
     is_array,
     leaves,
     named,
@@ -57,7 +58,6 @@ from pytest_nnviz.tracing.provenance.origins import Origins, Scope
 __all__ = ["Failure", "Recorder", "matches"]
 
 _AS_IT_IS = nullcontext()
-_USUAL = ORDINARY | {type(None)}
 _UNUSUAL = (
     QUERIES | CALLED_BY_TORCH | CONTROL.keys() | {"iter"}
 )  # names of what is not recorded as it is, or not always
@@ -272,8 +272,11 @@ class Recorder(TorchFunctionMode):
             if otherwise is not None:
                 return otherwise()
         found = None if self.arrays_read else self.forms.of(facts, func, args, kwargs)
-        if found is not None and found[0].is_plain:
-            return self._plain_function(*found, func, args, kwargs)
+        if found is not None:
+            form, tensors = found
+            if form.is_plain:
+                return self._plain_function(form, tensors, func, args, kwargs)
+            return self.function(form.name, form.filled(tensors, self._tensor), func, args, kwargs)
         name, spelled_args, spelled_kwargs = spell(facts, func, args, kwargs)
         argument = functools.partial(self._argument, name)
         arguments = written_down(name, func, spelled_args, spelled_kwargs, argument)
@@ -434,7 +437,7 @@ class Recorder(TorchFunctionMode):
         """Torch hands nothing to this mode inside of one of its own layers that writes to nothing but its results."""
         muted = self.muted
         alone = leaf and torch._C._len_torch_function_stack() == 1 and not has_forward_hooks(module)
-        quiet = alone and muted is not None and _only_computes(module) and _USUAL.issuperset(map(type, muted.tensors))
+        quiet = alone and muted is not None and _only_computes(module) and ORDINARY.issuperset(map(type, muted.tensors))
         return torch._C.DisableTorchFunction() if quiet else _AS_IT_IS
 
     def _opened(
@@ -645,7 +648,7 @@ def _only_computes(module: torch.nn.Module) -> bool:
         return False
     if module.training and module._buffers:
         return False
-    return _USUAL.issuperset(map(type, (*module._parameters.values(), *module._buffers.values())))
+    return USUAL.issuperset(map(type, (*module._parameters.values(), *module._buffers.values())))
 
 
 @once_a_trace

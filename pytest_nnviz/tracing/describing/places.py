@@ -99,9 +99,8 @@ class Places:
         for path, table in parameters + buffers:  # parameters first: a buffer may be one, not the other way round
             for name, tensor in table.items():
                 if tensor is not None and id(tensor) not in places.tensors:
-                    place = f"{path}.{name}" if path else name
-                    places.tensors[id(tensor)] = place
-                    places.alive.append(tensor)
+                    place = join(path, name)
+                    places.note(places.tensors, tensor, place)
                     if type(tensor) not in ORDINARY:
                         places._note_parts(place, tensor)
         return places

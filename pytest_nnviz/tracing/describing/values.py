@@ -23,6 +23,7 @@ __all__ = [
     "NUMBERS",
     "ORDINARY",
     "SHARED",
+    "USUAL",
     "DtypeText",
     "attributes_of",
     "is_array",
@@ -42,6 +43,7 @@ __all__ = [
 
 NONE = Literal("None")
 ORDINARY = frozenset({torch.Tensor, torch.nn.Parameter})  # classes of tensors that are told by dtype and shape alone
+USUAL = ORDINARY | {type(None)}  # what a module registers
 NUMBERS = frozenset({bool, int, float})
 _DTYPES = {
     "float32": "f32",

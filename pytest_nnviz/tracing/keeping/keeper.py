@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from pytest_nnviz.errors import NNVizWarning
 from pytest_nnviz.tracing.calls.functions import canonical_name
 from pytest_nnviz.tracing.describing.places import modules_of, tensors_of
-from pytest_nnviz.tracing.describing.values import ORDINARY, is_uninitialized, tensors_in, walk
+from pytest_nnviz.tracing.describing.values import ORDINARY, USUAL, is_uninitialized, tensors_in, walk
 from pytest_nnviz.tracing.keeping.contents import keep_contents, view_of
 from pytest_nnviz.tracing.keeping.holdings import Holdings
 from pytest_nnviz.tracing.keeping.memory import keep_data, keep_tensor
@@ -21,9 +21,6 @@ from pytest_nnviz.tracing.keeping.surroundings import Restore, keep_generator, k
 from pytest_nnviz.tracing.provenance.handover import may_write, storage_of, targets_of, unwrapped
 
 __all__ = ["Keeper", "Watch"]
-
-
-_USUAL = ORDINARY | {type(None)}
 
 
 class Keeper:
@@ -140,7 +137,7 @@ def _global_hooks() -> Iterator[dict[Any, Any]]:
 
 def _is_lazy(module: torch.nn.Module) -> bool:
     tensors = (*module._parameters.values(), *module._buffers.values())
-    return not _USUAL.issuperset(map(type, tensors)) and any(map(is_uninitialized, tensors))
+    return not USUAL.issuperset(map(type, tensors)) and any(map(is_uninitialized, tensors))
 
 
 def _initialized(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:

@@ -49,11 +49,11 @@ class Births:
 
     def pin(self, tensor: torch.Tensor) -> None:
         """Hold a tensor itself from now on, as some calls take none that is held weakly."""
-        tables = [self._before] if _holds(self._before, tensor) else [self._since] if tensor in self else []
-        for noted in (self._before, self._since):
-            noted.pop(id(tensor), None)
-        for table in tables:
-            table[id(tensor)] = lambda: tensor
+        is_from_before, is_made_since = _holds(self._before, tensor), tensor in self
+        for table, knows in ((self._before, is_from_before), (self._since, is_made_since)):
+            table.pop(id(tensor), None)
+            if knows:
+                table[id(tensor)] = lambda: tensor
         self._pinned[id(tensor)] = tensor
 
     def let_go(self) -> None:
