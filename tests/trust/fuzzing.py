@@ -17,6 +17,7 @@ __all__ = ["CORPUS", "TARGETS", "TOKENS", "Fuzzed", "complaint", "mutated", "run
 CORPUS = Path(__file__).with_name("corpus")
 _PINNED = CORPUS.parent.with_name("__nnviz__")
 _LARGEST = 8_000  # bytes of a seed; larger ones say nothing new and take longer
+_LONGEST = 200_000  # bytes of an input
 _SLOW = 1.0  # seconds of the processor, for inputs of some KiB that take a hundredth of that
 
 
@@ -176,8 +177,8 @@ def mutated(numbers: random.Random, seeds: list[bytes]) -> bytes:
     """Some bytes like those of the seeds, changed in a few places by lines, by tokens, by numbers and by bytes."""
     data = numbers.choice(seeds)
     for _ in range(numbers.choice((1, 1, 2, 3, 5, 9))):
-        data = numbers.choice(_CHANGES)(numbers, data, seeds)
-    return data[:200_000]
+        data = numbers.choice(_CHANGES)(numbers, data, seeds)[:_LONGEST]  # each may make it many times as long
+    return data
 
 
 def _cut(numbers: random.Random, data: bytes, seeds: list[bytes]) -> bytes:
