@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pytest_nnviz.architecture import (
     Architecture,
@@ -72,12 +72,14 @@ class _Writer:
     def __init__(self) -> None:
         self._insides: dict[int, tuple[str, ...]] = {}  # by identity: what is written is alive until all is
         self._calls: dict[int, str] = {}
+        self._values: dict[int, str] = {}
+        self._heads: dict[tuple[str, int], str] = {}
 
     def module(self, module: Module) -> tuple[str, ...]:
         """The lines of a module, its header first; children are indented, equal siblings written once."""
-        lines = [", ".join([format_config(module.class_name, module.config), *module.marks])]
-        lines += [_INDENT + _parameter(parameter) for parameter in module.parameters]
-        lines += [_INDENT + _buffer(buffer) for buffer in module.buffers]
+        lines = [", ".join([self._head(module), *module.marks])]
+        lines += [_INDENT + self._parameter(parameter) for parameter in module.parameters]
+        lines += [_INDENT + self._buffer(buffer) for buffer in module.buffers]
         written: dict[tuple[str, ...], str] = {}
         for name, child in module.children:
             label = plain_name(name)
@@ -90,7 +92,8 @@ class _Writer:
             else:
                 lines.append(f"{_INDENT}{label}: {inside[0]}")
                 lines += [_INDENT + line for line in inside[1:]]
-            written[inside] = label
+            if child.children:
+                written[inside] = label
         self._insides[id(module)] = found = tuple(lines)
         return found
 
@@ -104,13 +107,13 @@ class _Writer:
             if call.body is None:
                 lines.append(self._calls.get(id(call)) or self._opaque(call))
             else:
-                inside = (_arrow(call.result), *(self._insides.get(id(call.body)) or self.body(call.body)))
+                inside = (self._arrow(call.result), *(self._insides.get(id(call.body)) or self.body(call.body)))
                 if inside in written:
                     twin, nth = written[inside]
                     back = count[twin] - nth
-                    lines.append(f"{format_call(call)} same as %{path_name(twin)}" + (f"~{back}" if back else ""))
+                    lines.append(f"{self._call(call)} same as %{path_name(twin)}" + (f"~{back}" if back else ""))
                 else:
-                    lines.append(format_call(call) + inside[0])
+                    lines.append(self._call(call) + inside[0])
                     lines += [_INDENT + line for line in inside[1:]]
                 written[inside] = name, count.get(name, 0) + 1
             count[name] = count.get(name, 0) + 1
@@ -118,22 +121,42 @@ class _Writer:
         self._insides[id(body)] = found = tuple(lines)
         return found
 
+    def _head(self, module: Module) -> str:
+        key = module.class_name, id(module.config)
+        head = self._heads.get(key)
+        if head is None:
+            head = self._heads[key] = format_config(module.class_name, module.config)
+        return head
+
     def _opaque(self, call: Call) -> str:
-        self._calls[id(call)] = line = format_call(call) + _arrow(call.result)
+        self._calls[id(call)] = line = self._call(call) + self._arrow(call.result)
         return line
 
+    def _call(self, call: Call) -> str:
+        return format_call(call, self.value)
 
-def _parameter(parameter: Parameter) -> str:
-    name = plain_name(parameter.name)
-    if parameter.tied is not None:
-        return f"{name} = {_place(parameter.tied)}"
-    return f"{name} {format_spec(parameter.spec)}" + ("" if parameter.trainable else ", frozen")
+    def _arrow(self, result: Value) -> str:
+        return "" if isinstance(result, Literal) and result.text == "None" else f" -> {self.value(result)}"
 
+    def _parameter(self, parameter: Parameter) -> str:
+        name = plain_name(parameter.name)
+        if parameter.tied is not None:
+            return f"{name} = {_place(parameter.tied)}"
+        return f"{name} {self.value(parameter.spec)}" + ("" if parameter.trainable else ", frozen")
 
-def _buffer(buffer: Buffer) -> str:
-    name = f"buffer {plain_name(buffer.name)}"
-    head = f"{name} = {_place(buffer.tied)}" if buffer.tied is not None else f"{name} {format_spec(buffer.spec)}"
-    return head + ("" if buffer.persistent else ", not saved")
+    def _buffer(self, buffer: Buffer) -> str:
+        name = f"buffer {plain_name(buffer.name)}"
+        head = f"{name} = {_place(buffer.tied)}" if buffer.tied is not None else f"{name} {self.value(buffer.spec)}"
+        return head + ("" if buffer.persistent else ", not saved")
+
+    def value(self, value: Value) -> str:
+        """As `format_value`; specs and references are few objects, used many times."""
+        if type(value) is Literal:
+            return value.text
+        text = self._values.get(id(value))
+        if text is None:
+            text = self._values[id(value)] = format_value(value)
+        return text
 
 
 def _place(place: str) -> str:
@@ -141,13 +164,24 @@ def _place(place: str) -> str:
     return "^" * (len(place) - len(bare)) + (path_name(bare) if bare else "self")
 
 
-def _arrow(result: Value) -> str:
-    return "" if isinstance(result, Literal) and result.text == "None" else f" -> {format_value(result)}"
+def format_value(value: Value) -> str:
+    """Any value of the text."""
+    match value:
+        case Literal(text):
+            return text
+        case TensorSpec():
+            return format_spec(value)
+        case Ref():
+            return format_ref(value)
+        case Const(spec, name, tracked):
+            return " ".join(filter(None, ["const" if tracked else "untracked", _const_name(name), format_spec(spec)]))
+        case Tree():
+            return _tree(value)
 
 
-def format_call(call: Call) -> str:
+def format_call(call: Call, text_of: Callable[[Value], str] = format_value) -> str:
     """A call as the program would write it, without its result."""
-    return f"{format_callee(call)}({format_arguments(call.args)})"
+    return f"{format_callee(call)}({format_arguments(call.args, text_of)})"
 
 
 def format_callee(call: Call) -> str:
@@ -164,26 +198,11 @@ def format_config(class_name: str, config: Iterable[Argument]) -> str:
     return f"{path_name(class_name)}({format_arguments(config)})"
 
 
-def format_arguments(arguments: Iterable[Argument]) -> str:
+def format_arguments(arguments: Iterable[Argument], text_of: Callable[[Value], str] = format_value) -> str:
     """Arguments between the parentheses of a call."""
     return ", ".join(
-        format_value(a.value) if a.name is None else f"{input_name(a.name)}={format_value(a.value)}" for a in arguments
+        [text_of(a.value) if a.name is None else f"{input_name(a.name)}={text_of(a.value)}" for a in arguments]
     )
-
-
-def format_value(value: Value) -> str:
-    """Any value of the text."""
-    match value:
-        case Literal(text):
-            return text
-        case TensorSpec():
-            return format_spec(value)
-        case Ref():
-            return format_ref(value)
-        case Const(spec, name, tracked):
-            return " ".join(filter(None, ["const" if tracked else "untracked", _const_name(name), format_spec(spec)]))
-        case Tree():
-            return _tree(value)
 
 
 def _const_name(name: str | None) -> str | None:

@@ -279,9 +279,11 @@ def _with_index(arguments: tuple[Argument, ...], path: str) -> tuple[Argument, .
     """What says which of its siblings a module is (``layer_idx=3`` in ``layers.3``) as ``<index>``: equal ones are."""
     numbers = [at for at, each in enumerate(arguments) if _is_index_name(each.name)]
     own_index = next((part for part in reversed(path.split(".")) if part.isdecimal()), None) if numbers else None
+    if own_index is None:
+        return arguments
     shown = list(arguments)
     for at in numbers:
-        if own_index is not None and arguments[at].value == Literal(own_index):
+        if arguments[at].value == Literal(own_index):
             shown[at] = Argument(arguments[at].name, named("index"))
     return tuple(shown)
 

@@ -14,9 +14,9 @@ from pytest_nnviz.errors import NNVizWarning
 from pytest_nnviz.tracing.calls.functions import canonical_name
 from pytest_nnviz.tracing.describing.places import modules_of, tensors_of
 from pytest_nnviz.tracing.describing.values import ORDINARY, USUAL, is_uninitialized, tensors_in, walk
-from pytest_nnviz.tracing.keeping.contents import keep_contents, view_of
+from pytest_nnviz.tracing.keeping.contents import keep_all_contents, keep_contents, view_of
 from pytest_nnviz.tracing.keeping.holdings import Holdings
-from pytest_nnviz.tracing.keeping.memory import keep_data, keep_tensor
+from pytest_nnviz.tracing.keeping.memory import keep_data, keep_tensors
 from pytest_nnviz.tracing.keeping.surroundings import Restore, keep_generator, keep_surroundings, put_back, quiet
 from pytest_nnviz.tracing.provenance.handover import may_write, storage_of, targets_of, unwrapped
 
@@ -35,13 +35,12 @@ class Keeper:
         holdings = Holdings(list(itertools.filterfalse(_is_lazy, modules)))
         for container in (*(tensor.__dict__ for tensor in tensors), *_hooks_of(tensors), *_global_hooks()):
             holdings.note(container)
-        contents = [keep_contents(tensor) for tensor in (*buffers, *(grads if gradients else ()))]
-        self._restores = [restore for tensor in tensors for restore in keep_tensor(tensor)]
-        self._restores += filter(None, contents)
+        contents = keep_all_contents([*buffers, *(grads if gradients else ())])
+        self._restores = [*keep_tensors(tensors), *contents]
         self._restores += holdings.restores()
         self._restores += [_keep_mode(module) for module in modules if isinstance(module, torch.jit.ScriptModule)]
         self._restores += [restore for _, leaf in walk(inputs, shared=True) for restore in keep_generator(leaf)]
-        self._shapes = list(map(keep_data, [*given, *buffers]))
+        self._shapes = keep_data([*given, *buffers])
         self._surroundings = keep_surroundings()
         self._tensors = [*tensors, *grads, *holdings.held]
         self._handed = [*given, *buffers]
@@ -67,7 +66,7 @@ class Keeper:
             view = view_of(tensor)
             if view not in self._written:
                 contents = keep_contents(tensor)
-                self._written[view] = [keep_data(tensor), *([contents] if contents is not None else [])]
+                self._written[view] = [*keep_data([tensor]), *([contents] if contents is not None else [])]
                 if contents is not None and storage_of(tensor) in self._given:
                     self._overwritten.append(contents)
 
@@ -86,7 +85,7 @@ class Keeper:
         """Keep the memory of a tensor that is about to get another; what is lazy stays initialised."""
         self._find_memory()
         if not is_uninitialized(tensor):
-            self._written.setdefault(("data", id(tensor)), [keep_data(tensor)])
+            self._written.setdefault(("data", id(tensor)), keep_data([tensor]))
 
     def after_swap(self, back: Restore) -> None:
         """Note that two tensors have traded places, and how they trade back."""

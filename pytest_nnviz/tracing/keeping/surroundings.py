@@ -14,6 +14,7 @@ import torch
 
 __all__ = [
     "Restore",
+    "all_of",
     "keep_generator",
     "keep_surroundings",
     "put_back",
@@ -69,6 +70,25 @@ def put_back(restores: Iterable[Restore]) -> list[str]:
     if interrupt is not None:
         raise interrupt
     return failures
+
+
+def all_of(put: Callable[..., object], kept: list[tuple[Any, ...]]) -> list[Restore]:
+    """Many things of one kind as one, of which each is put back whether or not others fail; none where there are none.
+
+    A closure for each would be ten objects that the collector looks through.
+    """
+
+    def restore() -> None:
+        errors: list[Exception] = []
+        for each in kept:
+            try:
+                put(*each)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    return [restore] if kept else []
 
 
 def keep_surroundings() -> list[Restore]:

@@ -114,6 +114,7 @@ class Origins:
         self._time = 0
         self._consts: dict[TensorSpec, dict[int, torch.Tensor]] = {}
         self._strangers: dict[object, dict[int, torch.nn.Module]] = {}
+        self._refs: dict[tuple[Any, ...], Ref] = {}  # each is made once, so that it is written once
 
     def name(self, thing: Any, scope: Scope, name: str, nth: int, path: _Path, *, fresh: bool) -> None:
         """Give a tensor or object a name in a scope; ``fresh`` forgets all names that it had."""
@@ -231,7 +232,7 @@ class Origins:
             return None
         self.used.add(path)
         up, name = self.locate(scope, path)
-        return Ref("attribute", (Step(name),), (), up)
+        return self._once("attribute", name, 0, (), up)
 
     def locate(self, scope: Scope | None, path: str) -> tuple[int, str]:
         """How many scopes to leave until the module of the scope holds ``path``, and its name there."""
@@ -256,8 +257,8 @@ class Origins:
     def _ref(self, place: _Place, scope: Scope) -> Ref:
         if place.scope is scope:
             if place.nth == 0:
-                return Ref("input", (Step(place.name),), place.path)
-            return Ref("result", (Step(place.name, scope.counts.get(place.name, 0) - place.nth),), place.path)
+                return self._once("input", place.name, 0, place.path)
+            return self._once("result", place.name, scope.counts.get(place.name, 0) - place.nth, place.path)
         depth: dict[int, int] = {}
         around: Scope | None = scope
         while around is not None:
@@ -274,6 +275,14 @@ class Origins:
                 break
             name, nth, owner = owner.name, owner.nth, owner.parent
         return Ref("result", tuple(reversed(steps)), place.path, depth.get(id(owner), 0))
+
+    def _once(self, kind: str, name: str, back: int, path: _Path, up: int = 0) -> Ref:
+        """A reference of one step."""
+        key = kind, name, back, path, up
+        ref = self._refs.get(key)
+        if ref is None:
+            ref = self._refs[key] = Ref(kind, (Step(name, back),), path, up)
+        return ref
 
     def _after(self, tensor: torch.Tensor, ref: Ref, time: int, scope: Scope) -> Ref:
         write = self._writes.get(storage_of(tensor) or 0)
