@@ -217,6 +217,10 @@ def test_writes_of_every_kind(write, kind, opaque):
     unharmed(model, x, options=Options(opaque=("inner",) if opaque else ()))
 
 
+DTYPES = (
+    "bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 float8_e5m2 complex32 "
+    "complex64 complex128"
+)
 UNCOUNTED = {
     "a sign": lambda memory: memory.__setitem__(memory.nbytes() - 1, 128),  # makes 0.0 of a floating class -0.0
     "a bit": lambda memory: memory.__setitem__(0, 1),
@@ -228,11 +232,7 @@ UNCOUNTED = {
 @pytest.mark.filterwarnings("ignore:ComplexHalf")
 @pytest.mark.parametrize("write", UNCOUNTED)
 @pytest.mark.parametrize("shape", [(), (2, 3)])
-@pytest.mark.parametrize(
-    "dtype",
-    "bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 float8_e5m2 "
-    "complex32 complex64 complex128".split(),
-)
+@pytest.mark.parametrize("dtype", DTYPES.split())
 def test_writes_that_are_not_counted(dtype, shape, write):
     def forward(m, x):
         UNCOUNTED[write](m.t.untyped_storage())

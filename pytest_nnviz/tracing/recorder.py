@@ -531,6 +531,11 @@ class Recorder(TorchFunctionMode):
         """Write a call down, name its results, and hand the result on."""
         fresh, name = inner is None, call.name
         with torch._C.DisableTorchFunction():
+            if type(result) in ORDINARY and not written and not handed.holds(result):
+                nth = scope.add(call.over(spec_of(result)))
+                if self._is_new(result, scope, handed, written):
+                    self.origins.name(result, scope, name, nth, (), fresh=fresh)
+                return result
             result = handed.with_identities(result, written)
             shown = written[0] if len(written) == 1 and not tensors_in(result) else result
             spec = spec_of(shown) if type(shown) in ORDINARY else to_value(shown, spec_of, object_spec)
