@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.architecture import Architecture, walk_modules
-from pytest_nnviz.errors import TextError, UnmatchedPatternWarning
+from pytest_nnviz.errors import TextError, UnmatchedPatternWarning, warn
 from pytest_nnviz.gates import Gates
 from pytest_nnviz.patterns import ProjectPattern
 from pytest_nnviz.progress import doing
@@ -279,11 +278,10 @@ def _warn_unmatched(gate: Gates, verdict: ArchitectureVerdict) -> None:
     models = [verdict.architecture, *([verdict.drift.old] if verdict.drift is not None else [])]
     for pattern in gate.unmatched({path for model in models for path, _ in walk_modules(model.root)}):
         if not isinstance(pattern, ProjectPattern):
-            warnings.warn(
+            warn(
                 f"gate={pattern!r} names nothing in {verdict.architecture.root.class_name}: give the path of a module "
                 "('encoder', 'layers.*.attn'), or leave it out",
                 UnmatchedPatternWarning,
-                stacklevel=5,
             )
 
 

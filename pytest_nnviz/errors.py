@@ -23,6 +23,7 @@ __all__ = [
     "UnstableArchitecture",
     "UntrackedTensorWarning",
     "suggest",
+    "warn",
 ]
 
 
@@ -109,3 +110,24 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(word, list(known), 1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn, and point to the line that called into this package."""
+    import contextlib
+    import sys
+    import warnings
+
+    own = (__file__.removesuffix("errors.py"), contextlib.__file__)
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(own):
+        frame = frame.f_back
+    names = frame.f_globals
+    warnings.warn_explicit(
+        message,
+        category,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        names.get("__name__"),
+        names.setdefault("__warningregistry__", {}),
+    )

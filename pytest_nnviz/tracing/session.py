@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from pytest_nnviz.architecture import Architecture
-from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArchitecture, UntrackedTensorWarning
+from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArchitecture, UntrackedTensorWarning, warn
 from pytest_nnviz.options import OPTIONS, Options
 from pytest_nnviz.patterns import ProjectPattern
 from pytest_nnviz.progress import doing
@@ -73,11 +73,10 @@ def open_session(
             session.restore()
             clear_caches()
     for pattern in session.unmatched():
-        warnings.warn(
+        warn(
             f"opaque={pattern!r} matches nothing in {type(module).__name__}: give the path of a module in the model "
             "('layers.*.attn') or of its class ('timm.layers.*'), or leave it out",
             UnmatchedPatternWarning,
-            stacklevel=4,
         )
     for message, filename, line in sorted(session.untracked):
         warnings.warn_explicit(message, UntrackedTensorWarning, filename, line)

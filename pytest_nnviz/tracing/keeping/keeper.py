@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pytest_nnviz.errors import NNVizWarning
+from pytest_nnviz.errors import NNVizWarning, warn
 from pytest_nnviz.tracing.calls.functions import canonical_name
 from pytest_nnviz.tracing.describing.places import modules_of, tensors_of
 from pytest_nnviz.tracing.describing.values import ORDINARY, USUAL, is_uninitialized, tensors_in, walk
@@ -97,10 +96,9 @@ class Keeper:
         with torch.no_grad(), quiet():
             failures = put_back([*self._surroundings, *written, *self._restores])
         if failures:
-            warnings.warn(
+            warn(
                 f"after the trace {len(failures)} pieces of the model's state could not be put back: {failures[0]}",
                 NNVizWarning,
-                stacklevel=2,
             )
 
 
