@@ -83,7 +83,9 @@ def test_edits_inside_an_opaque_part_show_in_its_modules_alone():
 
 
 def test_a_pattern_that_matches_nothing_is_a_typo():
-    with pytest.warns(UnmatchedPatternWarning, match=r"opaque='block\.\*' matches nothing in ResNet: give the path") as found:
+    with pytest.warns(
+        UnmatchedPatternWarning, match=r"opaque='block\.\*' matches nothing in ResNet: give the path"
+    ) as found:
         Options(opaque=("block.*", "blocks.*")).trace(models.ResNet(), IMAGE)
     assert [each.filename for each in found] == [__file__]  # points to the line that traces
 
