@@ -129,7 +129,7 @@ def _tables(rows: list[Row]) -> list[str]:
     return [
         *table(["model", "calls", "forward, ms", *ways], [row.cells() for row in rows]),
         "",
-        *table(["model", "empty mode, us a call", "trace, us a call", "check, us a call", "peak memory"], cost),
+        *table(["model", "empty mode, µs a call", "trace, µs a call", "check, µs a call", "peak memory"], cost),
     ]
 
 
@@ -139,7 +139,7 @@ def _summary(rows: list[Row]) -> list[str]:
     ways = (CHECK, "torchinfo", "torchview")
     beside = ", ".join(f"{way} {_median(row.ratio(way) for row in long)}" for way in ways) if long else "none"
     return [
-        f"- A trace takes {median(row.overhead(TRACE) for row in rows):.0f} us a recorded call over the plain forward "
+        f"- A trace takes {median(row.overhead(TRACE) for row in rows):.0f} µs a recorded call over the plain forward "
         f"pass in the median model, a check {median(row.overhead(CHECK) for row in rows):.0f}.",
         f"- Of the {len(long)} models whose forward pass takes 50 ms or more, in the median: {beside}.",
         f"- Peak memory of a check over that of the forward pass: {ratio(median(row.peak for row in rows))} in the "
@@ -162,7 +162,7 @@ def _behind(rows: list[Row]) -> Iterable[str]:
         failed = sum(bool(row.found[way].failure) for row in rows)
         yield (
             f"- {way} is quicker on {len(quicker)} of {len(rows)}"
-            + (f" ({', '.join(quicker)})" if quicker else "")
+            + (f" ({'; '.join(quicker)})" if quicker else "")
             + (f", and fails on {failed}." if failed else ".")
         )
 

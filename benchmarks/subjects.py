@@ -182,11 +182,11 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
 }
 
 CHOSEN_LATER: dict[str, Callable[[], Subject]] = {
-    "DistilBERT": pretrained("DistilBertModel", input_ids=128),
-    "DeBERTa-v2, 6 layers": pretrained("DebertaV2Model", {"num_hidden_layers": 6}, input_ids=64),
-    "MobileNetV2": pretrained("MobileNetV2ForImageClassification", pixel_values=[1, 3, 224, 224]),
-    "SegFormer-B0": pretrained("SegformerModel", pixel_values=[1, 3, 256, 256]),
-    "Wav2Vec2, 4 layers": pretrained("Wav2Vec2Model", {"num_hidden_layers": 4}, input_values=[1, 8000]),
+    "ConvNeXt-T": pretrained("ConvNextForImageClassification", pixel_values=[1, 3, 224, 224]),
+    "Swin-T": pretrained("SwinModel", pixel_values=[1, 3, 224, 224]),
+    "RoBERTa-base": pretrained("RobertaModel", input_ids=64),
+    "Whisper": pretrained("WhisperModel", input_features=[1, 80, 3000], decoder_input_ids=16),
+    "Qwen2, 8 layers": pretrained("Qwen2ForCausalLM", _SMALL_LLAMA | {"num_hidden_layers": 8}, input_ids=128),
 }
 
 LARGE: dict[str, Callable[[], Subject]] = {
