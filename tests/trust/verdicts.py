@@ -84,7 +84,7 @@ def _judge(shelf: Shelf, kind: Kind, text: str, cases: list[tuple[str, bytes]], 
     for args in ([], ["--snapshot-update-new-only"]):
         out.unlink(missing_ok=True)
         ended = run_pytest(where, ["--nnviz-report", "never", *args], OLD, plugins=[Reports(out)], limit=900)
-        if files_of(where).keys() != before.keys() or any(files_of(where)[name] != before[name] for name in before):
+        if files_of(where) != before:
             judged.complaints.append(f"{kind.suffix}: a check {args} changed files")
         if not out.exists():
             judged.complaints.append(f"{kind.suffix}: a check {args} broke off, {ended.status}: {ended.out[-2000:]}")
