@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 
 import pytest
-from mutation import Edit, end_of, mutated
+from mutation import LEFT_OUT, Edit, end_of, mutated
 
 __all__ = ["Loop", "put_in_place", "run"]
 
@@ -46,7 +46,7 @@ class Loop:
         Args:
             tries: gives 0 where nothing is noticed.
             sort: makes it quicker by what the first time took.
-            last: whether what is not noticed has survived; it is left out where more is tried.
+            last: whether what is not noticed has survived; it is left where more is tried.
         """
         for _ in range(2):
             start = time.monotonic()
@@ -57,10 +57,13 @@ class Loop:
         with (self.folder / "found").open("w") as found:
             for edit in self._edits:
                 codes = functions(edit)
-                became = self._child(tries, codes, limit) if codes else "survived"
-                if codes and (last or became != "survived"):
-                    print(f"{became}: {edit}", flush=True)
-                    print(edit, became, sep="\t", file=found)
+                if not codes:
+                    continue
+                became = self._child(tries, codes, limit)
+                if became == "survived" and not last:
+                    became = "left"
+                print(f"{became}: {edit}", flush=True)
+                print(edit, became, sep="\t", file=found)
 
     @property
     def _times_of_tests(self) -> Path:
@@ -94,9 +97,8 @@ def _run_all(session: pytest.Session) -> int:
 
 def run(loop: Loop, tests: list[str]) -> int:
     """Collect the tests and run them by the loop."""
-    chosen = ["-k", "not share and not mutation"]
     options = ["-s", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--basetemp", str(loop.folder / "tmp")]
-    return int(pytest.main([*options, *chosen, *tests], plugins=[loop]))
+    return int(pytest.main([*options, *LEFT_OUT, *tests], plugins=[loop]))
 
 
 def run_scenarios(loop: Loop, share: float) -> int:
