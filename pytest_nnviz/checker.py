@@ -195,19 +195,19 @@ def check(
         Exception: whatever the model's forward raises.
     """
     __tracebackhide__ = True
-    from pytest_nnviz.textformat import dumps
+    from pytest_nnviz.textformat import dumps, say_the_same
     from pytest_nnviz.tracing import open_session
 
     writes = updates == "all" or (updates == "new" and stored is None)
     with open_session(options, model, args, kwargs) as session:
         architecture = session.run()
         text = dumps(architecture)
-        if _same(text, stored):
+        if say_the_same(text, stored):
             architecture = session.versioned(architecture)
         else:
             architecture = session.settle(architecture)
             text = dumps(architecture)
-            if writes and not _same(text, stored):
+            if writes and not say_the_same(text, stored):
                 session.check_values(architecture)
     verdict = _judge(options, architecture, text, stored, writes)
     if options.gate.places:
@@ -242,22 +242,17 @@ def gist(architecture: Architecture) -> str:
     return f"{architecture.root.class_name}, {architecture.mode}, {architecture.total_parameters:,} parameters"
 
 
-def _same(text: str, stored: str | None) -> bool:
-    from pytest_nnviz.textformat import without_comments
-
-    return stored is not None and without_comments(text) == without_comments(stored)
-
-
 def _judge(
     options: Options, architecture: Architecture, text: str, stored: str | None, writes: bool
 ) -> ArchitectureVerdict:
+    from pytest_nnviz.textformat import loads, say_the_same
+
     verdict = partial(ArchitectureVerdict, text=text, stored=stored, architecture=architecture, gate=options.gate)
     if stored is None:
         return verdict(status=Status.RECORDED if writes else Status.MISSING)
-    if _same(text, stored):
+    if say_the_same(text, stored):
         return verdict(status=Status.PASSED)
     from pytest_nnviz.drift import diff
-    from pytest_nnviz.textformat import loads
 
     try:
         old = loads(stored)

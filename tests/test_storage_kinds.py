@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from conftest import Project
 
@@ -60,3 +62,38 @@ def test_what_a_test_did_not_come_to_stays(recorded: Project, suffix: str) -> No
     recorded.write("test_n.py", TEST)
     recorded.pytest("--snapshot-update")
     assert set(kept) <= set(recorded.files())
+
+
+def test_comments_behind_a_text_decide_nothing(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    project.write(
+        "test_m.py",
+        """
+        import torch
+
+        def test(nnviz_snapshot, nnviz_summary, nnviz_filters):
+            torch.manual_seed(0)
+            net = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 2))
+            x = torch.ones(1, 1, 2, 2)
+            nnviz_snapshot(net, x)
+            nnviz_summary(net, x)
+            nnviz_filters(net)
+        """,
+    )
+    assert project.pytest("--snapshot-update").ret == 0
+    stored = {}
+    for kind in KINDS:
+        path = project.root / FOLDER / f"test.{kind.suffix}"
+        stored[path] = path.read_text() + "\n# from the last review\n"
+        path.write_text(stored[path])
+    for args in ((), ("--snapshot-update",)):
+        run = project.pytest(*args)
+        assert "1 passed" in run.out, run.out
+        assert {path: path.read_text() for path in stored} == stored
+        for path in stored:
+            path.write_text(stored[path])
+    for path in stored:
+        path.write_text(f"{stored[path]}more\n")
+    run = project.pytest()
+    assert "expected the end of the text, found 'more'" in run.out
+    assert "1 failed" in run.out

@@ -18,7 +18,7 @@ from pytest_nnviz.filterbanks.shelf import Sheets
 from pytest_nnviz.filterbanks.tolerance import Tolerance
 from pytest_nnviz.filterbanks.writing import dumps, place
 from pytest_nnviz.options import FilterOptions
-from pytest_nnviz.textformat import without_comments
+from pytest_nnviz.textformat import say_the_same
 from pytest_nnviz.verdict import Room, Status, Verdict
 from pytest_nnviz.wording import Told, row_data
 
@@ -186,7 +186,7 @@ def check(
     verdict = FiltersVerdict(status=Status.PASSED, text=text, stored=stored, bank=bank, found=found)
     if stored is None:
         return replace(verdict, status=Status.RECORDED if writes else Status.MISSING)
-    if without_comments(stored) == without_comments(text):
+    if say_the_same(text, stored):
         return replace(verdict, old=bank)
     try:
         old = loads(stored)

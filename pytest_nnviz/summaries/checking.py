@@ -16,6 +16,7 @@ from pytest_nnviz.summaries.reading import loads
 from pytest_nnviz.summaries.stability import check_values
 from pytest_nnviz.summaries.table import Summary
 from pytest_nnviz.summaries.wording import cause_keys, causes, headline, remarks, rows, words
+from pytest_nnviz.textformat import say_the_same
 from pytest_nnviz.tracing import open_session
 from pytest_nnviz.verdict import Room, Status, Verdict
 from pytest_nnviz.wording import Told, row_data
@@ -144,12 +145,12 @@ def check(
     forward = options.forward and (bool(args or kwargs) or _takes_nothing(model))
     with open_session(replace(options.tracing, forward=forward), model, args, kwargs) as session:
         summary = drawn(session.layers(), options)
-        if writes and summary.text != stored:
+        if writes and not say_the_same(summary.text, stored):
             check_values(session, summary, options)
     verdict = partial(SummaryVerdict, text=summary.text, stored=stored, summary=summary, runs=options.forward)
     if stored is None:
         return verdict(status=Status.RECORDED if writes else Status.MISSING)
-    if summary.text == stored:
+    if say_the_same(summary.text, stored):
         return verdict(status=Status.PASSED)
     try:
         old = loads(stored)

@@ -82,8 +82,10 @@ class _Reader:
         self._expect(self.divider)
         for line in ("", _END):
             self._expect(line)
-        if self.lines[self.at :] not in ([], [""]):
-            raise self.fail(f"expected the end of the text, found {self._line()[:80]!r}")
+        while self.at < len(self.lines):
+            if self._line() and not self._line().startswith("#"):
+                raise self.fail(f"expected the end of the text, found {self._line()[:80]!r}")
+            self.at += 1
         return Summary(mode, depth, col_names, row_settings, tuple(rows), total, trainable, cost, remark, text)
 
     def _line(self) -> str:
