@@ -414,9 +414,12 @@ def test_the_first_line_and_the_last() -> None:
 def seconds(count: int) -> float:
     model = nn.Sequential(*(nn.Sequential(nn.Linear(2, 2), nn.ReLU()) for _ in range(count // 3)))
     table(model, forward=False)
-    start = time.process_time()
-    loads(table(model, forward=False).text)
-    return time.process_time() - start
+    took = []
+    for _ in range(3):  # the collector looks through all that is there when it likes
+        start = time.process_time()
+        loads(table(model, forward=False).text)
+        took.append(time.process_time() - start)
+    return min(took)
 
 
 def test_the_work_grows_with_the_size() -> None:
