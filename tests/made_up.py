@@ -77,8 +77,8 @@ def model(children=(), calls=None, returns=None, inputs=(("x", WIDE),), **root):
 # Random architectures: small alphabets, so that names and contents meet often.
 
 NAMES = st.sampled_from(["a", "b", "0", "1", "2"])
-SPECS = st.sampled_from([spec(2), spec(3), spec(2, dtype="f16")])
-CONFIGS = st.sampled_from([(), config(p=0.1), config(p=0.2), config(eps=1, p=0.1)])
+SPECS = st.sampled_from([spec(2), spec(3), spec(2, dtype="f16"), spec(2, 1)])
+CONFIGS = st.sampled_from([(), config(p=0.1), config(p=0.2), config(eps=1, p=0.1), config(p=0.1, eps=1)])
 PARAMETERS = st.lists(
     st.builds(Parameter, st.sampled_from(["w", "v"]), SPECS, st.booleans(), st.sampled_from([None, None, "^a.w"])),
     max_size=2,
@@ -106,7 +106,9 @@ REFS = st.builds(
     ),
     up=st.integers(0, 1),
 )
-VALUES = REFS | st.sampled_from([Literal("1"), Literal("2"), Const(spec(2), "self.t"), Tree("list", (x(), x()))])
+VALUES = REFS | st.sampled_from(
+    [Literal("1"), Literal("2"), Const(spec(2)), Const(spec(2), "self.t"), Tree("list", (x(), x()))]
+)
 ARGUMENTS = st.lists(
     st.builds(Argument, st.sampled_from([None, None, "x", "dim"]), VALUES),
     max_size=2,

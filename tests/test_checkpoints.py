@@ -219,6 +219,15 @@ def test_a_model_put_into_another_takes_its_own_parameters_along():
     assert told(wrapped, apply_renames(Attention().state_dict(), loading.renames)) == (set(), set(), set())
 
 
+@pytest.mark.parametrize("turned", [1, -1])
+def test_what_is_inside_of_a_layer_never_takes_the_place_of_its_own(turned):
+    bare, full = nn.Sequential(nn.Linear(4, 4)), nn.Sequential(nn.Linear(4, 4))
+    full[0].add_module("inner", nn.Linear(4, 4))
+    loading = checkpoint(diff(*map(traced, (bare, full)[::turned])))
+    assert loading.in_the_way == 2
+    assert loading.renames == {}
+
+
 def test_which_of_two_it_became_is_not_guessed():
     old, new = nn.ModuleDict({"p": nn.Linear(4, 4)}), nn.ModuleDict({"p": nn.Sequential(*[nn.Linear(4, 4)] * 0)})
     new["p"].a, new["p"].b = nn.Linear(4, 4), nn.Linear(4, 4)
@@ -273,6 +282,15 @@ def test_what_trades_places_breaks_no_more_beside_an_edit_that_does(moved):
     drift = diff(*moved)
     assert {change.place for change in drift.changes if change.consequence == BREAKS} == {"head"}
     assert headline(drift, "t").startswith("breaks checkpoints: head out_features ")
+
+
+@pytest.mark.parametrize("head", [9, 4])
+def test_what_traded_places_has_a_map_though_it_lets_no_more_keys_load(head):
+    """Each key is there and fits, and would hold the weights of the other block."""
+    loading = checkpoint(diff(pooled(3, 5, head=head), pooled(5, 3)))
+    names = [f"layers.{at}.fc.{name}" for at in (0, 1) for name in ("weight", "bias")]
+    assert loading.renames == dict(zip(names, names[2:] + names[:2], strict=True))
+    assert loading.in_the_way == loading.renamed.in_the_way == (head != 9) * 2
 
 
 def hooked(*marks, size=8):
@@ -409,10 +427,16 @@ def test_which_shapes_load_is_as_torch_has_it(shapes):
     assert (checkpoint(drift).strict == "no") == any(change.consequence == BREAKS for change in drift.changes)
 
 
+class Normed(nn.BatchNorm1d):
+    """A norm of another name."""
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         (nn.Identity(), nn.BatchNorm1d(3)),
+        (nn.Identity(), Normed(3)),
+        (Normed(3, track_running_stats=False), Normed(3)),
         (nn.LayerNorm(3), nn.BatchNorm1d(3)),
         (nn.BatchNorm1d(3, track_running_stats=False), nn.BatchNorm1d(3)),
         (nn.BatchNorm1d(3), nn.BatchNorm1d(3, track_running_stats=False)),

@@ -51,6 +51,10 @@ class TestModules:
         old, new = model([("n", norm(momentum=0.1))]), model([("n", norm(momentum=0.1, eps=1e-5))])
         assert [fact[4:6] for fact in facts(old, new)] == [(None, "1e-05")]
 
+    def test_order_of_arguments(self):
+        old, new = (model([("b", Module("Block", made))]) for made in (config(a=1, b=2), config(b=2, a=1)))
+        assert facts(old, new) == [("structure", "reordered", "b", "arguments", "a, b", "b, a", "cosmetic")]
+
     def test_argument_whose_default_is_not_known(self):
         old, new = model([("b", Module("Block"))]), model([("b", Module("Block", config(eps=1.0)))])
         assert [fact[4:6] for fact in facts(old, new)] == [(None, "1.0")]
@@ -310,6 +314,36 @@ class TestTensors:
         told = ("changed", "h", "weight", "tied to a.weight", "tied to b.weight", "changes the function")
         assert [fact[1:] for fact in facts(of("a", "a"), of("c", "b"))][1:] == [told]
 
+    def test_what_was_tied_to_a_module_that_another_has_the_name_of(self):
+        def of(scale, *layers):
+            head = Module("Head", config(scale=scale), (Parameter("weight", spec(8, 8), tied="^l.0.weight"),))
+            return model([("l", Module("ModuleList", children=tuple(zip("01", layers, strict=False)))), ("h", head)])
+
+        old, new = of(1, linear()), of(2, Module("Other", parameters=linear().parameters), linear())
+        assert [fact[3:6] for fact in facts(old, new) if fact[2] == "h"] == [
+            ("scale", "1", "2"),
+            ("weight", "tied to l.0.weight (now l.1.weight)", "tied to l.0.weight"),
+        ]
+
+    @pytest.mark.parametrize("turned", [1, -1])
+    def test_untied_from_what_became_a_buffer_follows(self, turned):
+        own = Parameter("weight", spec(8))
+        tied = Module("B", (), (replace(own, tied="^a.weight"),))
+        both = model([("a", Module("A", (), (own,))), ("b", tied)])
+        apart = model([("a", Module("A", buffers=(Buffer("weight", spec(8)),))), ("b", Module("B", (), (own,)))])
+        old, new = (both, apart)[::turned]
+        assert [fact[1:4] for fact in facts(old, new)] == [("changed", "a", "weight")]
+        assert [(change.place, change.what) for change in ripples(old, new)] == [("b", "weight")]
+
+    def test_order_of_parameters(self):
+        """Which state of an optimizer is whose goes by it; a buffer has none."""
+        a, b, c = (Parameter(name, spec(size)) for size, name in enumerate("abc"))
+        assert facts(self.of(a, b, c), self.of(b, a, c)) == [
+            ("parameters", "reordered", "m", "parameters", "a, b", "b, a", "training only")
+        ]
+        fixed = self.of(b, c, buffers=[Buffer("a", spec(0))])
+        assert [fact[1:4] for fact in facts(self.of(a, b, c), fixed)] == [("changed", "m", "a")]
+
 
 class TestCalls:
     calls = (
@@ -474,11 +508,21 @@ class TestCalls:
         old, new = self.of(*calls), self.of(*calls, returns=result("relu"))
         assert facts(old, new) == [("topology", "changed", "", "return", "%gelu", "%relu", "changes the function")]
 
-    def test_constant(self):
-        def of(size):
-            return self.of(call("add", x(), Const(spec(size), "self.table")))
+    def test_one_of_several_returns(self):
+        calls = [call("relu", x()), call("gelu", x())]
+        old, new = (
+            self.of(*calls, returns=Tree("tuple", tuple(map(result, names))))
+            for names in (("relu", "gelu"), ("relu", "relu"))
+        )
+        assert [fact[3:6] for fact in facts(old, new)] == [("return", "(%relu, %gelu)", "(%relu, %relu)")]
 
-        assert [fact[3] for fact in facts(of(1), of(2))] == ["add"]
+    @pytest.mark.parametrize("name", ["self.table", None])
+    def test_constant(self, name):
+        def of(size, alpha):
+            return self.of(call("add", x(), Const(spec(size), name), alpha=alpha))
+
+        assert [fact[3:6] for fact in facts(of(1, 1), of(1, 2))] == [("add", "alpha=1", "alpha=2")]
+        assert [fact[3] for fact in facts(of(1, 1), of(2, 1))] == ["add"]
 
     @pytest.mark.parametrize(
         ("old", "new", "consequence"),
@@ -508,14 +552,34 @@ class TestCalls:
             ("shapes", "gelu", "cosmetic"),
         ]
 
-    def test_shape_without_a_cause_is_told(self):
-        old, new = self.of(call("pool", x())), self.of(call("pool", x(), gives=spec(1, 4)))
-        assert facts(old, new) == [("shapes", "changed", "", "pool", "f32[1, 8]", "f32[1, 4]", "changes the function")]
+    @pytest.mark.parametrize("shape", [(1, 4), (1, 2, 4)])
+    def test_shape_without_a_cause_is_told(self, shape):
+        old, new = self.of(call("pool", x())), self.of(call("pool", x(), gives=spec(*shape)))
+        texts = ("f32[1, 8]", f"f32{[*shape]}")
+        assert facts(old, new) == [("shapes", "changed", "", "pool", *texts, "changes the function")]
 
     def test_names_of_inputs(self):
         old = self.of(call("relu", x()))
         new = self.of(call("relu", x("data")), inputs=(("data", spec(1, 8)),))
         assert [fact[1:6] for fact in facts(old, new)] == [("renamed", "", "input", "x", "data")]
+
+    def test_call_of_a_module_that_is_still_there_is_told(self):
+        calls = [run("a", x()), run("b", result("a")), run("a", result("b"))]
+        old, new = (model([("a", linear()), ("b", linear())], made) for made in (calls, calls[:2]))
+        assert [fact[1:4] for fact in facts(old, new)] == [("removed", "", "self.a(%b)")]
+        assert [fact[1:4] for fact in facts(new, old)] == [("added", "", "self.a(%b)")]
+
+    def test_weight_that_is_tied_now_goes_by_its_first_name(self):
+        own = Parameter("weight", spec(8, 8))
+
+        def of(weight, taken):
+            layers = [("a", Module("A", (), (own,))), ("b", Module("B", (), (weight,)))]
+            return model(layers, [call("linear", x(), attribute(taken))])
+
+        apart, tied = of(own, "b.weight"), of(replace(own, tied="^a.weight"), "a.weight")
+        for old, new in ((apart, tied), (tied, apart)):
+            assert [fact[:4] for fact in facts(old, new)] == [("parameters", "changed", "b", "weight")]
+            assert [(change.gate, change.what) for change in ripples(old, new)] == [("topology", "linear")]
 
     def test_graph_that_was_not_recorded(self):
         old = self.of(call("relu", x()))
@@ -799,11 +863,11 @@ def test_the_model_itself_is_named_beside_its_parts():
     assert short_places([""]) == ""
 
 
-def test_numbers_that_became_others_as_sizes_did_follow():
+@pytest.mark.parametrize("given", [lambda tensor: tensor, lambda tensor: Tree("tuple", (tensor, spec(8)))])
+def test_numbers_that_became_others_as_sizes_did_follow(given):
     def of(batch, rows):
         gives = spec(batch, 8)
-        calls = [call("relu", x(), gives=gives), call("view", result("relu"), batch, -1, rows, gives=gives)]
-        return model((), calls, inputs=(("x", gives),))
+        return model((), [call("view", x(), batch, -1, rows, gives=gives)], inputs=(("x", given(gives)),))
 
     assert [fact[3] for fact in facts(of(1, 4), of(2, 4))] == ["input x"]
     assert [fact[3] for fact in facts(of(1, 4), of(2, 5))] == ["input x", "view"]

@@ -170,7 +170,8 @@ def _respecs(saved: Mapping[str, Entry], expected: Mapping[str, Entry]) -> Itera
 def _counts(module: Module) -> bool:
     """Whether a module is a norm of torch's that counts batches, as its state dict has done since its version 2."""
     norm = module.class_name.startswith(("BatchNorm", "InstanceNorm", "SyncBatchNorm"))
-    return norm or {buffer.name for buffer in module.buffers} >= _COUNTED
+    told = any(argument.name == "track_running_stats" for argument in module.config)  # of a norm of any name
+    return norm or told or {buffer.name for buffer in module.buffers} >= _COUNTED
 
 
 class _Hooks:
