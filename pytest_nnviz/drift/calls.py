@@ -440,11 +440,11 @@ class CallChanges:
     def _explained(self, new: Way, start: int) -> list[str]:
         """Consequences of what explains another result: a changed call or module, or operands of another shape."""
         target = self.new.target(new)
-        inside = [change for change in self._found[start:] if change.gate != "shapes" or not change.ripple]
+        found = self._found[start:]
+        inside = any(change.gate != "shapes" or not change.ripple for change in found)
         known = [FUNCTION] if inside or (target is not None and target in self._modules.touched) else []
-        shapes = [change.consequence for change in self._found[start:] if change.gate == "shapes"]
         operands = [c for argument in self.new.call(new).args for c in self._known.of(argument.value, new)]
-        return known + shapes + operands
+        return known + [change.consequence for change in found] + operands
 
 
 def _renamed_tensors(modules: Sequence[Change]) -> dict[str, str]:

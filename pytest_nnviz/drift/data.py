@@ -65,9 +65,9 @@ class Drift:
     new: Architecture
     changes: tuple[Change, ...]
     renames: tuple[tuple[str, str], ...] = ()
-    rows: Mapping[tuple[Way, Way], tuple[Row, ...]] = field(default_factory=dict, compare=False, repr=False)
-    _origins: Mapping[str, str] = field(init=False, compare=False, repr=False)
-    _homes: Mapping[str, str] = field(init=False, compare=False, repr=False)
+    rows: Mapping[tuple[Way, Way], tuple[Row, ...]] = field(default_factory=dict, compare=False)
+    _origins: Mapping[str, str] = field(init=False, compare=False)
+    _homes: Mapping[str, str] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_origins", {new: old for old, new in self.renames})
