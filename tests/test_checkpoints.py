@@ -18,7 +18,8 @@ from pytest_nnviz.architecture import Buffer, Module, Parameter
 from pytest_nnviz.cli.weights import hold
 from pytest_nnviz.drift import apply_renames, checkpoint
 from pytest_nnviz.drift.consequence import BREAKS, FUNCTION
-from pytest_nnviz.drift.statedict import state_dict
+from pytest_nnviz.drift.segments import respelled_keys
+from pytest_nnviz.drift.statedict import Entry, state_dict
 from pytest_nnviz.wording import headline
 from pytest_nnviz.wording.checkpoints import checkpoint_lines
 
@@ -128,6 +129,21 @@ def test_what_is_said_of_a_file_is_what_torch_says(name, prefix, tmp_path):
     held = hold(path, traced(module))
     assert foreseen(held.loading) == told(module, tensors)
     assert (held.prefix, set(held.ties) == set(held.loading.missing)) == (f"-{prefix}" if prefix else "", not prefix)
+
+
+def entries(**sizes):
+    return {key.replace("_", "."): Entry(spec(size), key) for key, size in sizes.items()}
+
+
+def test_names_of_a_file_that_are_others_in_the_model():
+    """Found one after the other; a key that has come to its place stays there, whatever is found later."""
+    old = entries(a_attn_q=1, out_attn_q=2, a_attn_out_w=3)
+    new = entries(a_self_q=1, out_self_q=2, a_self_proj_w=3)
+    assert respelled_keys(old, new) == dict(zip(old, new, strict=True))
+
+
+def test_no_name_stands_for_one_under_which_a_tensor_is_another():
+    assert respelled_keys(entries(attn_q=1, attn_k=2), entries(self_q=1, self_k=3)) == {}
 
 
 def said(old, new):

@@ -159,6 +159,20 @@ class TestModules:
         ]
         assert diff(old, new).renames == (("encoder", "model.encoder"), ("head", "model.head"))
 
+    def test_what_moved_into_a_new_parent_has_a_place_of_its_own(self):
+        """What was beside one of two went, as the other one has its name there."""
+
+        def of(**parents):
+            return model(
+                [
+                    (at, Module(at.upper(), children=tuple((name, linear(8, size)) for name, size in sizes.items())))
+                    for at, sizes in parents.items()
+                ]
+            )
+
+        drift = diff(of(p={"a": 3, "b": 5}, q={"c": 4}), of(r={"a": 3, "b": 4}))
+        assert drift.renames == (("p.a", "r.a"), ("q.c", "r.b"))
+
     def test_edit_inside_of_what_was_renamed_is_found_at_the_new_path(self):
         def of(name, p):
             inside = (("fc", linear()), ("drop", Module("Dropout", config(p=p))))
@@ -537,6 +551,20 @@ class TestCalls:
     def test_consequence(self, old, new, consequence):
         assert [fact[-1] for fact in facts(self.of(old), self.of(new))] == [consequence]
 
+    @pytest.mark.parametrize(
+        ("names", "consequence"),
+        [
+            ("detach detach_ requires_grad_ checkpoint dropout", "training only"),
+            ("clone contiguous alias", "cosmetic"),
+            ("relu checkpointed", "changes the function"),
+        ],
+    )
+    def test_consequence_of_a_call_that_came(self, names, consequence):
+        for name in names.split():
+            calls = [call("gelu", x()), call(name, result("gelu"))]
+            old, new = (self.of(*calls[:size], returns=result("gelu")) for size in (1, 2))
+            assert [fact[1:4] + fact[-1:] for fact in facts(old, new)] == [("added", "", f"{name}(%gelu)", consequence)]
+
     def test_shapes_follow_their_cause(self):
         def of(size):
             gives = spec(size, 8)
@@ -716,6 +744,16 @@ def test_align_calls_pairs_what_changed_places():
     assert sorted(align_calls(old, new), key=str) == [(0, 1), (1, 0)]
 
 
+def test_align_calls_pairs_functions_that_went_elsewhere_by_what_they_do():
+    one, other = call("softmax", x(), dim=1), call("softmax", result("softmax"), dim=2)
+    between = (call("relu", result("softmax")), call("gelu", result("relu")))
+    after = (call("softmax", result("gelu"), dim=2), call("softmax", result("softmax"), dim=1))
+    old, new = Body((one, other, *between), x()), Body((call("relu", x()), between[1], *after), x())
+    assert align_calls(old, new) == [(2, 0), (3, 1), (1, 2), (0, 3)]
+    less, another = Body((one, *between), x()), Body((call("relu", x()), between[1], after[0]), x())
+    assert align_calls(less, another) == [(0, None), (1, 0), (2, 1), (None, 2)]
+
+
 def test_pairs_of_a_drift_follow_renames():
     old = model([("a", linear()), ("z", linear(1))], [run("a", x()), run("z", x())])
     new = model([("b", linear()), ("z", linear(1))], [run("b", x()), run("z", x())])
@@ -733,6 +771,11 @@ def test_common_is_a_longest_common_subsequence(old, new):
             longest = max(lengths[i][j + 1], lengths[i + 1][j])
             lengths[i + 1][j + 1] = lengths[i][j] + 1 if a == b else longest
     assert len(pairs) == lengths[-1][-1]
+
+
+def test_common_of_a_short_and_a_long_sequence():
+    """Of which the short one is at its end before the search is."""
+    assert common([1, 0], [1] * 200 + [0] * 200 + [1]) == [(0, 0), (1, 200)]
 
 
 def test_common_of_long_sequences_without_much_in_common_is_quick():

@@ -84,4 +84,6 @@ def test_the_mirror_image_of_a_result_that_is_handed_through_two_scopes():
     old = model([("a", block)], [call("add", x(), x()), run("a", x(), result("add"), body=bare)])
     wrapped = Module("Wrap", children=(("a", block),))
     new = model([("a", wrapped)], [call("add", x(), x()), run("a", **{"#0": x(), "#1": result("add")}, body=full)])
-    assert is_mirrored(diff(old, new), diff(new, old))
+    there, back = diff(old, new), diff(new, old)
+    assert is_mirrored(there, back)
+    assert all(change.ripple for drift in (there, back) for change in drift.changes if change.what == "return")

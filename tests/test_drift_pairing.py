@@ -216,20 +216,64 @@ def test_moved_among_its_siblings():
 
 
 class Two(nn.Module):
-    def __init__(self, moved):
+    """Parts that are in the one or in the other of two modules."""
+
+    def __init__(self, moved, **parts):
         super().__init__()
         self.one, self.other = nn.Module(), nn.Module()
-        (self.other if moved else self.one).block = block(16)
         self.head = nn.Linear(8, 2)
+        for name, part in (parts or {"block": block(16)}).items():
+            (self.other if moved else self.one).add_module(name, part)
 
     def forward(self, x):
-        return self.head((self.other if hasattr(self.other, "block") else self.one).block(x))
+        for part in [*self.one.children(), *self.other.children()]:
+            x = part(x)
+        return self.head(x)
 
 
 def test_moved_to_another_parent():
     lines = said(trace(Two(moved=False).eval(), X), trace(Two(moved=True).eval(), X))
     assert [line for line in lines if "never called" not in line] == [
         "> one.block moved to other.block breaks checkpoints"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "beside"),
+    [(block(16), block(17), {}), (nn.Linear(8, 8), nn.Linear(8, 8, bias=False), {"beside": nn.Linear(8, 8)})],
+)
+def test_moved_to_another_parent_and_edited(before, after, beside):
+    """By the names of what is in it, or by the one beside it that went to the same parent."""
+    old, new = trace(Two(moved=False, part=before, **beside), X), trace(Two(moved=True, part=after, **beside), X)
+    assert {*diff(old, new).renames} == {(f"one.{name}", f"other.{name}") for name in ("part", *beside)}
+    same_edit(old, new)
+
+
+class Borrowing(nn.Module):
+    """Calls a layer of the module around it."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.own = nn.Linear(8, 8)
+        self.borrowed = [layer]
+
+    def forward(self, x):
+        return self.borrowed[0](self.own(x))
+
+
+class Lending(nn.Module):
+    def __init__(self, name):
+        super().__init__()
+        self.add_module(name, nn.Linear(8, 8))
+        self.user = Borrowing(getattr(self, name))
+
+    def forward(self, x):
+        return self.user(x)
+
+
+def test_a_renamed_layer_that_is_called_from_a_module_beside_it():
+    assert edits(said(*(trace(Lending(name).eval(), X) for name in ("lent", "given")))) == [
+        "> lent renamed to given breaks checkpoints"
     ]
 
 

@@ -176,6 +176,33 @@ def test_several_arguments_results_and_calls(wrap):
     assert there == [f"> part wrapped in {wrap.__name__}, now part.inner breaks checkpoints"]
 
 
+class Scaled(nn.Linear):
+    def forward(self, x, scale, bias=None):
+        return super().forward(x) * scale
+
+
+class Doubling(Wrap):
+    """Hands on what it is given with a value that its callers gave before."""
+
+    def forward(self, x):
+        return self.inner(x, 2)
+
+
+class Calls(nn.Module):
+    def __init__(self, part, *values):
+        super().__init__()
+        self.part, self.values = part, [values]
+
+    def forward(self, x):
+        return self.part(x, *self.values[0])
+
+
+def test_a_value_that_the_module_around_knows_is_handed_on():
+    there, back = told(Calls(Scaled(8, 8), 2), Calls(Doubling(Scaled(8, 8))))
+    assert there == ["> part wrapped in Doubling, now part.inner breaks checkpoints"]
+    assert len(back) == 1
+
+
 class Listed(nn.Module):
     def __init__(self, part):
         super().__init__()
