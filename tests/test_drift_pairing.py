@@ -215,6 +215,31 @@ def test_moved_among_its_siblings():
     assert len(edits(lines)) == 1
 
 
+class Bent(Stack):
+    """With an activation before one of the layers."""
+
+    def __init__(self, layers, place):
+        super().__init__(layers)
+        self.bent = [place]
+
+    def forward(self, x):
+        for at, layer in enumerate(self.layers):
+            x = torch.sigmoid(x) if at in self.bent else x
+            x = x + layer(x)
+        return self.head(x)
+
+
+@pytest.mark.parametrize("place", [0, 2, 4, 5])
+def test_moved_among_its_siblings_beside_a_call_that_came(place):
+    """What takes the result of the layer that moved, or of what went with it, does not follow from that."""
+    widths = [[16, 17, 18, 19, 20, 21], [16, 18, 19, 20, 17, 21]]
+    made = zip(widths, (None, place), strict=True)
+    old, new = (trace(Bent([block(width) for width in sizes], at).eval(), X) for sizes, at in made)
+    told = [(change.kind, change.place, change.what) for change in diff(old, new).changes if not change.ripple]
+    assert told == [("moved", "layers.4", ""), ("added", "", f"sigmoid({'%add' if place else 'x'})")]
+    same_edit(old, new)
+
+
 class Two(nn.Module):
     """Parts that are in the one or in the other of two modules."""
 

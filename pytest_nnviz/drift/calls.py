@@ -75,6 +75,7 @@ class CallChanges:
         self._known = Causes(self.new, self._modules)
         self._crossed: set[Way] = set()
         self._followers: tuple[set[Way], set[Way]] = (set(), set())
+        self._along: tuple[set[Way], set[Way]] = (set(), set())
 
     def changes(self) -> list[Change]:
         """All changes in the order of execution."""
@@ -228,7 +229,7 @@ class CallChanges:
         old, new = (*scope.old, i), (*scope.new, j)
         start = len(self._found)
         crosses = j in scope.crossing
-        carried = crosses and self._carried(new)
+        carried = crosses and self._carried(old, new)
         steps = self.links.steps(old, new)
         self._compare_call(steps, crosses=crosses, carried=carried)
         if crosses:
@@ -243,12 +244,15 @@ class CallChanges:
         self._compare_result(old, new, start)
         return None
 
-    def _carried(self, new: Way) -> bool:
+    def _carried(self, old: Way, new: Way) -> bool:
         """Whether a call runs elsewhere because its module moved among its siblings, or because it goes with such."""
-        target = self.new.target(new)
-        carried = target in self._modules.carried if target is not None else self._takes_from_followers(1, new)
-        if carried:
-            self._followers[1].add(new)
+        target, ways = self.new.target(new), (old, new)
+        if target is not None:
+            carried = target in self._modules.carried
+        else:
+            carried = all(self._takes_from(self._along, side, way) for side, way in enumerate(ways))
+        for found, way in zip(self._along if carried else (), ways, strict=False):
+            found.add(way)
         return carried
 
     def _lone(self, kind: str, graph: Graph, way: Way) -> None:
@@ -257,7 +261,7 @@ class CallChanges:
         text = format_call(call)
         target = graph.target(way)
         lone = target is not None and self._modules.lone(target, side)
-        ripple = lone or (call.kind == "function" and self._takes_from_followers(side, way))
+        ripple = lone or (call.kind == "function" and self._takes_from(self._followers, side, way))
         if ripple:
             self._followers[side].add(way)
         ways = (None, way) if side else (way, None)
@@ -272,11 +276,11 @@ class CallChanges:
             ripple=ripple,
         )
 
-    def _takes_from_followers(self, side: int, way: Way) -> bool:
-        """Whether a call takes a result of one that follows from a module that came, went or moved."""
+    def _takes_from(self, calls: tuple[set[Way], set[Way]], side: int, way: Way) -> bool:
+        """Whether a call takes a result of one of these, which follow from a module that came or went, or moved."""
         graph = (self.old, self.new)[side]
         sources = [graph.source(ref, way) for a in graph.call(way).args for ref in refs(a.value)]
-        return any(source.kind == "result" and source.way in self._followers[side] for source in sources)
+        return any(source.kind == "result" and source.way in calls[side] for source in sources)
 
     def _of_lone(self, side: int, way: Way) -> str:
         """The consequence of a call that came or went."""
