@@ -40,10 +40,13 @@ def align_calls(old: Body, new: Body, *, forwards: bool | None = None) -> list[R
     return _rows(chain, {j: i for i, j in crossing}, len(old.calls), len(new.calls))
 
 
-def in_order(old: Body, new: Body) -> bool:
-    """Which of two different bodies comes first, by what stands in them; False for one of the two directions."""
+def in_order(old: Body, new: Body, *, equal: bool = True) -> bool:
+    """Which of two bodies comes first, by what stands in them; False for one of the two directions.
+
+    ``equal`` is the answer where all calls are alike, as where modules traded names.
+    """
     first = _first_difference(old, new)
-    return first is None or first[0] <= first[1]
+    return equal if first is None else first[0] <= first[1]
 
 
 def crossing_calls(rows: Sequence[Row], *, forwards: bool) -> dict[int, int]:

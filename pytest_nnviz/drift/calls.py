@@ -166,7 +166,7 @@ class CallChanges:
         self._known.enter(steps[-1][1])
 
     def _enter(self, old: Way, new: Way, calls: _Calls) -> _Scope:
-        forwards = in_order(self.old.body(old), self.new.body(new))
+        forwards = in_order(self.old.body(old), self.new.body(new), equal=self.links.match.forwards)
         rows = tuple(align_calls(*self.links.bodies(old, new), forwards=forwards))
         self.rows[old, new] = rows
         self.links.enter(old, new, rows)

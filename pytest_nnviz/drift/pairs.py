@@ -77,9 +77,13 @@ class Pair:
 
 @dataclass(slots=True)
 class Match:
-    """All pairs in the order of a walk, without those inside equal ones; and where each old module went."""
+    """All pairs in the order of a walk, without those inside equal ones; and where each old module went.
+
+    ``forwards`` is True for one of the two directions.
+    """
 
     pairs: list[Pair]
+    forwards: bool = True
     _homes: dict[str, str | None] = field(default_factory=dict)
     _came: set[str] = field(default_factory=set)
     _wrapped: tuple[dict[str, Wrapping], dict[str, Wrapping]] = field(default_factory=lambda: ({}, {}))
@@ -142,7 +146,7 @@ class Match:
 
     def flipped(self) -> Match:
         """The same match from the new side."""
-        return Match([pair.flipped() for pair in self.pairs])
+        return Match([pair.flipped() for pair in self.pairs], not self.forwards)
 
 
 def alike(module: Module) -> Hashable:
