@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up import ARCHITECTURES, BODIES, attribute, call, config, linear, model, norm, result, run, spec, x
 from mended import mended
+from mirrored import is_mirrored
 
 from pytest_nnviz.architecture import Architecture, Argument, Body, Buffer, Const, Module, Parameter, Tree
 from pytest_nnviz.drift import Change, align_calls, diff, group
@@ -328,16 +329,21 @@ class TestTensors:
         told = ("changed", "h", "weight", "tied to a.weight", "tied to b.weight", "changes the function")
         assert [fact[1:] for fact in facts(of("a", "a"), of("c", "b"))][1:] == [told]
 
-    def test_what_was_tied_to_a_module_that_another_has_the_name_of(self):
-        def of(scale, *layers):
-            head = Module("Head", config(scale=scale), (Parameter("weight", spec(8, 8), tied="^l.0.weight"),))
-            return model([("l", Module("ModuleList", children=tuple(zip("01", layers, strict=False)))), ("h", head)])
+    def test_what_leads_to_a_module_that_another_has_the_name_of(self):
+        """What reads as before is tied to another weight, and the second name of another layer."""
+        head = Module("Head", parameters=(Parameter("weight", spec(8, 8), tied="^l.0.weight"),))
 
-        old, new = of(1, linear()), of(2, Module("Other", parameters=linear().parameters), linear())
-        assert [fact[3:6] for fact in facts(old, new) if fact[2] == "h"] == [
-            ("scale", "1", "2"),
-            ("weight", "tied to l.0.weight (now l.1.weight)", "tied to l.0.weight"),
+        def of(*layers):
+            children = tuple(zip("01", layers, strict=False))
+            return model([("l", Module("ModuleList", children=children)), ("h", head), ("s", Module("", shared="l.0"))])
+
+        old, new = of(linear()), of(Module("Other", parameters=linear().parameters), linear())
+        assert [(fact[2], *fact[4:6]) for fact in facts(old, new)] == [
+            ("l.0", None, "Other()"),
+            ("h", "tied to l.0.weight (now l.1.weight)", "tied to l.0.weight"),
+            ("s", "= l.0 (now l.1)", "= l.0"),
         ]
+        assert is_mirrored(diff(old, new), diff(new, old))
 
     @pytest.mark.parametrize("turned", [1, -1])
     def test_untied_from_what_became_a_buffer_follows(self, turned):

@@ -47,7 +47,7 @@ class ModuleChanges:
     def __iter__(self) -> Iterator[Change]:
         if self._modes[0] != self._modes[1]:
             yield Change("structure", "changed", "", "mode", *self._modes, TRAINING, matched=BY_NAME)
-        for pair in self._match.pairs:
+        for pair in (*self._match.pairs, *self._leading_elsewhere()):
             for change in self._of(pair):
                 lone = change.kind in ("added", "removed")
                 yield change if lone or change.matched else replace(change, matched=pair.matched)
@@ -57,6 +57,16 @@ class ModuleChanges:
             yield from self._went(pair)
         if not pair.equal:
             yield from self._compare(pair)
+
+    def _leading_elsewhere(self) -> Iterator[Pair]:
+        """Modules that read as before, with ties or as second names of what may be another thing of that name now."""
+        compared = {pair.old_path for pair in self._match.pairs if not pair.equal}
+        for path, module in self._modules[0].items() if self._match.disturbed else ():
+            if module.shared is not None or any(tensor.tied is not None for tensor in tensors_of(module).values()):
+                home = None if path in compared else self._match.home(path)
+                other = None if home is None else self._modules[1].get(home)
+                if home is not None and other is not None and (other.shared is None) == (module.shared is None):
+                    yield Pair(path, home, module, other)
 
     def _compare(self, pair: Pair) -> Iterator[Change]:
         if pair.old.shared is not None or pair.new.shared is not None:
