@@ -110,6 +110,13 @@ class Entry {
     this.link = link;
     this.articles = articles;
     this.more = link.querySelector("small");
+    link.addEventListener("click", () => this.choose());
+  }
+
+  // At once: browsers tell later that the address has changed, and a key may come before.
+  choose() {
+    const chosen = this.articles.find((article) => "#" + article.id === this.link.hash);
+    if (chosen) list.mark(chosen);
   }
 
   refresh() {

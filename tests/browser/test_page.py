@@ -161,6 +161,14 @@ def test_consequences_filter(few: Path, visit: Visit) -> None:
     expect(page.locator("#found")).to_have_text("8 of 8")
 
 
+def test_keys_speak_of_what_was_just_chosen(few: Path, visit: Visit) -> None:
+    page = visit(few)
+    page.locator("nav.list a", has_text="kernel_size").evaluate(
+        "link => { link.click(); dispatchEvent(new KeyboardEvent('keydown', { key: 'n' })); }"
+    )  # before the browser tells that the address has changed
+    expect(article(page, "kernel_size").locator(".where")).to_have_text("1 of 2")
+
+
 def test_the_next_change_is_marked_told_and_linked(few: Path, visit: Visit) -> None:
     page = visit(few)
     one = go(page, "kernel_size")
