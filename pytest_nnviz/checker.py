@@ -205,7 +205,7 @@ def check(
         if say_the_same(text, stored):
             architecture = session.versioned(architecture)
         else:
-            architecture = session.settle(architecture)
+            architecture = session.settle(architecture, stored)
             text = dumps(architecture)
             if writes and not say_the_same(text, stored):
                 session.check_values(architecture)

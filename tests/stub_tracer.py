@@ -57,7 +57,7 @@ class Session:
                 raise
         return architecture(self.net, self.net.cold or self.net.width)
 
-    def settle(self, first: Architecture) -> Architecture:
+    def settle(self, first: Architecture, stored: str | None = None) -> Architecture:
         self.net.log.append("settle")
         return architecture(self.net, self.net.width)
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
+import torch
+from torch import nn
+
+from pytest_nnviz import Options
+from pytest_nnviz.checker import check
+from pytest_nnviz.verdict import Status
 
 MODELS = """
 import functools
@@ -95,3 +103,33 @@ assert dumps(trace(model, x)) == fresh == dumps(trace(caching.{name}(), x))
 """
     run = project.python("-W", "ignore", "-c", script)
     assert run.ret == 0, run.out
+
+
+class Counted(nn.Module):
+    """Counts its passes where no trace can put the count back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.table, self.passes = nn.Linear(4, 4), None, itertools.count()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """One pass."""
+        next(self.passes)
+        return self.linear(x)
+
+
+class Filling(Counted):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The first pass makes a table, those after it use it."""
+        if self.table is None:
+            self.table = torch.arange(4.0) * 2
+        return super().forward(x) + self.table
+
+
+@pytest.mark.parametrize(("cls", "passes"), [(Counted, 1), (Filling, 2)])
+def test_a_check_takes_no_more_passes_than_it_needs_to_pass(cls, passes) -> None:
+    options, x = Options(), torch.ones(2, 4)
+    stored = check(options, cls(), (x,), {}, stored=None, updates="all").text
+    model = cls()
+    assert check(options, model, (x,), {}, stored=stored, updates="nothing").status is Status.PASSED
+    assert next(model.passes) == passes

@@ -20,7 +20,7 @@ from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArc
 from pytest_nnviz.options import OPTIONS, Options
 from pytest_nnviz.patterns import ProjectPattern
 from pytest_nnviz.progress import doing
-from pytest_nnviz.textformat import dumps, without_comments
+from pytest_nnviz.textformat import dumps, say_the_same, without_comments
 from pytest_nnviz.tracing.calls.binding import entry_point
 from pytest_nnviz.tracing.cost import counting, refused_by_counter
 from pytest_nnviz.tracing.describing.distributions import versions_of
@@ -190,8 +190,12 @@ class Session:
         self.untracked.clear()  # edges are no part of a table
         return layers_of(self.model, architecture.mode, None if self.observer is None else self.observer.calls())
 
-    def settle(self, first: Architecture) -> Architecture:
+    def settle(self, first: Architecture, stored: str | None = None) -> Architecture:
         """Trace again until two traces in a row agree: cached tables computed anew, what modules hold filled.
+
+        Args:
+            first: the trace before.
+            stored: a text of a trace that was settled: one that says the same is as well.
 
         Returns:
             The last trace, with the lines of its calls and the versions of what it was made with.
@@ -199,19 +203,19 @@ class Session:
         Raises:
             UnstableArchitecture: they never do.
         """
-        return self.versioned(self._settled(first) if self.options.forward else first)
+        return self.versioned(self._settled(first, stored) if self.options.forward else first)
 
     def versioned(self, architecture: Architecture) -> Architecture:
         """A trace with the versions of what it was made with."""
         return dataclasses.replace(architecture, versions=versions_of(self.model))
 
-    def _settled(self, first: Architecture) -> Architecture:
+    def _settled(self, first: Architecture, stored: str | None) -> Architecture:
         self.sources = True  # these passes are worded or written: they may say where each call stands
         before = dumps(first)
         for _ in range(_MAX_RUNS):
             architecture = self._watched(self.meta)
             text = dumps(architecture)
-            if text == before:
+            if text == before or say_the_same(text, stored):
                 return architecture
             before, last = text, before
         raise UnstableArchitecture(
