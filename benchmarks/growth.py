@@ -35,7 +35,7 @@ from pytest_nnviz.tracing import open_session
 __all__ = ["SIZES", "chains", "large", "seconds", "slope"]
 
 SIZES = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
-_STEPS = ("trace", "dumps", "loads", "diff")
+_STEPS = ("trace", "trace, gc off", "dumps", "loads", "diff")
 _PARTS = ("build", "forward", "record", "check")
 
 
@@ -68,11 +68,21 @@ def seconds(size: int) -> dict[str, float]:
     text = dumps(old)
     steps: dict[str, Callable[[], object]] = {
         "trace": trace,
+        "trace, gc off": lambda: _uncollected(trace),
         "dumps": lambda: dumps(old),
         "loads": lambda: loads(text),
         "diff": lambda: diff(old, new),
     }
     return {name: _quickest(step, 7 if size <= 2_000 else 3) for name, step in steps.items()}
+
+
+def _uncollected(step: Callable[[], object]) -> object:
+    """A step without Python's garbage collector, which walks through all that lives each time a quarter has come to it."""
+    gc.disable()
+    try:
+        return step()
+    finally:
+        gc.enable()
 
 
 def _quickest(step: Callable[[], object], times: int) -> float:
