@@ -64,7 +64,7 @@ def _stands_for(inner: Module, bare: Module, full: Module, ids: Identities) -> b
 
 
 def _holds_one(module: Module) -> bool:
-    own = module.parameters or module.buffers or module.marks or module.shared is not None
+    own = module.parameters or module.buffers or module.marks
     return not own and len(module.children) == 1 and module.children[0][1].shared is None
 
 
