@@ -77,7 +77,7 @@ def seconds(size: int) -> dict[str, float]:
 
 
 def _uncollected(step: Callable[[], object]) -> object:
-    """A step without Python's garbage collector, which walks through all that lives each time a quarter has come to it."""
+    """A step without Python's garbage collector, which walks through all that lives when it has grown by a quarter."""
     gc.disable()
     try:
         return step()
