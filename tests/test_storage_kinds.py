@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 from conftest import Project
+from syrupy.location import PyTestLocation
 
+from pytest_nnviz.extension import FiltersExtension, NNVizExtension, SummaryExtension
 from pytest_nnviz.kinds import KINDS, kind_of
+from pytest_nnviz.naming import stem_of_test
 
 TEST = """
     from stub_tracer import Net
@@ -62,6 +65,21 @@ def test_what_a_test_did_not_come_to_stays(recorded: Project, suffix: str) -> No
     recorded.write("test_n.py", TEST)
     recorded.pytest("--snapshot-update")
     assert set(kept) <= set(recorded.files())
+
+
+@pytest.mark.parametrize("extension", [NNVizExtension, SummaryExtension, FiltersExtension])
+def test_what_syrupy_may_ask_of_an_extension(
+    extension: type[NNVizExtension], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    location = PyTestLocation(request.node)
+    name, folder = stem_of_test(request.node), Path(extension.dirname(test_location=location))
+    assert extension.get_snapshot_name(test_location=location) == name
+    may_be = {folder / f"{name}.x": True, folder / "test_other.x": False, folder.parent / f"{name}.x": False}
+    for path, expected in may_be.items():
+        found = extension.matches_test_location(test_location=location, snapshot_location=str(path))
+        assert found is expected, path
+    gone = str(tmp_path / "gone")  # deleted by another process
+    extension().delete_snapshots(snapshot_location=gone, snapshot_names={"gone"})
 
 
 def test_comments_behind_a_text_decide_nothing(tmp_path: Path) -> None:
