@@ -146,6 +146,10 @@ def test_no_name_stands_for_one_under_which_a_tensor_is_another():
     assert respelled_keys(entries(attn_q=1, attn_k=2), entries(self_q=1, self_k=3)) == {}
 
 
+def test_a_name_that_stands_for_another_in_one_place_alone():
+    assert respelled_keys(entries(a_a=1), entries(d_a=1)) == {}
+
+
 def said(old, new):
     return checkpoint_lines(checkpoint(diff(old, new)))
 

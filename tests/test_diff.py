@@ -655,6 +655,15 @@ class TestScopes:
         assert [fact[1:3] for fact in facts(old, new)] == [("renamed", "n")]
         assert not [c for c in diff(old, new).changes if c.gate == "topology"]
 
+    def test_results_of_a_renamed_module_in_a_list(self):
+        def of(name, *lists):
+            cats = [call("cat", Tree("list", tuple(map(result, names)))) for names in lists]
+            children = [("b", linear(8, 4)), (name, linear())]
+            return model(children, [run("b", x()), run(name, result("b")), *cats], x())
+
+        old, new = of("a", ["a"]), of("c", ["c"], ["b"])
+        assert [fact[1:4] for fact in facts(old, new)][1:] == [("added", "", "cat([%b])")]
+
     def test_call_of_a_module_that_is_gone_follows_from_that(self):
         old = model([("a", linear()), ("b", linear(8, 8, marks=("train",)))], [run("a", x()), run("b", result("a"))])
         new = model([("a", linear())], [run("a", x())])
@@ -921,6 +930,7 @@ def test_places_beyond_the_width_are_generalised(paths, text):
 def test_places_beyond_the_width_are_left_out():
     assert short_places(["alpha", "beta.x.y", "gamma.z"], 10) == "alpha, ..."
     assert short_places(["", "beta.x.y", "gamma.z"], 10) == "(model), {beta,gamma}.*"
+    assert short_places(["", "layers.0.fc", "head", "tail"], 9) == "(model), layers.*, ..."
 
 
 def test_the_model_itself_is_named_beside_its_parts():

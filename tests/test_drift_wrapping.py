@@ -224,6 +224,27 @@ def test_a_module_that_does_more_than_to_hand_on_changes_the_function():
     assert apply(diff(old, new)) == new
 
 
+class First(Wrap):
+    """Gives a part of what it is handed."""
+
+    def forward(self, *args):
+        return self.inner(*args)[0]
+
+
+def test_one_that_gives_a_part_of_a_result_changes_the_function():
+    class Net(nn.Module):
+        def __init__(self, part):
+            super().__init__()
+            self.part = part
+
+        def forward(self, x):
+            return self.part(x, x)
+
+    old, new = (trace(Net(part).eval(), X) for part in (Block(16), First(Block(16))))
+    assert any("changes the function" in line for line in edits(said(old, new)))
+    assert apply(diff(old, new)) == new
+
+
 class Exchanged(Wrap):
     def forward(self, x, skip):
         return self.inner(skip, x)
