@@ -31,7 +31,9 @@ class ArchitectureVerdict(Verdict):
         architecture: what was traced.
         gate: which changes fail the test.
         drift: the changes from the stored one; of a call that passed, those that are not gated.
-        reads: with ``values="fixed"``, the calls that read values, by which these may decide the graph.
+        reads: the calls that read values, by which these may decide the graph: with ``values="fixed"``, and where
+            nothing but the graph is another one.
+        fixed: whether ``values="fixed"``.
         excess: the budgets that do not hold.
     """
 
@@ -39,6 +41,7 @@ class ArchitectureVerdict(Verdict):
     gate: Gates
     drift: Drift | None = None
     reads: tuple[str, ...] = ()
+    fixed: bool = False
     excess: tuple[Excess, ...] = ()
 
     @property
@@ -159,14 +162,12 @@ class ArchitectureVerdict(Verdict):
 
     @property
     def remarks(self) -> list[str]:
-        """With ``values="fixed"``, what the graph depends on."""
+        """What the graph may depend on."""
         if not self.reads:
             return []
         more = f"; {len(self.reads) - 3} more" if len(self.reads) > 3 else ""
-        return [
-            f'values="fixed", and values are read by {"; ".join(self.reads[:3])}{more}: another seed, checkpoint or '
-            "input gives another graph"
-        ]
+        read = f"values are read by {'; '.join(self.reads[:3])}{more}: another seed, checkpoint or input"
+        return [f'values="fixed", and {read} gives another graph' if self.fixed else f"{read} may give another graph"]
 
     @property
     def _told_by(self) -> Gates:
@@ -216,7 +217,8 @@ def check(
     old = verdict.drift.old if verdict.drift is not None else None
     return replace(
         verdict,
-        reads=tuple(sorted(set(session.reads))) if fixed else (),
+        reads=tuple(sorted(set(session.reads))) if fixed or _is_of_the_graph(verdict.drift) else (),
+        fixed=fixed,
         excess=tuple(options.budget.exceeded(old, architecture)),
     )
 
@@ -266,6 +268,11 @@ def _judge(
         return verdict(status=Status.PASSED)
     gated = not drift or any(map(options.gate.held_in(drift), drift.changes))
     return verdict(status=Status.DRIFTED if gated else Status.PASSED, drift=drift)
+
+
+def _is_of_the_graph(drift: Drift | None) -> bool:
+    """Whether modules and parameters are what they were: values may have chosen another way through them."""
+    return drift is not None and bool(drift) and all(change.gate in ("topology", "shapes") for change in drift.changes)
 
 
 def _warn_unmatched(gate: Gates, verdict: ArchitectureVerdict) -> None:

@@ -80,10 +80,32 @@ def test_graphs_that_values_decide_are_refused(kind):
     assert "test_values.py:" in str(caught.value)
 
 
+GATES = {
+    "of one number": lambda m, x: x + m.gate * m.a(x) if m.gate > 0 else x,
+    "of its sum": lambda m, x: m.a(x) if m.bias.sum() > 0 else x,
+    "below zero": lambda m, x: m.a(x) if m.gate < -0.3 else x,
+}
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("kind", GATES)
+def test_parameters_of_one_sign_that_decide_are_refused(kind, sign):
+    """Such as a gate of one number, which another seed turns."""
+    gate, bias = (nn.Parameter(sign * values) for values in (torch.tensor(2.0), torch.rand(4) + 0.1))
+    with pytest.raises(UnstableArchitecture, match="values of weights or inputs decide"):
+        checked(GATES[kind], a=nn.Linear(4, 4), gate=gate, bias=bias)
+
+
 def _check_range(m, x):
     if not torch.isfinite(x).all():
         raise ValueError("not finite")
     return m.norm(x)
+
+
+def _positive(scale):
+    if scale.item() <= 0:
+        raise ValueError(f"scale={scale.item()}: has to be positive")
+    return scale
 
 
 UNDECIDED = {
@@ -100,13 +122,14 @@ UNDECIDED = {
     "masked fill": lambda m, x: x.masked_fill(x > 0, 0.0),
     "one hot": lambda m, x: F.one_hot(x.argmax(1), 4) * x,
     "cumulated mask": lambda m, x: (x > 0).long().cumsum(1).clamp(max=3) * x,
+    "a number that has to be positive": lambda m, x: _positive(m.scale) * x,
     "a quantile": lambda m, x: x / x.abs().amax(1, keepdim=True).clamp(min=1e-3),
 }
 
 
 @pytest.mark.parametrize("kind", UNDECIDED)
 def test_values_that_decide_nothing_are_no_reason_to_refuse(kind):
-    model = Forward(UNDECIDED[kind], norm=nn.LayerNorm(4))
+    model = Forward(UNDECIDED[kind], norm=nn.LayerNorm(4), scale=nn.Parameter(torch.tensor(0.5)))
     model.seen = []
     model.register_buffer("length", torch.tensor(3))
     model.register_buffer("mask", torch.tensor([True, False, True, True]))
@@ -132,8 +155,19 @@ def test_the_drift_of_a_graph_that_values_decide_says_so():
     assert "models.py:" in text
 
 
-def test_the_drift_of_any_other_graph_does_not():
-    options = Options(values="fixed")
+def test_the_drift_of_a_graph_alone_names_the_calls_that_read_values():
+    """No trial shows all that values may decide."""
+    forward = [lambda m, x: x + 1 if x.sum() > 0 else x, lambda m, x: x + 2 if x.sum() > 0 else x]
+    stored = check(Options(), Forward(forward[0]), (X.abs(),), {}, stored=None, updates="all").text
+    verdict = check(Options(), Forward(forward[1]), (X.abs(),), {}, stored=stored, updates="nothing")
+    text = message(verdict, Where("test_arch", "file", "pytest"), Room())
+    assert "values are read by bool at " in text
+    assert "fixed" not in text
+
+
+@pytest.mark.parametrize("values", ["fixed", "checked"])
+def test_the_drift_of_any_other_graph_does_not(values):
+    options = Options(values=values)
     stored = check(options, nn.Linear(4, 4), (X,), {}, stored=None, updates="all").text
     verdict = check(options, nn.Linear(4, 3), (X,), {}, stored=stored, updates="nothing")
     assert "values are read" not in message(verdict, Where("test_arch", "file", "pytest"), Room())

@@ -21,7 +21,7 @@ from pytest_nnviz.tracing.keeping.surroundings import put_back
 __all__ = ["OnMeta", "Replace", "copy_inputs", "perturbed", "substituted", "to_meta"]
 
 _Make = Callable[[torch.Tensor], torch.Tensor]
-_ORDINARY = 4
+_ORDINARY, _ENDS = 4, 6
 
 
 class Replace:
@@ -113,8 +113,9 @@ def perturbed(seed: int) -> Replace:
     """A copy with its elements shuffled, scaled and, where both signs occur, with other signs.
 
     Values stay in the range that the tensor has: variances stay positive, probabilities stay probabilities. Odd seeds
-    turn every sign, even ones turn signs at random. From the fifth on only the ends of the range occur: their sums
-    cross limits that those of ordinary weights do not reach.
+    turn every sign, even ones turn signs at random. The fifth and the sixth give the ends of the range alone: their
+    sums cross limits that those of ordinary weights do not reach. From the seventh on parameters of one sign are turned
+    too: a gate of one number has no other range.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -134,14 +135,17 @@ def perturbed(seed: int) -> Replace:
     def mixed(tensor: torch.Tensor) -> torch.Tensor:
         flat = tensor.detach().reshape(-1)
         flat = flat.float() if flat.itemsize == 1 else flat  # float8 knows no arithmetic
-        if seed > _ORDINARY:
+        if _ORDINARY < seed <= _ENDS:
             high = torch.rand(flat.numel(), generator=generator) < 0.5
             new = torch.where(high.to(tensor.device), flat.max(), flat.min())
             return _in_place_of(tensor, new.to(tensor.dtype).reshape(tensor.shape))
         order = torch.randperm(flat.numel(), generator=generator).to(tensor.device)
         scale = torch.rand(flat.numel(), generator=generator).to(flat.device, flat.dtype) / 2 + 0.5
-        new = flat[order] * scale * _signs(flat, seed, generator)
-        return _in_place_of(tensor, new.clamp(flat.min(), flat.max()).to(tensor.dtype).reshape(tensor.shape))
+        turned = seed > _ENDS and isinstance(tensor, torch.nn.Parameter)
+        new = flat[order] * scale * _signs(flat, seed, generator, turned=turned)
+        if not turned:
+            new = new.clamp(flat.min(), flat.max())
+        return _in_place_of(tensor, new.to(tensor.dtype).reshape(tensor.shape))
 
     return Replace(replace)
 
@@ -156,8 +160,8 @@ def _in_place_of(tensor: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
     return new.requires_grad_(tensor.requires_grad)
 
 
-def _signs(flat: torch.Tensor, seed: int, generator: torch.Generator) -> torch.Tensor:
-    if bool((flat >= 0).all()):
+def _signs(flat: torch.Tensor, seed: int, generator: torch.Generator, *, turned: bool) -> torch.Tensor:
+    if not turned and bool((flat >= 0).all()):
         return torch.ones((), dtype=flat.dtype, device=flat.device)
     if seed % 2:
         return -torch.ones((), dtype=flat.dtype, device=flat.device)
