@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_nnviz.summaries.matching import Match, grow, pair_up
-from pytest_nnviz.summaries.table import TITLES, Row, Summary, listed
+from pytest_nnviz.summaries.matching import Match, Node, grow, pair_up
+from pytest_nnviz.summaries.table import NOTHING, TITLES, Row, Summary, listed
 
 __all__ = ["Change", "Difference", "Edit", "diff"]
 
@@ -36,7 +36,8 @@ class Edit:
         changes: what is different: columns by their titles, ``Layer`` (the class), ``name``, ``number``, ``order``.
         place: path of the row now, before for what was removed; classes where names are not shown.
         nth: which row of that name or class it is among its siblings, from 1.
-        inside: how many rows below it came or went along.
+        below: the rows below it that came or went along.
+        holds: of one that came, went or has another name: whether it, or one below it, may have parameters.
         ripple: whether it only follows from other edits.
     """
 
@@ -46,8 +47,14 @@ class Edit:
     changes: tuple[Change, ...]
     place: str
     nth: int = 1
-    inside: int = 0
+    below: tuple[Row, ...] = ()
+    holds: bool = False
     ripple: bool = False
+
+    @property
+    def inside(self) -> int:
+        """How many rows came or went along."""
+        return len(self.below)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -199,14 +206,27 @@ def _edit(match: Match, columns: Sequence[str]) -> Edit | None:
     node = new or old
     assert node is not None
     if old is None:
-        return Edit("added", None, node.row, (), node.place, node.nth, node.size - 1)
+        return Edit("added", None, node.row, (), node.place, node.nth, _below(node), _holds(columns, node))
     if new is None:
-        return Edit("removed", node.row, None, (), node.place, node.nth, node.size - 1)
+        return Edit("removed", node.row, None, (), node.place, node.nth, _below(node), _holds(columns, node))
     changes = tuple(_changes(old.row, new.row, columns))
+    holds = any(change.what == "name" for change in changes) and _holds(columns, old, new)
     if match.moved:
         places = Change("order", *(str(at + 1) for at in match.places))
-        return Edit("moved", old.row, new.row, (places, *changes), node.place, node.nth)
-    return Edit("changed", old.row, new.row, changes, node.place, node.nth) if changes else None
+        return Edit("moved", old.row, new.row, (places, *changes), node.place, node.nth, holds=holds)
+    return Edit("changed", old.row, new.row, changes, node.place, node.nth, holds=holds) if changes else None
+
+
+def _below(node: Node) -> tuple[Row, ...]:
+    return tuple(node.rows())[1:]
+
+
+def _holds(columns: Sequence[str], *nodes: Node) -> bool:
+    """Whether rows may have parameters; where tables do not show any, they may."""
+    if "num_params" not in columns:
+        return True
+    at = columns.index("num_params")
+    return any(row.cells[at] != NOTHING for node in nodes for row in node.rows())
 
 
 def _changes(old: Row, new: Row, columns: Sequence[str]) -> Iterator[Change]:

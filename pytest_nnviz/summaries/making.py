@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_nnviz.options.summary import ROW_SETTINGS, SummaryOptions
-from pytest_nnviz.summaries.table import NEED_FORWARD, Row, Summary, label
+from pytest_nnviz.summaries.table import NEED_FORWARD, NOTHING, Row, Summary, label
 from pytest_nnviz.textformat.names import path_name
 from pytest_nnviz.tracing import open_session
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["drawn", "summarize", "table_of"]
 
-_NOTHING = "--"
 _AGAIN = "(recursive)"
 _TIES = 3
 
@@ -103,38 +102,38 @@ def _cells(layer: Layer, total: int, *, whole: bool) -> dict[str, str]:
 
 
 def _shape(shape: tuple[int | None, ...] | None) -> str:
-    return _NOTHING if shape is None else f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
+    return NOTHING if shape is None else f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
 
 
 def _kernel(size: int | tuple[int, ...] | None) -> str:
-    return str(list(size) if isinstance(size, tuple) else size) if size else _NOTHING
+    return str(list(size) if isinstance(size, tuple) else size) if size else NOTHING
 
 
 def _params(layer: Layer, *, whole: bool) -> str:
     if not layer.parameters:
-        return _NOTHING
+        return NOTHING
     if layer.is_again:
         return _AGAIN
     if whole:
         return f"{layer.parameters:,}" if layer.trainable else f"({layer.parameters:,})"
-    return f"{layer.own:,}" if layer.own else _NOTHING
+    return f"{layer.own:,}" if layer.own else NOTHING
 
 
 def _percent(layer: Layer, total: int, *, whole: bool) -> str:
     count = layer.parameters if whole else layer.own
     if total and layer.is_again:
         return _AGAIN
-    return f"{count / total:.2%}" if count and total else _NOTHING
+    return f"{count / total:.2%}" if count and total else NOTHING
 
 
 def _cost(layer: Layer, *, whole: bool) -> str:
     """Nothing where no weights are seen; 0 for modules in which no layer uses those that are there."""
-    return f"{layer.mult_adds:,}" if whole and (layer.mult_adds or layer.is_costly) else _NOTHING
+    return f"{layer.mult_adds:,}" if whole and (layer.mult_adds or layer.is_costly) else NOTHING
 
 
 def _trainable(layer: Layer) -> str:
     if not layer.parameters:
-        return _NOTHING
+        return NOTHING
     return {0: "False", layer.parameters: "True"}.get(layer.trainable, "Partial")
 
 

@@ -39,6 +39,14 @@ class Node:
     equal: int = 0
     alike: int = 0
 
+    def rows(self) -> Iterator[Row]:
+        """Its row and all below it, in the order of the table."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node.row
+            stack += reversed(node.children)
+
 
 _KEYS: tuple[_Key, ...] = (lambda node: node.equal, lambda node: node.alike, lambda node: node.row.class_name)
 

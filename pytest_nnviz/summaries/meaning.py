@@ -8,9 +8,9 @@ from pytest_nnviz.drift.consequence import BREAKS, COSMETIC, COST, FUNCTION, TRA
 from pytest_nnviz.summaries.drift import Difference, Edit
 from pytest_nnviz.summaries.table import TITLES
 
-__all__ = ["consequence", "consequences", "gates", "shared_columns"]
+__all__ = ["consequence", "consequences", "gates"]
 
-_NOTHING = "--"
+_FOLLOW = frozenset({TITLES["input_size"], TITLES["output_size"], TITLES["mult_adds"], "Total mult-adds"})
 _COLUMNS = {
     TITLES["num_params"]: (BREAKS, "parameters"),
     TITLES["kernel_size"]: (BREAKS, "structure"),
@@ -31,17 +31,18 @@ _COLUMNS = {
 """What differs -> what that means, and the gate that counts it; options and remarks are about the table alone."""
 
 
-def consequence(edits: Iterable[Edit], columns: tuple[str, ...]) -> str:
+def consequence(edits: Iterable[Edit], difference: Difference) -> str:
     """The gravest of what some edits mean.
 
     A table knows no keys of a state dict: that a layer has another name, another kernel or other parameters, or came or
-    went with some, counts as breaking checkpoints.
+    went with some, counts as breaking checkpoints. Where the model is handed something else, shapes and costs follow.
 
     Args:
         edits: of rows.
-        columns: those that both tables show.
+        difference: what they are of.
     """
-    return worst([found for edit in edits for found in _of(edit, columns)])
+    handed = _is_handed_other(difference)
+    return worst([found for edit in edits for found in _of(edit, handed=handed)])
 
 
 def consequences(difference: Difference) -> frozenset[str]:
@@ -49,8 +50,10 @@ def consequences(difference: Difference) -> frozenset[str]:
     totals = {change.what for change in difference.totals}
     if "tied weights" in totals:
         totals.discard("Total params")  # it follows
-    edits = (found for edit in difference.edits if not edit.ripple for found in _of(edit, shared_columns(difference)))
-    return frozenset([*edits, *(_COLUMNS[what][0] for what in totals if what in _COLUMNS)])
+    handed = _is_handed_other(difference)
+    edits = (found for edit in difference.edits if not edit.ripple for found in _of(edit, handed=handed))
+    whole = (COSMETIC if handed and what in _FOLLOW else _COLUMNS[what][0] for what in totals if what in _COLUMNS)
+    return frozenset([*edits, *whole])
 
 
 def gates(difference: Difference) -> frozenset[str]:
@@ -60,25 +63,21 @@ def gates(difference: Difference) -> frozenset[str]:
     return frozenset(whole | {_COLUMNS[change.what][1] for change in changes if change.what in _COLUMNS} - {""})
 
 
-def shared_columns(difference: Difference) -> tuple[str, ...]:
-    """The columns that both tables show, in the order of the cells of edits."""
-    return tuple(name for name in TITLES if name in difference.old.col_names and name in difference.new.col_names)
+def _is_handed_other(difference: Difference) -> bool:
+    """Whether the test hands the model tensors of other shapes, where both tables show what it is handed."""
+    changed = {change.what for edit in difference.edits if not edit.place for change in edit.changes}
+    return TITLES["input_size"] in changed
 
 
-def _of(edit: Edit, columns: tuple[str, ...]) -> Iterator[str]:
+def _of(edit: Edit, *, handed: bool) -> Iterator[str]:
     if edit.kind in ("added", "removed"):
-        yield BREAKS if _has_parameters(edit, columns) else FUNCTION
+        yield BREAKS if edit.holds else FUNCTION
     for change in edit.changes:
-        if change.what == "name" and not _has_parameters(edit, columns):
+        if change.what == "name" and not edit.holds:
             yield FUNCTION
         elif change.what == TITLES["num_params"] and change.old.strip("()") == change.new.strip("()"):
             yield TRAINING  # those that are frozen stand in brackets
+        elif handed and change.what in _FOLLOW:
+            yield COSMETIC
         else:
             yield _COLUMNS[change.what][0]
-
-
-def _has_parameters(edit: Edit, columns: tuple[str, ...]) -> bool:
-    """Whether a layer may have parameters; where tables do not show any, it may."""
-    row = edit.new or edit.old
-    assert row is not None
-    return "num_params" not in columns or row.cells[columns.index("num_params")] != _NOTHING

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from pytest_nnviz.summaries.table import TITLES, Row, label, padded
+from pytest_nnviz.summaries.table import NOTHING, TITLES, Row, label, padded
 
 __all__ = ["RowReader"]
 
@@ -23,7 +23,6 @@ _CELLS = {
     "mult_adds": rf"0|{_COUNT}",
     "trainable": "True|False|Partial",
 }
-_NOTHING = "--"
 
 
 class RowReader:
@@ -65,7 +64,7 @@ class RowReader:
             raise ValueError(f"expected 'Class' or 'Class (name)', found {title[:80]!r}")
         self._check(found, depth)
         for name, cell in zip(self._col_names, cells, strict=True):
-            if cell != _NOTHING and not re.fullmatch(_CELLS[name], cell):
+            if cell != NOTHING and not re.fullmatch(_CELLS[name], cell):
                 raise ValueError(f"{cell[:40]!r} is nothing that stands in the column {TITLES[name]!r}")
         if line != self._line(title, [padded(*pair) for pair in zip(self._col_names, cells, strict=True)]):
             raise ValueError(f"not as pytest-nnviz writes it: {line[:120]!r}")

@@ -11,6 +11,7 @@ from pytest_nnviz.textformat.names import plain_name
 __all__ = [
     "FORMAT_VERSION",
     "NEED_FORWARD",
+    "NOTHING",
     "NOTICE",
     "TITLES",
     "Row",
@@ -33,6 +34,7 @@ TITLES = {
     "mult_adds": "Mult-Adds",
     "trainable": "Trainable",
 }
+NOTHING = "--"  # in a cell
 NEED_FORWARD = ("input_size", "output_size", "mult_adds")
 
 _COLUMN, _NAMES, _STEP = 25, 40, 5  # characters, as torchinfo has them

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import takewhile
 
 from pytest_nnviz.drift.data import CONSEQUENCES
 from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.summaries.drift import Change, Difference, Edit
-from pytest_nnviz.summaries.meaning import consequence, shared_columns
+from pytest_nnviz.summaries.meaning import consequence
 from pytest_nnviz.summaries.table import TITLES, Row, widths_of
 from pytest_nnviz.wording import Fact, layout
 from pytest_nnviz.wording.shortening import shorten
@@ -48,27 +47,23 @@ def cause_keys(difference: Difference) -> list[str]:
     """What tells each of the causes from all others: the rows with all that is in them, and what else is different."""
     beside = [*difference.options, *(change for change in difference.totals if change.what in _SAID_ALONE)]
     return [
-        repr((cause, sorted({repr(_exact(difference, edit)) for edit in group}), beside))
+        repr((cause, sorted({repr(_exact(edit)) for edit in group}), beside))
         for cause, group in zip(causes(difference), _groups(_told(difference)), strict=True)
     ]
 
 
-def _exact(difference: Difference, edit: Edit) -> list[object]:
+def _exact(edit: Edit) -> list[object]:
     """What an edit changes, but for its place: the values, of rows that came or went they and all below them."""
     if edit.kind not in ("added", "removed"):
         return [change for change in edit.changes if change.what not in _PLACES]
-    rows = (difference.new if edit.new is not None else difference.old).rows
     first = _row(edit)
-    start = rows.index(first)
-    below = list(takewhile(lambda row: row.depth > first.depth, rows[start + 1 :]))
-    return [(row.depth - first.depth, row.class_name, row.name, row.cells) for row in [first, *below]]
+    return [(row.depth - first.depth, row.class_name, row.name, row.cells) for row in (first, *edit.below)]
 
 
 def rows(difference: Difference) -> list[Line]:
     """The edits that follow from no others as rows, the gravest first."""
-    columns = shared_columns(difference)
     found = [
-        replace(_line(group, PLACE), consequence=consequence(group, columns)) for group in _groups(_told(difference))
+        replace(_line(group, PLACE), consequence=consequence(group, difference)) for group in _groups(_told(difference))
     ]
     return sorted(found, key=lambda row: CONSEQUENCES.index(row.consequence))
 
