@@ -273,7 +273,9 @@ def test_layers_are_named_by_path_and_pattern():
         (["layer1"], r"'layer1' is a Sequential, no convolution; for those in it write 'layer1.\*'"),
         (["head"], "'head' is a Linear, no convolution; one is 'stem'"),
         (["stem", "nowhere.*"], r"'nowhere.\*' matches no module of Two; one is 'stem'"),
-        ([3], "3 names no layer"),
+        ([""], "'' names no layer"),
+        ([3], "a layer is named by its path or a pattern such as 'conv1' or 'layer1.*', not by a int"),
+        ([torch.ones(9, 9)], "not by a Tensor: filters are weights, the model is not run and takes no inputs$"),
     ],
 )
 def test_a_name_that_matches_no_convolution_is_refused(names, said):

@@ -223,6 +223,8 @@ def test_unknown_options_name_their_place_and_the_choices(project: Project) -> N
 
         def test_using(nnviz_snapshot): nnviz_snapshot.using(gate={"shape"})(Net())
 
+        def test_unnamed(nnviz_snapshot): nnviz_snapshot.using(Net())
+
         def test_no_model(nnviz_snapshot): nnviz_snapshot()
         """,
     )
@@ -233,6 +235,10 @@ def test_unknown_options_name_their_place_and_the_choices(project: Project) -> N
     )
     assert "@pytest.mark.nnviz of test_m.py::test_positional: 'eval' has no name; write name=value" in run.out
     assert "OptionError: unknown gate 'shape' (did you mean 'shapes'?); gates: 'structure', 'shapes'," in run.out
+    assert (
+        "OptionError: nnviz_snapshot.using() takes options by their names and gives the fixture back, got a Net: "
+        'nnviz_snapshot.using(name="first")(model, ...)'
+    ) in run.out
     assert "TraceError: nnviz_snapshot() needs a model" in run.out
     for key, value, words in (
         ("mode", "evil", "mode='evil': choose one of 'eval', 'train', 'as-is'"),

@@ -709,7 +709,7 @@ def test_one_trace_is_one_forward_pass():
     [
         (None, (), "got a NoneType"),
         (nn.Linear, (X,), r"got the class Linear, not a model: make an instance, Linear\(\.\.\.\)"),
-        (len, (X,), "got a builtin_function_or_method"),
+        (len, (X,), "got a builtin_function_or_method, .* a function goes into a module"),
         (nn.Linear(4, 4), (), "missing a required argument: 'input'"),
         (nn.Linear(4, 4), (X, X), "too many positional arguments"),
     ],
@@ -717,6 +717,11 @@ def test_one_trace_is_one_forward_pass():
 def test_what_is_no_call_of_a_model_is_refused(model, args, message):
     with pytest.raises(TraceError, match=message):
         trace(model, *args)
+
+
+def test_an_argument_that_forward_does_not_take_is_named():
+    with pytest.raises(TraceError, match=r"0 positional and 1 keyword arguments \(img\) \(missing a required argument"):
+        trace(nn.Linear(4, 4), img=X)
 
 
 def test_an_option_given_as_an_argument_of_forward_is_told_where_it_belongs():

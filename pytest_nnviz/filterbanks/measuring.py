@@ -96,7 +96,12 @@ def _named(root: torch.nn.Module, names: Sequence[str]) -> list[Convolution]:
     places = {path or ROOT: module for path, module in root.named_modules(remove_duplicate=False)}
     own = {path: module for path, module in places.items() if isinstance(module, _ConvNd)}
     for name in names:
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str):
+            raise OptionError(
+                "a layer is named by its path or a pattern such as 'conv1' or 'layer1.*', not by a "
+                f"{type(name).__name__}: filters are weights, the model is not run and takes no inputs"
+            )
+        if not name:
             raise OptionError(f"{name!r} names no layer; give paths or patterns such as 'conv1' or 'layer1.*'")
         if not any(_names(name, path, own) for path in own):
             raise OptionError(_unmatched(name, places, own, root))

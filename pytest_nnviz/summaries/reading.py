@@ -128,7 +128,7 @@ class _Reader:
     def _total(self) -> tuple[int, str]:
         found = re.fullmatch(r"Total params: ([\d,]{1,60})(?:  \((torchinfo says .+)\))?", self._line())
         if found is None or not _NUMBER.fullmatch(found[1]):
-            raise self.fail(f"expected 'Total params: ...', found {self._line()[:80]!r}")
+            raise self.fail(f"expected 'Total params: ' and a number like 1,024, found {self._line()[:80]!r}")
         self.at += 1
         return int(found[1].replace(",", "")), found[2] or ""
 

@@ -381,7 +381,9 @@ def _checked(options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[s
     if isinstance(model, type):
         raise TraceError(f"got the class {model.__name__}, not a model: make an instance, {model.__name__}(...)")
     if not isinstance(model, torch.nn.Module):
-        raise TraceError(f"got a {type(model).__name__}, not a torch.nn.Module: pass the model first")
+        raise TraceError(
+            f"got a {type(model).__name__}, not a torch.nn.Module: pass the model first; a function goes into a module"
+        )
     module = unwrap(model)
     if options.forward:
         _check_arguments(module, args, kwargs)
@@ -419,13 +421,18 @@ def _check_arguments(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dic
                 "themselves, (model, torch.zeros(1, 4))"
             ) from None
         raise TraceError(
-            f"{name}.forward{signature} does not take {len(args)} positional and {len(kwargs)} keyword arguments "
-            f"({error}): pass what you would call the model with, (model, ...), "
-            "or leave the inputs out with .using(forward=False)(model)"
+            f"{name}.forward{signature} does not take {_counted(args, kwargs)} ({error}): pass what you would call the "
+            "model with, (model, ...), or leave the inputs out with .using(forward=False)(model)"
         ) from None
 
 
 _TORCHINFO = frozenset({"input_size", "input_data", "batch_dim", "dtypes"})
+
+
+def _counted(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """How many arguments there are, and the names of those that have one."""
+    named = f" ({', '.join(kwargs)})" if kwargs else ""
+    return f"{len(args)} positional and {len(kwargs)} keyword arguments{named}"
 
 
 def _is_option(key: str) -> bool:
