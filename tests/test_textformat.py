@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import models
 import pytest
@@ -525,6 +526,15 @@ def test_whatever_is_read_only_our_own_error_is_raised(text, data):
             loads(damaged)
         except TextError:
             continue
+
+
+@pytest.mark.parametrize("sizes", [["9" * 18] * 240, ["2", "9" * 4_200], ["2"] * 63, ["?", str(2**40), str(2**23)]])
+def test_a_tensor_of_more_elements_than_torch_counts_is_refused(sizes):
+    lines = dumps(trace(models.Attention(), torch.ones(1, 3, 8))).split("\n")
+    at = next(number for number, line in enumerate(lines) if "weight f32[" in line)
+    lines[at] = re.sub(r"\[.*\]", f"[{', '.join(sizes)}]", lines[at])
+    with pytest.raises(TextError, match=rf"line {at + 1}: expected sizes of fewer than 2\*\*63 elements"):
+        loads("\n".join(lines))
 
 
 @pytest.mark.parametrize("inserted", ["9" * 5_000, "NaN" * 2_000, ", " * 2_000, "(" * 2_000])

@@ -24,6 +24,7 @@ _WORD = re.compile(f"{_STRING.pattern}|{_SLICE.pattern}|{_LITERAL.pattern}")
 _INTEGER = re.compile(r"\d+")
 _SHORT = re.compile(r"[\w.%~^:=-]+(?=[,)])")
 _SIZES = re.compile(r"[0-9]{1,18}(?:, [0-9]{1,18})*\]")
+_BITS = 63  # torch counts elements in as many
 _DTYPE = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -122,7 +123,11 @@ class Cursor:
         dtype = self.match(_DTYPE)
         if dtype is None or not self.accept("["):
             self.fail("a dtype and shape such as f32[1, 3]")
+        start = self.at
         shape = self._sizes()
+        if 0 not in shape and sum(size.bit_length() - 1 for size in shape if size is not None) >= _BITS:
+            self.at = start
+            self.fail(f"sizes of fewer than 2**{_BITS} elements")
         return TensorSpec(dtype, shape, self.read_name() if self.accept(":") else "")
 
     def _sizes(self) -> tuple[int | None, ...]:
