@@ -27,11 +27,15 @@ def open_regular(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def read_regular(path: Path) -> bytes:
-    """What that file holds.
+def read_regular(path: Path, at_most: int = -1) -> bytes:
+    """What that file holds, or its first bytes.
+
+    Args:
+        path: where it is.
+        at_most: how many bytes are read; all with -1.
 
     Raises:
         OSError: as `open_regular`.
     """
     with open_regular(path) as file:
-        return file.read()
+        return file.read(at_most)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from io import BytesIO
 
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image, ImageChops
 
 from pytest_nnviz import Options
 from pytest_nnviz.errors import OptionError
-from pytest_nnviz.pictures.digest import embed_in_png, embed_in_svg, read_digest
+from pytest_nnviz.pictures.digest import SIGNATURE, chunk, embed_in_png, embed_in_svg, read_digest
 from pytest_nnviz.pictures.pixels import compare
 from pytest_nnviz.pictures.png import shrink
 
@@ -97,6 +99,16 @@ def test_how_pixels_are_written_does_not_matter() -> None:
 @pytest.mark.parametrize("stored", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", png(Image.new("RGB", (99, 99)))[:-40]])
 def test_what_is_no_png_differs_everywhere(stored: bytes) -> None:
     assert compare(stored, png(Image.new("RGB", (9, 9))), "png").share == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_png_of_many_times_the_size_is_not_decoded() -> None:
+    """A file of some kilobytes may stand for gigabytes of pixels."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 12_000, 12_000, 8, 0, 0, 0, 0))
+    bomb = SIGNATURE + head + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    with pytest.raises(Image.DecompressionBombWarning):
+        opened(bomb)
+    assert compare(bomb, png(Image.new("RGBA", (64, 64))), "png").share == 1
 
 
 def test_an_svg_is_the_same_but_for_its_digest_and_the_ends_of_lines() -> None:

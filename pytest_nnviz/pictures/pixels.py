@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from pytest_nnviz.pictures.digest import without_digest
+from pytest_nnviz.pictures.digest import SIGNATURE, without_digest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -15,6 +17,7 @@ __all__ = ["Difference", "compare"]
 
 _RED, _PAPER = (214, 39, 40), (255, 255, 255)
 _FAINT = 0.25
+_MANY = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +36,26 @@ class Difference:
 def compare(stored: bytes, fresh: bytes, kind: str) -> Difference:
     """Compare a stored picture with a fresh one, ``kind`` ``png`` by pixels, ``svg`` by bytes without the digest.
 
-    What only one of two PNGs of different sizes covers differs. A PNG that cannot be read differs everywhere.
+    What only one of two PNGs of different sizes covers differs. A PNG that cannot be read differs everywhere, and so
+    does one of many times the size, which is not decoded: it may take all memory.
     """
     if kind == "svg":
         return Difference(float(without_digest(stored) != without_digest(fresh)))
     from PIL import Image
 
     drawn = _opened(fresh)
+    if _pixels_of(stored) > _MANY * drawn.width * drawn.height:
+        return Difference(1.0)
     try:
         return _compare(_opened(stored), drawn)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return Difference(1.0)
+
+
+def _pixels_of(png: bytes) -> int:
+    """How many the head of a PNG announces."""
+    head = png[len(SIGNATURE) + 8 :][:8]
+    return math.prod(struct.unpack(">II", head)) if png.startswith(SIGNATURE) and len(head) == 8 else 0
 
 
 def _opened(png: bytes) -> Image:
