@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_tracing import Forward, X, calls, graph
 from torch import nn
+from torch._subclasses import FakeTensorMode
 
 from pytest_nnviz import Options, dumps, trace
 from pytest_nnviz.errors import TraceError
@@ -395,6 +396,17 @@ def test_an_interrupt_at_any_line_of_the_tracer_or_the_model_harms_nothing(name,
 
 
 # threads
+
+
+def test_a_mode_that_makes_fake_tensors_is_refused_for_a_model_that_has_values():
+    model, x = nn.Linear(2, 2), torch.ones(1, 2)
+    values = model.weight.tolist()
+    with FakeTensorMode(allow_non_fake_inputs=True), pytest.raises(TraceError, match="a FakeTensorMode is active"):
+        trace(model, x)
+    assert (model.weight.tolist(), x.tolist()) == (values, [[1.0, 1.0]])
+    with FakeTensorMode():
+        fake = dumps(trace(nn.Linear(2, 2), torch.ones(1, 2)))
+    assert fake == dumps(trace(model, x))
 
 
 def test_two_threads_cannot_trace_at_once():

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from pytest_nnviz.architecture import Architecture
 from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArchitecture, UntrackedTensorWarning, warn
@@ -385,11 +386,24 @@ def _checked(options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[s
             f"got a {type(model).__name__}, not a torch.nn.Module: pass the model first; a function goes into a module"
         )
     module = unwrap(model)
+    _refuse_fake_mode(module, args, kwargs)
     if options.forward:
         _check_arguments(module, args, kwargs)
     elif args or kwargs:
         raise TraceError("forward=False pins modules and parameters alone: leave the inputs out")
     return module
+
+
+def _refuse_fake_mode(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse a mode that makes fake tensors of all that torch is handed: what is put back would have no values."""
+    if all(type(mode).__name__ != "FakeTensorMode" for mode in _get_current_dispatch_mode_stack()):
+        return
+    given = (leaf for _, leaf in walk((args, kwargs)) if isinstance(leaf, torch.Tensor))
+    if any(type(tensor).__name__ != "FakeTensor" for tensor in (*module.parameters(), *module.buffers(), *given)):
+        raise TraceError(
+            f"a FakeTensorMode is active, and {type(module).__name__} or its inputs have values that would be lost in "
+            'it: trace outside of it, with device="meta" for shapes alone'
+        )
 
 
 def _check_arguments(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
