@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +76,7 @@ class RunRecord:
 
     def may_judge(self, location: Path) -> bool:
         """Whether a snapshot that nothing used may be called unused."""
-        folder = location.parent
-        module = folder.parent.parent / f"{folder.name}.py"
+        module = self._module_of(location.parent)
         if not self.finishing or self.partial or str(location) in self._reached:
             return False
         if module.exists() and not self._complete(_key(module)):
@@ -102,6 +103,14 @@ class RunRecord:
             return False
         return (kind, _identity(item)) in self._called or not _has_fixture(item, kind)
 
+    def _module_of(self, folder: Path) -> Path:
+        """The file whose tests have their snapshots in a folder: a module, or what another plugin collects."""
+        module = folder.parent.parent / f"{folder.name}.py"
+        if module.exists() or not module.parent.is_dir():
+            return module
+        others = sorted(path for path in module.parent.iterdir() if path.stem == folder.name and path.is_file())
+        return next((path for path in others if _key(path) in self._modules), (others or [module])[0])
+
     def _complete(self, key: str) -> bool:
         return key in self._modules and key not in self._broken and not self._unopened[key]
 
@@ -115,7 +124,26 @@ class RunRecord:
 
 
 def _has_fixture(item: Any, kind: Kind) -> bool:
-    return kind.fixture in getattr(item, "fixturenames", ())
+    """Whether a test has a fixture, or may ask for it while it runs."""
+    names = getattr(item, "fixturenames", ())
+    return kind.fixture in names or ("request" in names and any(map(_asks, _functions_of(item))))
+
+
+def _functions_of(item: Any) -> Iterator[Any]:
+    """The function of a test and those of its fixtures."""
+    yield getattr(item, "function", None)
+    known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    yield from (definition.func for definitions in known.values() for definition in definitions)
+
+
+def _asks(function: Any) -> bool:
+    """Whether a function says ``getfixturevalue`` itself."""
+    codes = [getattr(inspect.unwrap(function), "__code__", None)] if function is not None else []
+    for code in codes:
+        if code is not None and "getfixturevalue" in code.co_names:
+            return True
+        codes += [inner for inner in getattr(code, "co_consts", ()) if inspect.iscode(inner)]
+    return False
 
 
 def _identity(item: Any) -> tuple[Path, str]:

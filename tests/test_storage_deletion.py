@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any
 
@@ -280,18 +281,39 @@ def test_other_snapshots_beside_ours(workers: str, project: Project) -> None:
     assert project.files() == ours
 
 
-@pytest.mark.parametrize("workers", list(WORKERS))
-def test_a_test_that_does_not_come_to_its_call_keeps_its_snapshot(workers: str, project: Project) -> None:
-    """Until it no longer asks for the fixture: then nothing will use the snapshot again."""
-    source = """
-        import os
-        from stub_tracer import Net
-
+CALLS = {
+    "argument": """
         def test_here(nnviz_snapshot):
             if "GPU" in os.environ:
                 nnviz_snapshot.using(name="gpu")(Net())
-    """
-    project.write("test_m.py", source)
+    """,
+    "request": """
+        def test_here(request):
+            if "GPU" in os.environ:
+                request.getfixturevalue("nnviz_snapshot").using(name="gpu")(Net())
+    """,
+    "fixture": """
+        import pytest
+
+        @pytest.fixture
+        def pin(request):
+            def call(model):
+                request.getfixturevalue("nnviz_snapshot").using(name="gpu")(model)
+            return call
+
+        def test_here(pin):
+            if "GPU" in os.environ:
+                pin(Net())
+    """,
+}
+
+
+@pytest.mark.parametrize("call", list(CALLS))
+@pytest.mark.parametrize("workers", list(WORKERS))
+def test_a_test_that_does_not_come_to_its_call_keeps_its_snapshot(workers: str, call: str, project: Project) -> None:
+    """Until it no longer asks for the fixture: then nothing will use the snapshot again."""
+    source = dedent(CALLS[call])
+    project.write("test_m.py", f"import os\nfrom stub_tracer import Net\n{source}")
     project.write("test_other.py", "from stub_tracer import Net\ndef test(nnviz_snapshot): nnviz_snapshot(Net())")
     assert project.pytest("--snapshot-update", GPU="1").ret == 0
     stored = project.files()
@@ -300,10 +322,20 @@ def test_a_test_that_does_not_come_to_its_call_keeps_its_snapshot(workers: str, 
         assert run.ret == 0, run.out
         assert "unused" not in run.out
         assert project.files() == stored
-    project.write("test_m.py", "def test_here(): pass")
+    project.write("test_m.py", "def test_here(request, tmp_path): pass")
     run = project.pytest("--snapshot-update")
     assert "1 unused snapshot deleted." in run.out
     assert set(project.files()) == {"__nnviz__/test_other/test.nnviz", "__nnviz__/test_other/test.svg"}
+
+
+def test_what_another_plugin_collects_keeps_its_snapshots_without_that_plugin(project: Project) -> None:
+    project.write("test_n.py", "from stub_tracer import Net\ndef test(nnviz_snapshot): nnviz_snapshot(Net())")
+    project.write("test_m.case", "of a collector that is not loaded")
+    kept = project.write("__nnviz__/test_m/run.nnviz", "text")
+    gone = project.write("__nnviz__/test_k/run.nnviz", "text")
+    run = project.pytest("--snapshot-update")
+    assert "1 unused snapshot deleted." in run.out
+    assert (kept.exists(), gone.exists()) == (True, False)
 
 
 @pytest.mark.parametrize("workers", list(WORKERS))
