@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import models
 import numpy as np
@@ -194,6 +194,63 @@ WRITES = {
     "memory": lambda t: t.set_(torch.zeros(5)),
     "attribute": lambda t: setattr(t, "note", 1),
 }
+
+
+class Counting(nn.Module):
+    """Writes to its class, takes another one, and gives that a new attribute."""
+
+    passes = 0
+
+    def forward(self, x):
+        type(self).passes += 1
+        type(self).seen = x.shape
+        self.__class__ = Other
+        return x
+
+
+class Other(Counting):
+    pass
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_classes_are_as_they_were(fails):
+    model = nn.Sequential(Counting(), nn.Linear(2, 3 if not fails else 2), nn.Linear(3, 3))
+    with pytest.raises(RuntimeError) if fails else nullcontext():
+        trace(model, torch.ones(1, 2))
+    assert (type(model[0]), Counting.passes, hasattr(Counting, "seen")) == (Counting, 0, False)
+
+
+ARRAYS = {
+    "numpy": lambda tensor: tensor.detach().numpy(),
+    "asarray": lambda tensor: np.asarray(tensor.detach()),
+    "a part": lambda tensor: tensor.detach()[1:].numpy(),
+}
+
+
+@pytest.mark.parametrize("opaque", [False, True])
+@pytest.mark.parametrize("array", ARRAYS)
+def test_writes_through_arrays(array, opaque):
+    def forward(m, x):
+        for tensor in (m.weight, m.buffer, x):
+            ARRAYS[array](tensor)[:] = 7
+        return x + m.weight
+
+    inner = Forward(forward, weight=nn.Parameter(torch.rand(3)))
+    inner.register_buffer("buffer", torch.rand(3))
+    model = Forward(lambda m, x: m.inner(x), inner=inner)
+    unharmed(model, torch.rand(3), options=Options(opaque=("inner",) if opaque else ()))
+
+
+@pytest.mark.parametrize("make", [np.random.RandomState, np.random.default_rng, np.random.PCG64, np.random.MT19937])
+def test_generators_of_numpy_that_a_model_holds(make):
+    model = Forward(lambda m, x: x if drawn(m.numbers) is None else x + 1)
+    model.numbers = make(0)
+    trace(model, X)
+    assert drawn(model.numbers) == drawn(make(0))
+
+
+def drawn(numbers):
+    return numbers.random_raw() if hasattr(numbers, "random_raw") else numbers.normal()
 
 
 @pytest.mark.parametrize("opaque", [False, True])

@@ -81,7 +81,7 @@ ROOMS: dict[str, set[str]] = {
     "pictures": {*DATA, "asked", "drift", "patterns", "regular", "shell", "textformat"},
     "options": {*DATA, "asked", "budgets", "gates", "kinds", "patterns", "tracing"},  # Options.trace, on the call
     "tracing": {"", *DATA, "options", "patterns", "progress", "textformat"},
-    "companions": {*DATA, "asked", "atomic", "drift", "pictures", "textformat"},
+    "companions": {*DATA, "asked", "atomic", "drift", "pictures", "regular", "textformat"},
     "artifacts": {"errors", "atomic", "naming", "regular"},
     "failures": {"errors"},
     "checker": {

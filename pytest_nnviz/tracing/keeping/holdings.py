@@ -1,4 +1,4 @@
-"""What modules hold besides tensors: their attributes, the containers and objects in these; put back as they were."""
+"""What modules hold besides tensors: attributes, containers and objects in these, classes; put back as they were."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ class Holdings:
         seen: set[int] = set()
         for module in modules:
             self._keep(module.__dict__, seen)
+        self._modules = [(module, type(module)) for module in modules]
+        authors = {cls for _, kind in self._modules for cls in kind.__mro__ if not cls.__module__.startswith("torch.")}
+        self._classes = [(cls, _attributes_of(cls)) for cls in authors - {object}]
 
     def restores(self) -> list[Restore]:
         """How to put everything back."""
@@ -106,6 +109,21 @@ class Holdings:
             if not (len(container) == len(items) and all(map(is_, container, items))):
                 container.clear()
                 container.update(items) if isinstance(container, set) else container.extend(items)
+        for module, kind in self._modules:
+            if type(module) is not kind:
+                module.__class__ = kind
+        for cls, kept in self._classes:
+            now = _attributes_of(cls)
+            for name in now.keys() - kept.keys():
+                delattr(cls, name)
+            for name, value in kept.items():
+                if name not in now or now[name] is not value:
+                    setattr(cls, name, value)
+
+
+def _attributes_of(cls: type) -> dict[str, Any]:
+    """What a class holds itself, but for what Python has in it."""
+    return {name: value for name, value in vars(cls).items() if not name.startswith("__") and name != "_abc_impl"}
 
 
 @once_a_trace

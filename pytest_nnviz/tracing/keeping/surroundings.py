@@ -203,9 +203,14 @@ def keep_generator(thing: Any) -> Iterator[Restore]:
     elif isinstance(thing, random.Random):
         numbers = thing.getstate()
         yield lambda: thing.setstate(numbers)
-    elif type(thing).__module__.startswith("numpy.random") and hasattr(thing, "bit_generator"):
-        bits, inner = thing.bit_generator, thing.bit_generator.state
-        yield lambda: setattr(bits, "state", inner)
+    elif type(thing).__module__.startswith("numpy.random"):
+        if hasattr(thing, "set_state"):
+            words = thing.get_state()
+            yield lambda: thing.set_state(words)
+        bits = getattr(thing, "bit_generator", thing)
+        if hasattr(bits, "state"):
+            inner = bits.state
+            yield lambda: setattr(bits, "state", inner)
 
 
 def _discard(_: object) -> None:

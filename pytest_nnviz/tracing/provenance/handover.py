@@ -20,6 +20,7 @@ _COUNT_OF_WRITES = attrgetter("_version")
 _WITHOUT_SCHEMA = frozenset(
     {types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType}
 )
+_SHOWS_MEMORY = frozenset({"numpy", "array"})
 _WRITERS = frozenset({"setitem", "set_data"})
 # What says that a layer with state writes to it, and where it stands in both spellings of the function.
 _WRITES_IF = {
@@ -46,7 +47,11 @@ def targets_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list
 
 
 def may_write(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether a call may write to what it is handed without saying so: layers with state, custom operators."""
+    """Whether a call may write to what it is handed without saying so: layers with state, custom operators, arrays
+    that show its memory.
+    """
+    if name in _SHOWS_MEMORY:
+        return True
     if name in _WRITES_IF:
         position, key = _WRITES_IF[name]
         told = args[position] if len(args) > position else kwargs.get(key, key != "max_norm")
