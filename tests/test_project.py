@@ -16,7 +16,8 @@ from packaging.requirements import Requirement
 
 from pytest_nnviz import __version__
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 TOX = configparser.ConfigParser(interpolation=None)
 TOX.read(ROOT / "tox.ini", encoding="utf-8")
 OWN_WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
@@ -105,6 +106,10 @@ def test_workflows_may_read_and_nothing_else(path: Path) -> None:
     assert "pull_request_target" not in workflow["on"]
     for name, job in workflow["jobs"].items():
         assert job.get("permissions", {}) == ({"id-token": "write"} if name == "publish" else {})
+        if "uses" in job:  # another workflow of ours, held likewise, without secrets
+            assert set(job) <= {"uses", "needs"}, name
+            assert job["uses"] in {f"$/{each.relative_to(ROOT).as_posix()}" for each in OWN_WORKFLOWS}
+            continue
         assert "timeout-minutes" in job, name
         for step in job["steps"]:
             assert "${{ github." not in step.get("run", ""), "by env, or a name becomes a command"
@@ -129,8 +134,22 @@ def test_workflows_run_what_is_claimed() -> None:
     ]
     assert "tox run -e package" in (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
     release = parsed(ROOT / ".github/workflows/release.yml")["jobs"]
-    assert (release["publish"]["needs"], release["test"]["needs"]) == ("test", "build")
+    assert [release[name]["needs"] for name in ("publish", "test", "build")] == ["test", "build", "suite"]
+    assert release["suite"] == {"uses": "$/.github/workflows/test.yml"}
+    assert "workflow_call" in parsed(ROOT / ".github/workflows/test.yml")["on"]
     assert [step for step in release["publish"]["steps"] if "run" in step] == []
+
+
+def test_what_makes_a_release_is_pinned() -> None:
+    needs = {"tox", *TOX["testenv:package"]["deps"].split()} - {TOX["testenv"]["deps"]}
+    needs |= {Requirement(each).name for each in PYPROJECT["build-system"]["requires"]}
+    lines = (ROOT / ".ci/requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    assert {pin.name for pin in pins} == needs
+    assert all(str(pin.specifier).startswith("==") for pin in pins)
+    steps = parsed(ROOT / ".github/workflows/release.yml")["jobs"]["build"]["steps"]
+    constrained = [step.get("env", {}).get("PIP_CONSTRAINT", "") for step in steps if "tox" in step.get("run", "")]
+    assert constrained == ["${{ github.workspace }}/.ci/requirements.txt"] * 2
 
 
 def test_a_citation_names_this_version() -> None:
