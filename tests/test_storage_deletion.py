@@ -175,6 +175,7 @@ def test_what_a_run_must_have_seen_to_call_a_snapshot_unused(tmp_path: Path) -> 
         *outcomes: tuple[str, str],
         partial: bool = False,
         opened: bool = True,
+        broken: bool = False,
         called: str = "first",
         fixture: bool = True,
     ) -> bool:
@@ -184,6 +185,8 @@ def test_what_a_run_must_have_seen_to_call_a_snapshot_unused(tmp_path: Path) -> 
         record.collected(module, "test_m.py", [item], ["test_m.py::TestC"])
         if opened:
             record.collected(module, "test_m.py::TestC", [], [])
+        if broken:
+            record.broken(module)
         if called:
             record.called(item, location.with_stem("test") if called == "first" else location)
         for phase, outcome in outcomes:
@@ -198,6 +201,7 @@ def test_what_a_run_must_have_seen_to_call_a_snapshot_unused(tmp_path: Path) -> 
     assert judged(*passed)
     assert not judged(*passed, partial=True)
     assert not judged(*passed, opened=False)
+    assert not judged(*passed, broken=True)
     assert not judged(*passed[:1])
     assert not judged(*passed[:2])
     assert not judged(*passed[:2], ("teardown", "failed"))

@@ -82,6 +82,26 @@ def test_what_syrupy_may_ask_of_an_extension(
     extension().delete_snapshots(snapshot_location=gone, snapshot_names={"gone"})
 
 
+def test_sheets_go_with_their_text(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    source = """
+        import torch
+
+        def test_kept(nnviz_filters):
+            torch.manual_seed(0)
+            nnviz_filters(torch.nn.Conv2d(1, 1, 2))
+    """
+    project.write("test_m.py", source + source.replace("kept", "gone"))
+    assert project.pytest("--snapshot-update").ret == 0
+    mine = project.write(f"{FOLDER}/test_gone.txt", "mine")
+    recorded = project.files()
+    assert len([name for name in recorded if "gone" in name]) > 2
+    project.write("test_m.py", source)
+    assert "1 unused snapshot deleted" in project.pytest("--snapshot-update").out
+    kept = {name for name in recorded if "gone" not in name}
+    assert set(project.files()) == kept | {mine.relative_to(project.root).as_posix()}
+
+
 def test_comments_behind_a_text_decide_nothing(tmp_path: Path) -> None:
     project = Project(tmp_path / "project")
     project.write(

@@ -164,6 +164,21 @@ def test_a_stem_names_every_test_that_may_own_it() -> None:
     assert "test_q" not in owning_names(stem)
 
 
+def test_a_stem_holds_no_end_of_a_call() -> None:
+    """So that a file of two pairs of brackets is that of a call with a name."""
+    stems = {stem_of_test(SimpleNamespace(name=name, parent=None)) for name in ("test[a][b]", "test[a]", "test[a][x]")}
+    assert len(stems) == 3
+    assert not [stem for stem in stems if "][" in stem]
+
+
+def test_a_test_without_the_fixture_is_no_rival(project: Project) -> None:
+    source = "from stub_tracer import Net\ndef test_a({}): pass\ndef test_A(nnviz_snapshot): nnviz_snapshot(Net())"
+    project.write("test_m.py", source.format(""))
+    assert project.pytest("--snapshot-update").ret == 0
+    project.write("test_m.py", source.format("nnviz_snapshot"))
+    assert "differ in upper and lower case alone" in project.pytest().out
+
+
 @pytest.mark.parametrize("workers", list(WORKERS))
 def test_a_call_that_raises_keeps_its_number(workers: str, project: Project) -> None:
     """So that those after it are compared with their own snapshots, and an update overwrites no other's."""
