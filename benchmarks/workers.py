@@ -46,7 +46,6 @@ def in_turns(ways: Mapping[str, Make]) -> dict[str, Found]:
     Args:
         ways: by name, what prepares a run in the process of that way.
     """
-    gc.freeze()  # what is there is not looked through by each, which would copy it
     found = {name: Found() for name in ways}
     workers = {name: _Worker(make) for name, make in ways.items()}
     try:
@@ -106,6 +105,7 @@ class _Worker:
 
 def _serve(pipe: Connection, make: Make) -> None:
     warnings.simplefilter("ignore")
+    gc.collect()  # copies, once in each process, what the collector looks through; every way has the same then
     torch.set_num_threads(1)
     run: Callable[[], object] | None = None
     while True:

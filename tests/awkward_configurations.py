@@ -47,6 +47,14 @@ class Settings:
         return self._depth
 
 
+@dataclass(frozen=True)
+class Named:
+    """A configuration that says what model it is of, as those of transformers do."""
+
+    dropout: float = 0.1
+    model_type: str = "gpt"
+
+
 class Slotted:
     """A configuration without a ``__dict__``."""
 
@@ -117,6 +125,7 @@ CONFIGURATIONS = (
     _row("enum", "class and name", Kind.SOFT, "<Kind.SOFT>", [Kind.HARD]),
     _row("dtype", "as torch says it", torch.float16, "torch.float16", [torch.float32]),
     _row("dataclass", "its fields", Sizes(), "Sizes(width=4, where=<path>)", [Sizes(5)], [Sizes(4, "/elsewhere/run")]),
+    _row("dataclass, of a model", "the same", Named(), 'Named(dropout=0.1, model_type="gpt")', [Named(0.2)]),
     _row("namespace", "its attributes", types.SimpleNamespace(a=1, b="x"), 'SimpleNamespace(a=1, b="x")'),
     _row(
         "parsed arguments",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pytest_nnviz.architecture import join
 from pytest_nnviz.drift.pairs import Match
-from pytest_nnviz.drift.ties import Tensor, resolve, tensors_of
+from pytest_nnviz.drift.statedict import resolve
+from pytest_nnviz.drift.ties import Tensor, tensors_of
 
 __all__ = ["Aliases"]
 

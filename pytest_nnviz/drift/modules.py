@@ -11,8 +11,9 @@ from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.defaults import defaults_of
 from pytest_nnviz.drift.pairs import BY_NAME, Match, Pair, Wrapping
 from pytest_nnviz.drift.siblings import is_numbered, trades
+from pytest_nnviz.drift.statedict import resolve
 from pytest_nnviz.drift.tensors import compare_tensors, fits, reordered, sides, went_to
-from pytest_nnviz.drift.ties import Ties, resolve, tensors_of
+from pytest_nnviz.drift.ties import Ties, tensors_of
 from pytest_nnviz.textformat.write import format_config, format_value
 
 __all__ = ["ModuleChanges", "label_arguments"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_nnviz.architecture import Buffer, Module, Parameter, TensorSpec, join, resolve_shared, walk_modules
 
-__all__ = ["Entry", "Registered", "registered", "state_dict", "tensors_saved"]
+__all__ = ["Entry", "Registered", "registered", "resolve", "state_dict", "tensors_saved"]
 
 _EXTRA = "_extra_state"
 
@@ -47,7 +47,7 @@ def tensors_saved(module: Registered) -> dict[str, Entry]:
     tensors: list[Parameter | Buffer] = [*module.module.parameters, *buffers]
     for tensor in tensors:
         if not f"{tensor.name}.".startswith(f"{_EXTRA}."):
-            place = join(module.first, tensor.name) if tensor.tied is None else _resolve(module.first, tensor.tied)
+            place = join(module.first, tensor.name) if tensor.tied is None else resolve(module.first, tensor.tied)
             found[tensor.name] = Entry(tensor.spec, place)
     if "extra state" in module.module.marks:  # what it holds may show as buffers of a longer name
         state = next((buffer.spec for buffer in buffers if buffer.name == _EXTRA), None)
@@ -70,7 +70,7 @@ def registered(root: Module, goes: Callable[[str], str] = str) -> Iterator[Regis
             path, way = join(top.path, name), _below(goes(first), goes(top.first), top.goes)
             shares = open_shares
             if child.shared is not None:
-                first = _resolve(top.first, child.shared)
+                first = resolve(top.first, child.shared)
                 child, shares = modules.get(first, child), (*open_shares, first)
             if child.shared is None and first not in open_shares:  # a module that holds itself has no state dict
                 stack.append((Registered(path, first, way, child), shares))
@@ -83,7 +83,8 @@ def _below(place: str, parent: str, other: str) -> str:
     return join(other, place[len(parent) + 1 :]) if place.startswith(f"{parent}.") else place
 
 
-def _resolve(owner: str, place: str) -> str:
+def resolve(owner: str, place: str) -> str:
+    """As `resolve_shared`; a place outside of the model stays as it is written."""
     try:
         return resolve_shared(owner, place)
     except ValueError:

@@ -8,7 +8,8 @@ from pytest_nnviz.architecture import Buffer, Parameter, TensorSpec, join
 from pytest_nnviz.drift.consequence import BREAKS, FUNCTION, TRAINING
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.pairs import BY_STRUCTURE, Match, Pair
-from pytest_nnviz.drift.ties import Tensor, Ties, resolve, tensors_of
+from pytest_nnviz.drift.statedict import resolve
+from pytest_nnviz.drift.ties import Tensor, Ties, tensors_of
 from pytest_nnviz.textformat.write import format_spec
 
 __all__ = ["compare_tensors", "fits", "out_of_place", "reordered", "sides", "went_to"]

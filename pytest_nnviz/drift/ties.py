@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import cached_property
 
-from pytest_nnviz.architecture import Buffer, Module, Parameter, join, resolve_shared, walk_modules
+from pytest_nnviz.architecture import Buffer, Module, Parameter, join, walk_modules
 from pytest_nnviz.drift.pairs import Match
+from pytest_nnviz.drift.statedict import resolve
 
-__all__ = ["Tensor", "Ties", "resolve", "tensors_of"]
+__all__ = ["Tensor", "Ties", "tensors_of"]
 
 Tensor = Parameter | Buffer
 
@@ -18,14 +19,6 @@ def tensors_of(module: Module) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {parameter.name: parameter for parameter in module.parameters}
     found.update({buffer.name: buffer for buffer in module.buffers})
     return found
-
-
-def resolve(owner: str, place: str) -> str:
-    """As `resolve_shared`; a place outside of the model stays as it is written."""
-    try:
-        return resolve_shared(owner, place)
-    except ValueError:
-        return place
 
 
 class Ties:

@@ -10,7 +10,7 @@ from pytest_nnviz.architecture import Body, Call
 from pytest_nnviz.drift.data import Change, Drift, Way
 from pytest_nnviz.drift.grouping import Group, coarse, literal_edit
 from pytest_nnviz.drift.places import short_places
-from pytest_nnviz.drift.ties import resolve
+from pytest_nnviz.drift.statedict import resolve
 from pytest_nnviz.textformat.write import format_arguments, format_call
 from pytest_nnviz.wording.shortening import narrowed, shorten_call
 from pytest_nnviz.wording.wrapping import wrapping_of

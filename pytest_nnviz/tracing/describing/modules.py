@@ -359,8 +359,8 @@ def _held(module: torch.nn.Module, name: str, default: Value | None) -> Value | 
 
 
 def _is_settings(thing: Any) -> bool:
-    """Whether it is a configuration of transformers: what a module takes of it shows anyway."""
-    return hasattr(type(thing), "model_type")
+    """Whether it is a configuration of transformers, of which most says nothing about the module that holds it."""
+    return hasattr(type(thing), "model_type") and hasattr(type(thing), "to_diff_dict")
 
 
 def _is_flag(default: Value | None) -> bool:
