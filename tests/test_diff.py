@@ -491,6 +491,11 @@ class TestCalls:
         assert (told[1], told[-1]) == ("reordered", "cosmetic")
         assert told[3:6] in {("relu", "first", "after gelu"), ("gelu", "after relu", "first")}
 
+    def test_functions_that_changed_places_and_the_names_of_their_arguments(self):
+        one, two = [call("gelu", 1), call("relu", x=1)], [call("relu", 1), call("gelu", x=1)]
+        told = {(fact[1], *fact[3:6]) for fact in facts(self.of(*one), self.of(*two))}
+        assert {("changed", "relu", "relu(x=1)", "relu(1)"), ("changed", "gelu", "gelu(1)", "gelu(x=1)")} <= told
+
     def test_call_that_moved_explains_those_around_it(self):
         def of(*names):
             calls = [call(name, x() if not i else result(names[i - 1])) for i, name in enumerate(names)]

@@ -369,11 +369,12 @@ class CallChanges:
         a, b = label_arguments(old_call.args), label_arguments(new_call.args)
         old, new = steps[0]
         renamed: dict[str, str] = {}
-        if old_call.body is None or new_call.body is None:
+        if old_call.body is not None and new_call.body is not None:
+            if a.keys() != b.keys():
+                renamed = renamed_arguments(a, b, lambda x, y: self.links.same((x.value, old), (y.value, new)))
+                self._rename_inputs(renamed, *steps[-1])
+        elif new_call.kind != "function":  # which has one spelling
             a, b = positional(a, b)
-        elif a.keys() != b.keys():
-            renamed = renamed_arguments(a, b, lambda x, y: self.links.same((x.value, old), (y.value, new)))
-            self._rename_inputs(renamed, *steps[-1])
         found: list[Difference] = []
         for label in {**a, **b}:
             x, y = a.get(label), b.get(label)
