@@ -8,7 +8,7 @@ from time import process_time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up import ARCHITECTURES, BODIES, attribute, call, config, linear, model, norm, result, run, spec, x
+from made_up import ARCHITECTURES, BODIES, WIDE, attribute, call, config, linear, model, norm, result, run, spec, x
 from mended import mended
 from mirrored import is_mirrored
 
@@ -674,6 +674,13 @@ class TestScopes:
         new = model([("a", linear())], [run("a", x())])
         assert [fact[:4] for fact in facts(old, new)] == [("structure", "removed", "b", "")]
         assert {c.kind for c in ripples(old, new) if c.gate == "topology"} == {"removed", "changed"}
+
+    def test_a_tensor_that_became_a_tuple(self):
+        one, two = (
+            model([], [call("relu", 1)], inputs=(("x", value),)) for value in (WIDE, Tree("tuple", (WIDE, WIDE)))
+        )
+        for old, new in ((one, two), (two, one)):
+            assert [fact[1:4] for fact in facts(old, new)] == [("changed", "", "input x")]
 
     def test_renamed_argument_of_forward(self):
         old = self.of(call("relu", x()), argument="x")
