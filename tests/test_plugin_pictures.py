@@ -354,6 +354,16 @@ def test_a_run_leaves_files_of_the_user_under_its_names(recorded: Project) -> No
     assert run.line("ERROR: --nnviz-artifacts: '' is no folder")
 
 
+def test_an_empty_picture_is_drawn_anew(project: Project) -> None:
+    """As a copy leaves it that was cut off: there is nothing in it to lose."""
+    project.write("test_m.py", TESTS)
+    empty = project.write(SVG, "")
+    run = project.pytest("--snapshot-update")
+    assert run.ret == 0
+    assert "is not ours" not in run.out
+    assert empty.read_text().startswith("<")
+
+
 def test_a_picture_of_the_user_is_not_drawn_over(project: Project) -> None:
     project.write("test_m.py", TESTS)
     mine = project.write(SVG, "<svg>mine</svg>")

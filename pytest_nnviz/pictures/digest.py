@@ -61,8 +61,12 @@ def digest_in(path: Path) -> str | None:
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether a file without our digest is at ``path``: it is the user's, and stays."""
-    return os.path.lexists(path) and digest_in(path) is None
+    """Whether a file without our digest is at ``path``: it is the user's, and stays; an empty one is nobody's."""
+    return os.path.lexists(path) and digest_in(path) is None and not _is_empty(path)
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_file() and not path.stat().st_size
 
 
 def embed_in_svg(svg: str, digest: str | None) -> str:
