@@ -327,6 +327,9 @@ def walk_calls(body: Body) -> Iterator[tuple[tuple[Call, ...], Call]]:
 def resolve_shared(owner: str, place: str) -> str:
     """Absolute path of ``place`` as written in the module at path ``owner``; each leading ``^`` leaves one module.
 
+    Raises:
+        ValueError: there are more of them than modules to leave.
+
     >>> resolve_shared("lm_head", "^model.embed.weight")
     'model.embed.weight'
     """

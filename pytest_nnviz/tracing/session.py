@@ -119,7 +119,12 @@ class Session:
         self.untracked: set[tuple[str, str, int]] = set()
 
     def prepare(self) -> None:
-        """Put the model into the mode of the trace, as its author has it done: some freeze or merge parts."""
+        """Put the model into the mode of the trace, as its author has it done: some freeze or merge parts.
+
+        Raises:
+            TraceError: a lazy model on the meta device has no shapes yet.
+            Exception: what the model's ``train`` or ``eval`` raises.
+        """
         if self.on_meta and any(is_uninitialized(parameter) for parameter in self.model.parameters()):
             raise TraceError("a lazy model has no shapes to trace on the meta device: call the model once first")
         if self.options.mode != "as-is":

@@ -53,7 +53,11 @@ class Replace:
 
 
 def to_meta() -> Replace:
-    """A meta tensor for each tensor; the same one for the same tensor."""
+    """A meta tensor for each tensor; the same one for the same tensor.
+
+    What it gives raises:
+        TraceError: a tensor has no form on the meta device.
+    """
 
     def replace(tensor: torch.Tensor) -> torch.Tensor:
         if tensor.is_meta or is_uninitialized(tensor):
