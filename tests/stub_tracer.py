@@ -46,6 +46,7 @@ def architecture(net: Net, width: int) -> Architecture:
 class Session:
     def __init__(self, net: Net, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.net, self.args, self.kwargs = net, args, kwargs
+        self.reads: list[str] = []
 
     def run(self) -> Architecture:
         self.net.log.append("run")
