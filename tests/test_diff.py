@@ -12,7 +12,7 @@ from made_up import ARCHITECTURES, BODIES, WIDE, attribute, call, config, linear
 from mended import mended
 from mirrored import is_mirrored
 
-from pytest_nnviz.architecture import Architecture, Argument, Body, Buffer, Const, Module, Parameter, Tree
+from pytest_nnviz.architecture import Architecture, Argument, Body, Buffer, Const, Literal, Module, Parameter, Tree
 from pytest_nnviz.drift import Change, align_calls, diff, group
 from pytest_nnviz.drift.places import short_places
 from pytest_nnviz.drift.sequence import common
@@ -357,6 +357,7 @@ class TestTensors:
             ("h", "tied to l.0.weight (now l.1.weight)", "tied to l.0.weight"),
             ("s", "= l.0 (now l.1)", "= l.0"),
         ]
+        assert facts(old, new)[-1][-1] == "changes the function"  # all keys are there, and of the same shapes
         assert is_mirrored(diff(old, new), diff(new, old))
 
     @pytest.mark.parametrize("turned", [1, -1])
@@ -659,6 +660,22 @@ class TestScopes:
         old, new = self.of(run("fc", x()), name="m"), self.of(run("fc", x()), name="n")
         assert [fact[1:3] for fact in facts(old, new)] == [("renamed", "n")]
         assert not [c for c in diff(old, new).changes if c.gate == "topology"]
+
+    def test_an_attribute_that_was_renamed_is_the_same_operand(self):
+        def of(name):
+            return model([], [call("mul", x(), attribute(name))], parameters=(Parameter(name, WIDE),))
+
+        assert [fact[1:4] for fact in facts(of("w"), of("v"))] == [("renamed", "", "v")]
+        assert not [change for change in ripples(of("w"), of("v")) if change.gate == "topology"]
+
+    def test_an_argument_that_is_the_number_of_its_module_follows_it(self):
+        def of(number):
+            layer = Module("Layer", (Argument("layer", Literal(number)),))
+            return model([("l", Module("ModuleList", children=(("0", layer),)))])
+
+        for number, follows in (("0", True), ("7", False)):
+            told = [(c.what, c.old, c.new, c.ripple) for c in diff(of("<index>"), of(number)).changes]
+            assert told == [("layer", "<index>", number, follows)]
 
     def test_results_of_a_renamed_module_in_a_list(self):
         def of(name, *lists):

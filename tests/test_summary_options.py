@@ -146,7 +146,10 @@ def test_inputs_without_a_forward_are_refused() -> None:
         (TEXT.replace("nnviz-summary 1", "nnviz 1"), "line 1: not a summary"),
         (TEXT.replace("mode: eval", "<<<<<<< HEAD\nmode: eval"), "line 4: holds a conflict marker"),
         (TEXT[: TEXT.index("Total params")], "cut off"),
-        (TEXT.replace("Total params: 3,816", "Total params: 3816"), "expected 'Total params: ' and a number like 1,024"),
+        (
+            TEXT.replace("Total params: 3,816", "Total params: 3816"),
+            "expected 'Total params: ' and a number like 1,024",
+        ),
         (TEXT.replace("Trainable params: 3,816", "Trainable params: 3,817"), "cannot be trainable"),
         (TEXT.replace("[1, 8, 8, 8]", "[1, 8, 8; 8]", 1), "line 13: .* stands in the column 'Output Shape'"),
         (TEXT.replace("│    └─Block", "│    │    │    └─Block", 1), "line 15: a row at depth"),
