@@ -2,6 +2,7 @@
 
 import copy
 import re
+from random import Random
 
 import architectures
 import edited_models
@@ -74,6 +75,29 @@ def test_modules_shared_inside_of_shared_ones_have_keys_too():
     found = state_dict(traced(module).root)
     assert list(found) == list(module.state_dict())
     assert {entry.first for key, entry in found.items() if key.endswith("weight")} == {"part.weight"}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_keys_of_modules_that_are_shared_at_random_are_those_of_torch(seed):
+    random = Random(seed)
+    pool = [nn.Linear(2, 2) for _ in range(3)]
+    for _ in range(6):
+        module = nn.Module()
+        for name in random.sample("abcd", random.randint(1, 3)):
+            module.add_module(name, random.choice(pool))
+        pool.append(module)
+    assert list(state_dict(traced(pool[-1]).root)) == list(pool[-1].state_dict())
+
+
+def test_the_walk_through_a_module_that_holds_itself_comes_to_an_end():
+    module, block = nn.Module(), nn.Module()
+    module.block, block.part = block, nn.Linear(2, 2)
+    block.part.outer, module.again = block, block
+    with pytest.raises(RecursionError):
+        module.state_dict()
+    keys = [f"{name}.part.{each}" for name in ("block", "again") for each in ("weight", "bias")]
+    found = Options(forward=False, mode="as-is").trace(module)
+    assert list(state_dict(found.root)) == keys
 
 
 @pytest.mark.parametrize("name", [*MODELS, *OWN])

@@ -70,6 +70,22 @@ def test_another_one_among_them(widths):
     assert lines[0] == "+ layers.16 Sequential() new parameters +1,691 breaks checkpoints"
 
 
+def test_inserted_before_one_that_was_edited():
+    def layers(*first):
+        model = nn.Sequential(*first, nn.LayerNorm(16), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 4))
+        return trace(model.eval(), X)
+
+    before, after = layers(nn.Linear(8, 16)), layers(nn.BatchNorm1d(8), nn.Linear(8, 16, bias=False))
+    assert edits(said(before, after)) == [
+        "+ 0 BatchNorm1d(num_features=8) new parameters +16 breaks checkpoints",
+        "~ 1 bias True -> False parameters -16 changes the function",
+    ]
+    assert edits(said(after, before)) == [
+        "- 0 BatchNorm1d(num_features=8) gone parameters -16 breaks checkpoints",
+        "~ 0 bias False -> True parameters +16 breaks checkpoints",
+    ]
+
+
 def test_two_inserted_in_different_places():
     lines = said(stack(UNEQUAL), stack(inserted(inserted(UNEQUAL, 24, 99), 8, 98)))
     assert lines[0] == "+ layers.{8,25} Sequential() new x2, parameters +3,365 breaks checkpoints"
@@ -406,3 +422,22 @@ def test_an_edit_of_what_is_called_twice_is_told_beside_it():
     there, back = same_edit(old, new)
     assert {tuple(line.split()[1:4]) for line in there} == {("layers.0.1", "ReLU", "->"), ("layers.1", "is", "now")}
     assert len(back) == 2
+
+
+class Halved(nn.Module):
+    """Converts a tensor once or, for the second use, once more."""
+
+    def __init__(self, *dtypes):
+        super().__init__()
+        self._dtypes = dtypes
+
+    def forward(self, x):
+        versions = [x.to(dtype) for dtype in self._dtypes]
+        return versions[0] * 2, versions[-1] + 1
+
+
+def test_another_version_of_a_tensor_explains_what_takes_it():
+    once, twice = (trace(Halved(*dtypes), X) for dtypes in [[torch.float16], [torch.float16, torch.float64]])
+    for old, new, sign in [(once, twice, "+"), (twice, once, "-")]:
+        (edit,) = edits(said(old, new))
+        assert edit.startswith(f"{sign} (model) to(x, dtype=torch.float64) ")

@@ -152,6 +152,59 @@ def test_edits_inside_are_told_for_themselves():
     ]
 
 
+class Named(nn.Module):
+    """Blocks under a name that may be another."""
+
+    def __init__(self, name, wrap):
+        super().__init__()
+        blocks = [Block(17) for _ in range(4)]
+        for block in blocks:
+            block.up = wrap(block.up)
+        self.add_module(name, nn.ModuleList(blocks))
+
+    def forward(self, x):
+        (blocks,) = self.children()
+        for block in blocks:
+            x = block(x)
+        return x
+
+
+def test_parts_of_what_was_renamed():
+    there, back = told(Named("blocks", lambda part: part), Named("layers", Wrap))
+    assert there == [
+        "> blocks renamed to layers breaks checkpoints",
+        "> blocks.{0..3}.up wrapped in Wrap, now layers.{0..3}.up.inner x4 breaks checkpoints",
+    ]
+    assert back == [
+        "> layers renamed to blocks breaks checkpoints",
+        "> layers.{0..3}.up.inner taken out of Wrap, now blocks.{0..3}.up x4 breaks checkpoints",
+    ]
+
+
+class Times(nn.Module):
+    """Calls a part so many times."""
+
+    def __init__(self, times, wrap):
+        super().__init__()
+        self.part = wrap(nn.Linear(8, 8))
+        self._times = [0] * times
+
+    def forward(self, x):
+        for _ in self._times:
+            x = self.part(x).relu()
+        return x
+
+
+def test_a_call_of_a_wrapped_part_that_went_is_told_for_itself():
+    there, back = told(Times(2, lambda part: part), Times(1, Wrap))
+    assert there == [
+        "> part wrapped in Wrap, now part.inner breaks checkpoints",
+        "- (model) self.part(%relu) gone changes the function",
+        "- (model) relu(%part) gone changes the function",
+    ]
+    assert [line[0] for line in back] == [">", "+", "+"]
+
+
 class Several(nn.Module):
     """Calls a part with two tensors, by position and by name, and takes both that it gives."""
 

@@ -719,6 +719,23 @@ def test_what_is_no_call_of_a_model_is_refused(model, args, message):
         trace(model, *args)
 
 
+def test_a_module_that_holds_itself_is_traced_as_it_is():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[1].outer = model
+    with pytest.raises(TraceError, match=r"1\.outer is the model itself, which holds it: eval\(\) of torch never"):
+        trace(model, X)
+    assert all(module.training for module in model.modules())
+    assert "outer: = ^self" in dumps(Options(mode="as-is").trace(model, X))
+
+
+def test_a_part_that_holds_itself_is_named():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 4)))
+    model[1][0].outer = model[1]
+    model.eval = lambda: nn.Module.train(model, False)
+    with pytest.raises(TraceError, match=r"1\.0\.outer is the module 1, which holds it"):
+        trace(model, X)
+
+
 def test_an_argument_that_forward_does_not_take_is_named():
     with pytest.raises(TraceError, match=r"0 positional and 1 keyword arguments \(img\) \(missing a required argument"):
         trace(nn.Linear(4, 4), img=X)

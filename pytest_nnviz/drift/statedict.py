@@ -58,28 +58,33 @@ def tensors_saved(module: Registered) -> dict[str, Entry]:
 def registered(root: Module, goes: Callable[[str], str] = str) -> Iterator[Registered]:
     """Every module under every name that it has, as ``state_dict()`` walks them.
 
-    ``goes`` says where what was first registered at a path is now; second names follow.
+    ``goes`` says where what was first registered at a path is now; second names follow. A name that leads back to a
+    module around it is left out; ``state_dict()`` never comes to an end there.
     """
     modules = dict(walk_modules(root))
     stack: list[tuple[Registered, tuple[str, ...]]] = [(Registered("", "", goes(""), root), ())]
     while stack:
-        top, open_shares = stack.pop()
+        top, left = stack.pop()  # where the walk left first names for second ones
         yield top
         for name, child in reversed(top.module.children):
             first = join(top.first, name)
             path, way = join(top.path, name), _below(goes(first), goes(top.first), top.goes)
-            shares = open_shares
+            since = left
             if child.shared is not None:
                 first = resolve(top.first, child.shared)
-                child, shares = modules.get(first, child), (*open_shares, first)
-            if child.shared is None and first not in open_shares:  # a module that holds itself has no state dict
-                stack.append((Registered(path, first, way, child), shares))
+                child, since = modules.get(first, child), (*left, top.first)
+                if any(_is_within(place, first) for place in since):
+                    continue
+            if child.shared is None:
+                stack.append((Registered(path, first, way, child), since))
+
+
+def _is_within(place: str, outer: str) -> bool:
+    return not outer or f"{place}.".startswith(f"{outer}.")
 
 
 def _below(place: str, parent: str, other: str) -> str:
     """``place``, which lies below ``parent``, as far below ``other``; as it is where it lies elsewhere."""
-    if not parent:
-        return join(other, place)
     return join(other, place[len(parent) + 1 :]) if place.startswith(f"{parent}.") else place
 
 

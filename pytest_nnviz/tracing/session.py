@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
-from pytest_nnviz.architecture import Architecture
+from pytest_nnviz.architecture import Architecture, join
 from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArchitecture, UntrackedTensorWarning, warn
 from pytest_nnviz.options import OPTIONS, Options
 from pytest_nnviz.patterns import ProjectPattern
@@ -52,6 +52,10 @@ _RARE = (1751, 1470)  # first draws of Python and numpy near one end or the othe
 _WAYS_OUT = (
     'pin them and say values="fixed" (a seed, a checkpoint, fixed inputs), make the part that decides opaque, '
     "or pin modules and parameters alone with forward=False"
+)
+_HOLDS_ITSELF = (
+    "{} is {}, which holds it: {}() of torch never comes to an end. Set the modes of its modules and pass "
+    'mode="as-is", or hold the outer module where it is not registered (in a list, by a weakref)'
 )
 
 
@@ -122,14 +126,20 @@ class Session:
         """Put the model into the mode of the trace, as its author has it done: some freeze or merge parts.
 
         Raises:
-            TraceError: a lazy model on the meta device has no shapes yet.
+            TraceError: a lazy model on the meta device has no shapes yet; a module that holds itself has no end for
+                ``train`` and ``eval``.
             Exception: what the model's ``train`` or ``eval`` raises.
         """
         if self.on_meta and any(is_uninitialized(parameter) for parameter in self.model.parameters()):
             raise TraceError("a lazy model has no shapes to trace on the meta device: call the model once first")
         if self.options.mode != "as-is":
             with Watch(self.keeper):
-                _put(self.model, training=self.options.mode == "train")
+                try:
+                    _put(self.model, training=self.options.mode == "train")
+                except RecursionError:
+                    if (circle := _circle(self.model)) is not None:
+                        raise TraceError(_HOLDS_ITSELF.format(*circle, self.options.mode)) from None
+                    raise
 
     def restore(self) -> None:
         """Hand the model back as it was; of tensors that stood for its own, none is left anywhere."""
@@ -467,6 +477,17 @@ def _put(module: torch.nn.Module, *, training: bool) -> None:
     except NotImplementedError:
         for child in module.children():
             _put(child, training=training)
+
+
+def _circle(model: torch.nn.Module) -> tuple[str, str] | None:
+    """A place within a module that holds that module again, and which one; None where there is none."""
+    places = {id(module): path for path, module in model.named_modules()}
+    for path, module in model.named_modules():
+        for name, child in module.named_children():
+            outer = places[id(child)]
+            if f"{path}.".startswith(f"{outer}." if outer else ""):
+                return join(path, name), f"the module {outer}" if outer else "the model itself"
+    return None
 
 
 def _only_sets_mode(module: torch.nn.Module) -> bool:
