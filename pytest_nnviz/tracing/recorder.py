@@ -679,7 +679,7 @@ def _is_method(cls: type, name: str) -> bool:
 
 def _method(cls: type, name: str) -> Any:
     """What a class has by a name, as it is written there: a descriptor may refuse to be read from the class."""
-    found = inspect.getattr_static(cls, name, None)
+    found = next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), None)
     return getattr(found, "__func__", found)
 
 

@@ -122,7 +122,7 @@ def _class_parameters(cls: Any) -> _Parameters:
 def _own_parameters(function: Callable[..., Any]) -> _Parameters:
     """Parameters as they are called, not those of what a decorator wraps; none where they cannot be known."""
     try:
-        found = signature(function, follow_wrapped=False).parameters
+        found = signature(function, False).parameters
     except (TypeError, ValueError, AttributeError):  # ScriptModules, and what is written in C
         return {}
     return {name: _Parameter(parameter.kind, parameter.default) for name, parameter in found.items()}

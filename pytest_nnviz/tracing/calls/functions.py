@@ -13,7 +13,7 @@ from pytest_nnviz.tracing.calls.operations import ALIASES, CASTS, KEYWORDS, REFL
 from pytest_nnviz.tracing.calls.signatures import SIGNATURES
 from pytest_nnviz.tracing.describing.plain import plain_value
 from pytest_nnviz.tracing.describing.values import NONE
-from pytest_nnviz.tracing.keeping.caching import once_a_trace, signature
+from pytest_nnviz.tracing.keeping.caching import once_a_function, once_a_trace
 
 __all__ = ["Facts", "Signature", "canonical_name", "facts_of", "is_default", "one_size", "signature_of"]
 
@@ -215,14 +215,14 @@ def _operator_name(qualified: str) -> str:
     return name if namespace == "aten" else f"ops.{namespace}.{name}"
 
 
-@once_a_trace
+@once_a_function
 def _python_signature(func: Callable[..., Any]) -> Signature | None:
     if not inspect.isfunction(func):
         return None
     names: list[str] = []
     defaults: list[Value | None] = []
     operands = 0
-    for parameter in signature(func).parameters.values():
+    for parameter in inspect.signature(func).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             return None
         if parameter.default is parameter.empty:

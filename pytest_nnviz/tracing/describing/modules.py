@@ -28,7 +28,7 @@ from pytest_nnviz.tracing.describing.values import (
     spec_of,
     walk,
 )
-from pytest_nnviz.tracing.keeping.caching import once_a_trace, signature, table_of_a_trace
+from pytest_nnviz.tracing.keeping.caching import once_a_function, once_a_trace, table_of_a_trace
 
 __all__ = ["Held", "class_name", "configuration", "describe", "held_by"]
 
@@ -319,24 +319,31 @@ def _constructor(cls: Any) -> tuple[tuple[str, Value | None, bool], ...]:
         init = base.__dict__.get("__init__")
         if init is None or base in (torch.nn.Module, object):
             continue
-        parameters = _parameters_of(init)
+        parameters, hands_on = _parameters_of(init)
         is_torchs = _is_torchs(base)
-        for name, parameter in parameters.items():
-            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                default = None if parameter.default is parameter.empty else plain_value(parameter.default)
-                found.setdefault(name, (default, is_torchs))
+        for name, default in parameters:
+            found.setdefault(name, (default, is_torchs))
         for name, later in later_arguments(base).items() if is_torchs else ():
             found.setdefault(name, (plain_value(later), True))
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        if not hands_on:
             break
     return tuple((name, *facts) for name, facts in found.items() if name not in _LEFT_OUT and name[0] != "_")
 
 
-def _parameters_of(init: Any) -> dict[str, inspect.Parameter]:
+@once_a_function
+def _parameters_of(init: Any) -> tuple[list[tuple[str, Value | None]], bool]:
+    """Names and defaults of what a constructor takes, and whether it hands on more by ``**kwargs``."""
     try:
-        return dict(signature(init).parameters)
+        parameters = inspect.signature(init).parameters.values()
     except (TypeError, ValueError):  # constructors written in C
-        return {}
+        return [], False
+    many = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    taken = [
+        (each.name, None if each.default is each.empty else plain_value(each.default))
+        for each in parameters
+        if each.kind not in many
+    ]
+    return taken, any(each.kind is each.VAR_KEYWORD for each in parameters)
 
 
 def _held(module: torch.nn.Module, name: str, default: Value | None) -> Value | None:

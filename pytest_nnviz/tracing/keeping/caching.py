@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-__all__ = ["clear_caches", "once_a_trace", "signature", "table_of_a_trace"]
+__all__ = ["clear_caches", "once_a_function", "once_a_trace", "signature", "table_of_a_trace"]
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _CLEAR: list[Callable[[], None]] = []
@@ -34,14 +34,23 @@ def clear_caches() -> None:
         clear()
 
 
-def signature(function: Callable[..., Any], *, follow_wrapped: bool = True) -> inspect.Signature:
-    """As `inspect.signature`; that of torch's own functions, which stay alive anyway, is asked once a process."""
-    plain = type(function) is types.FunctionType and function.__closure__ is None
-    if plain and str(function.__module__).startswith("torch."):
-        return _lasting(function, follow_wrapped)
-    return inspect.signature(function, follow_wrapped=follow_wrapped)
+def once_a_function(look: _F) -> _F:
+    """Remember what is found of a function: of torch's own, which stay alive anyway, for good, of others until
+    `clear_caches`. Of what is no plain function it is looked up each time.
+    """
+    lasting, passing = functools.cache(look), once_a_trace(look)
+
+    @functools.wraps(look)
+    def found(function: Any, *how: Any) -> object:
+        if type(function) is not types.FunctionType:
+            return look(function, *how)
+        is_torchs = function.__closure__ is None and str(function.__module__).startswith("torch.")
+        return (lasting if is_torchs else passing)(function, *how)
+
+    return cast("_F", found)
 
 
-@functools.cache
-def _lasting(function: Callable[..., Any], follow_wrapped: bool) -> inspect.Signature:
+@once_a_function
+def signature(function: Callable[..., Any], follow_wrapped: bool = True) -> inspect.Signature:
+    """As `inspect.signature`."""
     return inspect.signature(function, follow_wrapped=follow_wrapped)

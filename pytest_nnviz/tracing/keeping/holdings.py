@@ -166,9 +166,14 @@ def _keep_slots(item: Any) -> Iterator[Restore]:
 
 def _slots(item: Any) -> list[tuple[Any, Any]]:
     """The slots of an object that are filled, and what is in them."""
-    found = [slot for cls in type(item).__mro__ for slot in vars(cls).values() if inspect.ismemberdescriptor(slot)]
-    authors = [slot for slot in found if slot.__objclass__.__flags__ & _HEAP_TYPE]
-    return [(slot, slot.__get__(item)) for slot in authors if hasattr(item, slot.__name__)]
+    return [(slot, slot.__get__(item)) for slot in _slots_of(type(item)) if hasattr(item, slot.__name__)]
+
+
+@once_a_trace
+def _slots_of(kind: type) -> list[Any]:
+    """The slots of a class that are written in Python."""
+    found = [slot for cls in kind.__mro__ for slot in vars(cls).values() if inspect.ismemberdescriptor(slot)]
+    return [slot for slot in found if slot.__objclass__.__flags__ & _HEAP_TYPE]
 
 
 def _fill(slot: Any, item: Any, before: Any) -> None:

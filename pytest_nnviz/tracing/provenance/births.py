@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable
+from itertools import compress
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -73,8 +74,8 @@ class Births:
         # By class, not with isinstance: that asks the object, which may answer with code.
         classes = {cls for cls in set(map(type, young)) if issubclass(cls, torch.Tensor)}
         if classes:
-            found = [thing for thing in young if type(thing) in classes and id(thing) not in self._pinned]
-            table.update([(id(thing), weakref.ref(thing)) for thing in found])
+            found = compress(young, map(classes.__contains__, map(type, young)))
+            table.update([(id(thing), weakref.ref(thing)) for thing in found if id(thing) not in self._pinned])
 
     def __contains__(self, tensor: torch.Tensor) -> bool:
         if _holds(self._before, tensor):
