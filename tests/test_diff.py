@@ -485,6 +485,38 @@ class TestCalls:
         new = self.of(call("gelu", x()), call("mul", result("gelu"), 2))
         assert [fact[1:6] for fact in facts(old, new)] == [("changed", "", "gelu", "relu(x)", "gelu(x)")]
 
+    @pytest.mark.parametrize(
+        ("calls", "items"),
+        [
+            ("relu gelu tanh", "relu gelu tanh"),
+            ("tanh relu gelu", "tanh relu gelu"),
+            ("relu neg gelu tanh", "neg gelu tanh"),
+            ("tanh relu neg gelu", "tanh neg gelu"),
+            ("relu neg gelu abs tanh sigmoid", "tanh neg abs sigmoid"),
+        ],
+    )
+    def test_items_that_came_to_a_list_follow_from_their_calls(self, calls, items):
+        """Those that go through another call now too, wherever in the list they stand."""
+
+        def of(calls, items):
+            takes = {"neg": result("relu"), "abs": result("gelu")}
+            made = [call(name, takes.get(name, x())) for name in calls.split()]
+            return self.of(*made, call("cat", Tree("list", tuple(map(result, items.split())))))
+
+        shorter, longer = of("relu gelu", "relu gelu"), of(calls, items)
+        came = {f"{name}({'%relu' if name == 'neg' else '%gelu' if name == 'abs' else 'x'})" for name in calls.split()}
+        came -= {"relu(x)", "gelu(x)"}
+        assert {(fact[1], fact[5]) for fact in facts(shorter, longer)} == {("added", text) for text in came}
+        assert {(fact[1], fact[4]) for fact in facts(longer, shorter)} == {("removed", text) for text in came}
+
+    def test_functions_of_the_same_in_the_places_of_each_other(self):
+        """Nothing tells that they changed places: each is another one now."""
+        old, new = ([call(name, 1) for name in names.split()] for names in ("relu neg abs gelu", "gelu neg abs relu"))
+        assert [fact[1:6] for fact in facts(self.of(*old), self.of(*new))][:2] == [
+            ("changed", "", "gelu", "relu(1)", "gelu(1)"),
+            ("changed", "", "relu", "gelu(1)", "relu(1)"),
+        ]
+
     def test_changed_places(self):
         calls = [call("relu", x()), call("gelu", x()), call("cat", result("relu"), result("gelu"))]
         old, new = self.of(*calls), self.of(calls[1], calls[0], calls[2])
@@ -544,6 +576,13 @@ class TestCalls:
             ("topology", "removed", "", "return b", "%relu", None, "changes the function")
         ]
         assert [fact[3:6] for fact in facts(of("a"), of("b"))] == [("return", "{a: %relu}", "{b: %relu}")]
+
+    def test_fields_of_another_kind_of_tree(self):
+        one, two = (Tree(kind, (result("relu"),) * len(keys), keys) for kind, keys in [("dict", "a"), ("Out", "ab")])
+        old, new = (self.of(call("relu", x()), returns=value) for value in (one, two))
+        assert [fact[1:6] for fact in facts(old, new)] == [
+            ("changed", "", "return", "{a: %relu}", "Out(a=%relu, b=%relu)")
+        ]
 
     def test_returns(self):
         calls = [call("relu", x()), call("gelu", x())]

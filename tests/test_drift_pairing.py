@@ -289,6 +289,16 @@ def test_moved_to_another_parent_and_edited(before, after, beside):
     same_edit(old, new)
 
 
+def test_a_layer_moved_to_another_parent_and_frozen():
+    layer = nn.Linear(8, 8)
+    old, new = trace(Two(moved=False, part=layer), X), trace(Two(moved=True, part=layer.requires_grad_(False)), X)
+    assert [line for line in edits(said(old, new)) if "never called" not in line] == [
+        "> one.part moved to other.part breaks checkpoints",
+        "~ other.part parameters trainable -> frozen training only",
+    ]
+    assert is_mirrored(diff(old, new), diff(new, old))
+
+
 class Borrowing(nn.Module):
     """Calls a layer of the module around it."""
 

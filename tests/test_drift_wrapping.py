@@ -205,6 +205,23 @@ def test_a_call_of_a_wrapped_part_that_went_is_told_for_itself():
     assert [line[0] for line in back] == [">", "+", "+"]
 
 
+class Shifting(nn.Module):
+    """Adds a tensor that is no buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.shift = torch.ones(8)
+
+    def forward(self, x):
+        return x + self.shift
+
+
+def test_a_tensor_that_a_wrapped_part_holds_is_that_of_the_part():
+    there, back = told(Times(2, lambda part: Shifting()), Times(2, lambda part: Wrap(Shifting())))
+    assert there == ["> part wrapped in Wrap, now part.inner cosmetic"]
+    assert back == ["> part.inner taken out of Wrap, now part cosmetic"]
+
+
 class Several(nn.Module):
     """Calls a part with two tensors, by position and by name, and takes both that it gives."""
 

@@ -1,5 +1,6 @@
 """How a drift reads: the lines of the message, their order, their length."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -416,3 +417,11 @@ def test_the_same_number_in_several_calls_of_a_module_is_one_line():
         return model((), calls)
 
     assert say(of(16), of(8))[0] == "~ (model)  view x2, reshape 16 -> 8  changes the function"
+
+
+@pytest.mark.parametrize("lost", [{"parameters": linear().parameters[:1]}, {"marks": ()}])
+def test_what_a_renamed_module_lost_is_told_with_the_size_of_that_alone(lost):
+    layer = replace(linear(), marks=("load hook",))
+    lines = words(diff(model([("a", layer)]), model([("b", replace(layer, **lost))])))
+    sizes = [word for line in lines for word in re.findall(r"parameters ([+-]\S+)", line)]
+    assert set(sizes) == ({"-8"} if "parameters" in lost else set()), lines

@@ -51,7 +51,7 @@ class Moves:
         sides: tuple[defaultdict[Hashable, list[Found]], ...] = (defaultdict(list), defaultdict(list))
         for side, nodes, taken in zip(sides, (old, new), self.taken, strict=True):
             for path, module in nodes:
-                if module.children and not _covered(path, taken):
+                if not _covered(path, taken):
                     side[(path.rpartition(".")[2], alike(module))].append((path, module))
         moves: list[Pair] = []
         for key, found in sides[0].items():

@@ -28,7 +28,8 @@ class Models:
             if change.kind in ("added", "removed") and not change.what:
                 total += self._below(change.place, 1) if change.kind == "added" else -self._below(change.place, 0)
             elif change.gate in ("structure", "parameters") and change.what != "mode":
-                total += _size(self._new.get(change.place)) - _size(self._old.get(self._drift.old_path(change.place)))
+                before, after = self.sides(change)
+                total += _size(after) - _size(before)
         return total
 
     def _below(self, place: str, side: int) -> int:
@@ -40,8 +41,9 @@ class Models:
 
     def sides(self, change: Change) -> tuple[Module | None, Module | None]:
         """The module that a change is made to, before and after."""
-        before = change.place if change.kind == "removed" else self._drift.old_path(change.place)
-        return self._old.get(before), self._new.get(change.place)
+        if change.kind == "removed":
+            return self._old.get(change.place), self._new.get(self._drift.new_path(change.place))
+        return self._old.get(self._drift.old_path(change.place)), self._new.get(change.place)
 
     def hooked(self, place: str) -> bool:
         """Whether the state-dict keys of a module may be translated on loading."""
