@@ -152,8 +152,12 @@ class Verdict:
             name: of the snapshot.
             root: the folder to which lines of source are relative.
         """
-        headline, *remarks = self.changes(name, Room(lines=None, root=root)) or [""]
-        return {"headline": headline, "rows": [], "remarks": remarks, "rename_map": {}}
+        from pytest_nnviz.wording import row_data
+
+        headline, *_ = self.changes(name, Room(lines=None, root=root)) or [""]
+        told = self.told(0)
+        rows = [row_data(row) for row in told.main]
+        return {"headline": headline, "rows": rows, "remarks": list(told.remarks), "rename_map": {}}
 
     def words(self, name: str, room: Room) -> list[str]:
         """What changed, or why that cannot be said, headline first."""

@@ -20,7 +20,7 @@ from pytest_nnviz.filterbanks.writing import dumps, place
 from pytest_nnviz.options import FilterOptions
 from pytest_nnviz.textformat import say_the_same
 from pytest_nnviz.verdict import Room, Status, Verdict
-from pytest_nnviz.wording import Told, row_data
+from pytest_nnviz.wording import Told
 
 if TYPE_CHECKING:
     from pytest_nnviz.filterbanks.measuring import Convolutions
@@ -139,12 +139,6 @@ class FiltersVerdict(Verdict):
             return Told()
         remarks = (*telling.details(self.drift), *self.remarks)
         return Told(main=tuple(telling.rows(self.drift)), remarks=remarks)
-
-    def data(self, name: str, root: str) -> dict[str, Any]:
-        """What changed as plain values."""
-        told = self.told(0)
-        found = {"rows": [row_data(row) for row in told.main], "remarks": list(told.remarks)}
-        return {**Verdict.data(self, name, root), **found}
 
     def plain(self, name: str) -> dict[str, Any]:
         """All changes; see `filters_data`."""

@@ -19,7 +19,7 @@ from pytest_nnviz.summaries.wording import cause_keys, causes, headline, remarks
 from pytest_nnviz.textformat import say_the_same
 from pytest_nnviz.tracing import open_session
 from pytest_nnviz.verdict import Room, Status, Verdict
-from pytest_nnviz.wording import Told, row_data
+from pytest_nnviz.wording import Told
 
 __all__ = ["SummaryVerdict", "check", "compared", "gist"]
 
@@ -89,12 +89,6 @@ class SummaryVerdict(Verdict):
         if self.difference is None:
             return Told()
         return Told(main=tuple(rows(self.difference)), remarks=tuple(remarks(self.difference)))
-
-    def data(self, name: str, root: str) -> dict[str, Any]:
-        """What changed as plain values."""
-        told = self.told(0)
-        found = {"rows": [row_data(row) for row in told.main], "remarks": list(told.remarks)}
-        return {**Verdict.data(self, name, root), **found}
 
     def plain(self, name: str) -> dict[str, Any]:
         """All changes; see `summary_data`."""

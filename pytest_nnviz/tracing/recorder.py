@@ -58,9 +58,7 @@ from pytest_nnviz.tracing.provenance.origins import Origins, Scope
 __all__ = ["Failure", "Recorder", "matches"]
 
 _AS_IT_IS = nullcontext()
-_UNUSUAL = (
-    QUERIES | CALLED_BY_TORCH | CONTROL.keys() | {"iter"}
-)  # names of what is not recorded as it is, or not always
+_OTHERWISE = QUERIES | CALLED_BY_TORCH | CONTROL.keys() | {"iter"}  # not recorded as they are, or not always
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +265,7 @@ class Recorder(TorchFunctionMode):
         if not self.is_recording():
             return self._unrecorded(func, args, kwargs)
         facts = facts_of(func)
-        if facts.is_attribute or facts.name in _UNUSUAL:
+        if facts.is_attribute or facts.name in _OTHERWISE:
             otherwise = self._otherwise(facts, func, args, kwargs, sys._getframe(1))
             if otherwise is not None:
                 return otherwise()

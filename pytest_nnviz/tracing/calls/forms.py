@@ -18,7 +18,7 @@ from pytest_nnviz.tracing.provenance.handover import may_write, targets_of
 
 __all__ = ["Form", "Forms"]
 
-_UNUSUAL = READS | ARRAYS | EFFECTS | {"set_data"}
+_NOT_PLAIN = READS | ARRAYS | EFFECTS | {"set_data"}
 
 _Key = tuple[Any, ...]
 _TensorValue = Callable[[torch.Tensor], Value]
@@ -90,7 +90,7 @@ def _form(
 
     arguments = written_down(name, func, spelled_args, spelled_kwargs, value_of)
     writes = targets_of(name, args, kwargs) or may_write(name, func, args, kwargs)
-    reads = name in _UNUSUAL or (name in SIZED_BY_VALUES and len(tensors) > 1)
+    reads = name in _NOT_PLAIN or (name in SIZED_BY_VALUES and len(tensors) > 1)
     is_open = tuple(_is_open(argument.value) for argument in arguments)
     return Form(name, arguments, is_open, is_plain=not writes and not reads)
 
