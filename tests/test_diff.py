@@ -208,6 +208,18 @@ class TestModules:
         old, new = (model([("a", linear(marks=side))]) for side in marks)
         assert [(fact[1], fact[-1]) for fact in facts(old, new)] == [(kind, consequence)]
 
+    def test_what_is_inside_of_a_part_that_is_not_called_either(self):
+        """Of modules that are never called the outermost alone has the mark: the inner one is not called now."""
+
+        def of(outer, inner):
+            child = linear(marks=inner)
+            return model([("a", Module("ModuleDict", children=(("c", child),), marks=outer))])
+
+        used, unused = of((), ("never called",)), of(("never called",), ())
+        assert [fact[1:4] for fact in facts(used, unused)] == [("added", "a", "never called")]
+        assert [fact[1:4] for fact in facts(unused, used)] == [("removed", "a", "never called")]
+        assert [fact[1:4] for fact in facts(of((), ()), used)] == [("added", "a.c", "never called")]
+
     def test_shared_module_becomes_its_own(self):
         old = model([("a", linear()), ("b", Module("", shared="a"))])
         new = model([("a", linear()), ("b", linear())])

@@ -231,6 +231,51 @@ def test_a_cache_outside_of_the_model_does_not_keep_meta_tensors():
     assert model(X).device.type == "cpu"
 
 
+class Asking:
+    """A key of a cache which, asked what it is called, asks the same cache: as the numbers of a compiler do."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __hash__(self):
+        return hash(self.number)
+
+    def __eq__(self, other):
+        return self.number == other.number
+
+    def __repr__(self):
+        return str(asked(Asking(self.number + 1))) if self.number < 3 else "last"
+
+
+@functools.cache
+def asked(key):
+    return torch.zeros(3)
+
+
+def test_keys_of_a_cache_are_not_asked_what_they_are_called():
+    asked(Asking(0))
+    try:
+        trace(nn.Linear(4, 4), X)
+        assert asked.cache_info().currsize == 1
+    finally:
+        asked.cache_clear()
+
+
+@pytest.mark.parametrize("key", [lambda x: str(x.device), lambda x: x.device, lambda x: x.device.type])
+def test_a_table_for_each_device_is_the_same_on_each(key):
+    def forward(m, x):
+        if key(x) not in m.tables:
+            m.tables[key(x)] = torch.arange(4.0)
+        return x + m.tables[key(x)]
+
+    model = Forward(forward, tables={})
+    fresh = dumps(trace(model, X))
+    assert "const self.tables.device f32[4]" in fresh
+    model(X)
+    assert dumps(Options(device="meta").trace(model, X)) == fresh
+    assert dumps(Options(device="meta").trace(Forward(forward, tables={}), X)) == fresh
+
+
 def test_one_tensor_given_twice_is_two_inputs():
     model = Forward(lambda m, x, y: x - y)
     assert graph(model, X, X)[0] == "sub(x, args[0]) -> f32[2, 4]"

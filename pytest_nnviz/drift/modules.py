@@ -6,7 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_nnviz.architecture import Architecture, Argument, Module, TensorSpec, join, walk_modules
-from pytest_nnviz.drift.consequence import BREAKS, COSMETIC, FUNCTION, TRAINING, of_config, of_mark, of_module, worst
+from pytest_nnviz.drift.consequence import (
+    BREAKS,
+    COSMETIC,
+    FUNCTION,
+    NEVER_CALLED,
+    TRAINING,
+    of_config,
+    of_mark,
+    of_module,
+    worst,
+)
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.defaults import defaults_of
 from pytest_nnviz.drift.pairs import BY_NAME, Match, Pair, Wrapping
@@ -164,13 +174,21 @@ class ModuleChanges:
         yield Change("structure", "changed", pair.new_path, "", *texts, consequence)
 
     def _marks(self, pair: Pair) -> Iterator[Change]:
-        marks = (pair.old.marks, pair.new.marks)
+        marks, paths = (pair.old.marks, pair.new.marks), (pair.old_path, pair.new_path)
         for side, kind in enumerate(("removed", "added")):
             for mark in marks[side]:
                 if mark not in marks[1 - side]:
                     consequence = of_mark(mark, self._modes[side])
-                    place = (pair.old_path, pair.new_path)[side]
-                    yield Change("structure", kind, place, mark, *sides(mark, side), consequence)
+                    # Of modules that are never called the outermost alone has the mark.
+                    still = mark == NEVER_CALLED and self._inside_unused(paths[1 - side], 1 - side)
+                    yield Change("structure", kind, paths[side], mark, *sides(mark, side), consequence, ripple=still)
+
+    def _inside_unused(self, path: str, side: int) -> bool:
+        while path:
+            path = path.rpartition(".")[0]
+            if NEVER_CALLED in self._modules[side][path].marks:
+                return True
+        return False
 
     def _order(self, pair: Pair) -> Iterator[Change]:
         old, new = pair.old.children, pair.new.children

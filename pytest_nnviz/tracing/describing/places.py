@@ -133,9 +133,11 @@ class Places:
                 if isinstance(item, torch.Tensor):
                     self.note(self.consts, item, f"{path}.{index}")
         elif type(thing) is dict:
-            for key, item in thing.items():
+            for key, item in list(thing.items()):
                 if isinstance(item, torch.Tensor):
-                    self.note(self.consts, item, f"{path}.{str(key).replace('.', '_')}")
+                    name = str(key).replace(".", "_")
+                    is_where = name in (item.device.type, str(item.device))  # the same program wherever it runs
+                    self.note(self.consts, item, join(path, "device" if is_where else name))
 
 
 def _walk(module: torch.nn.Module, path: str, seen: dict[int, str]) -> Iterator[tuple[str, torch.nn.Module]]:

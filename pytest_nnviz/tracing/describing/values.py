@@ -381,7 +381,7 @@ def _has_attributes(thing: Any) -> bool:
 
 def _entries(thing: Any) -> Sequence[tuple[int | str, Any]]:
     if isinstance(thing, Mapping):
-        return [(key if type(key) in (int, str) else str(key), item) for key, item in thing.items()]
+        return [(key if type(key) in (int, str) else str(key), item) for key, item in list(thing.items())]
     if isinstance(thing, list | tuple | deque):
         names = getattr(thing, "_fields", None) or range(len(thing))
         return list(zip(names, thing, strict=True))

@@ -96,7 +96,9 @@ def _holds_tensors(cache: Any) -> bool:
     state = cache.cache_info()
     known = _FOUND.get(cache)
     if known is None or known[0] != state:
-        found = any(isinstance(leaf, torch.Tensor) for _, leaf in walk(gc.get_referents(cache)))
+        # Not its keys: what they are called may use the cache.
+        kept = [list(held.values()) if type(held) is dict else held for held in gc.get_referents(cache)]
+        found = any(isinstance(leaf, torch.Tensor) for _, leaf in walk(kept))
         known = _FOUND[cache] = (state, found)
     return known[1]
 
