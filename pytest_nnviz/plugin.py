@@ -166,7 +166,7 @@ class Run:
         self.options = options
         self.accepting = accepting
         self.artifacts: Path = config.rootpath / config.getoption("nnviz_artifacts")
-        self.record = RunRecord(partial=bool(config.getoption("lf", False)))
+        self.record = RunRecord(partial=_hides_tests(config))
         self._recap = Recap(accepting)
         self._strict: list[str] = []
         self._ending = Ending(config, self._recap, self.artifacts)
@@ -245,7 +245,9 @@ class Run:
             headline_first(report.longrepr, call.excinfo.value)
             if not self.config.getoption("fulltrace", False):
                 report.longrepr = message_alone(call.excinfo, item.path) or report.longrepr
-        if report.when == "teardown":
+        if report.when == "call":
+            self.record.ran(item)
+        elif report.when == "teardown":
             self.record.ended(item)
         notes = [note for note in self._pending.pop(item.nodeid, ()) if note.kind not in _FAILURE or report.failed]
         self._tell_others(report, notes)
@@ -319,3 +321,10 @@ class Run:
     def _strictly(self, session: pytest.Session, text: str) -> None:
         self._strict.append(text)
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def _hides_tests(config: pytest.Config) -> bool:
+    """Whether this run leaves tests out of collection without a word."""
+    named = tuple(f"python_{part}" for part in ("files", "classes", "functions"))
+    narrowed = any(str(given).startswith(named) for given in config.getoption("override_ini", None) or ())
+    return bool(config.getoption("lf", False)) or narrowed or config.pluginmanager.is_blocked("unittest")

@@ -28,6 +28,7 @@ class RunRecord:
     def __init__(self, *, partial: bool) -> None:
         self.finishing = False
         self.partial = partial
+        self._ran: set[tuple[Path, str]] = set()
         self._ended: set[tuple[Path, str]] = set()
         self._called: set[tuple[Kind, tuple[Path, str]]] = set()
         self._reached: set[str] = set()
@@ -60,6 +61,10 @@ class RunRecord:
         self._opened.add(module)
         return first
 
+    def ran(self, item: Any) -> None:
+        """Note that the body of a test ran; with ``--setup-only`` that of none does."""
+        self._ran.add(_identity(item))
+
     def ended(self, item: Any) -> None:
         """Note that a test came to the end of its teardown."""
         self._ended.add(_identity(item))
@@ -82,13 +87,16 @@ class RunRecord:
         if module.exists() and not self._complete(_key(module)):
             return False
         stems = self._stems_of(_key(module))
-        owners = [item for name in owning_names(location.stem) for item in stems.get(name.casefold(), ())]
+        names = [name.casefold() for name in owning_names(location.stem)]
+        owners = [item for name in names for item in (*stems.get(name, ()), *stems.get(f"{name}[", ()))]
         return all(self._tells(item, kind_of(location.suffix)) for item in owners)
 
     def rivals(self, item: Any, kind: Kind) -> list[str]:
         """Other tests with this kind's fixture whose files differ from this one's in upper and lower case alone."""
-        same = self._stems_of(_key(item.path)).get(stem_of_test(item).casefold(), [])
-        return [other.nodeid for other in same if other.nodeid != item.nodeid and _has_fixture(other, kind)]
+        stem = stem_of_test(item)
+        same = self._stems_of(_key(item.path)).get(stem.casefold(), [])
+        others = [other for other in same if other.nodeid != item.nodeid and _has_fixture(other, kind)]
+        return [other.nodeid for other in others if not _is_same_by_a_link(other, item, stem)]
 
     def claim(self, path: Path, owner: str) -> str | None:
         """Reserve a file for a call; the other call that has it already, or None."""
@@ -99,7 +107,8 @@ class RunRecord:
         """Whether this run of a test shows which snapshots of a kind it uses: it passed, and called the fixture if it
         has it.
         """
-        if item.nodeid in self._not_passed or _identity(item) not in self._ended:
+        identity = _identity(item)
+        if item.nodeid in self._not_passed or identity not in self._ended or identity not in self._ran:
             return False
         return (kind, _identity(item)) in self._called or not _has_fixture(item, kind)
 
@@ -118,7 +127,10 @@ class RunRecord:
         if key not in self._stems:
             stems: dict[str, list[Any]] = {}
             for item in self._items[key].values():
-                stems.setdefault(stem_of_test(item).casefold(), []).append(item)
+                stem = stem_of_test(item).casefold()
+                stems.setdefault(stem, []).append(item)
+                if _has_no_values(item):  # it stands for all that there are with values
+                    stems.setdefault(f"{stem.partition('[')[0]}[", []).append(item)
             self._stems[key] = stems
         return self._stems[key]
 
@@ -127,6 +139,17 @@ def _has_fixture(item: Any, kind: Kind) -> bool:
     """Whether a test has a fixture, or may ask for it while it runs."""
     names = getattr(item, "fixturenames", ())
     return kind.fixture in names or ("request" in names and any(map(_asks, _functions_of(item))))
+
+
+def _has_no_values(item: Any) -> bool:
+    """Whether it is what pytest skips in the place of a test whose set of parameters is empty."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return any(type(value).__name__ == "NotSetType" for value in params.values())
+
+
+def _is_same_by_a_link(one: Any, other: Any, stem: str) -> bool:
+    """Whether two items are one test, which a link leads to once more."""
+    return one.path != other.path and stem_of_test(one) == stem
 
 
 def _functions_of(item: Any) -> Iterator[Any]:

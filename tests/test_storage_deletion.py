@@ -191,6 +191,8 @@ def test_what_a_run_must_have_seen_to_call_a_snapshot_unused(tmp_path: Path) -> 
             record.called(item, location.with_stem("test") if called == "first" else location)
         for phase, outcome in outcomes:
             record.reported(item.nodeid, outcome)
+            if phase == "call":
+                record.ran(item)
             if phase == "teardown":
                 record.ended(item)
         assert not record.may_judge(location)
@@ -204,6 +206,7 @@ def test_what_a_run_must_have_seen_to_call_a_snapshot_unused(tmp_path: Path) -> 
     assert not judged(*passed, broken=True)
     assert not judged(*passed[:1])
     assert not judged(*passed[:2])
+    assert not judged(passed[0], passed[2])
     assert not judged(*passed[:2], ("teardown", "failed"))
     assert not judged(*passed[:1], ("call", "rerun"), *passed)
     assert not judged(*passed, called="")
@@ -376,3 +379,79 @@ def test_tests_outside_of_the_rootdir_are_told_apart(workers: str, project: Proj
     run = project.pytest("-c", "ci/pytest.ini", "tests/a/test_m.py", "tests/b/test_m.py", *WORKERS[workers])
     assert run.ret == 0, run.out
     assert not project.files("nnviz-artifacts")
+
+
+BUILT = """
+import os
+import unittest
+
+import pytest
+from stub_tracer import Net
+
+MODELS = {} if "NOLIB" in os.environ else {"net": Net(2)}
+
+
+@pytest.fixture
+def model(nnviz_snapshot):
+    nnviz_snapshot.using(name="built")(Net(3))
+    return Net(4)
+
+
+def test_used(model, nnviz_snapshot):
+    nnviz_snapshot(model)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("name", MODELS)
+def test_zoo(nnviz_snapshot, name, size):
+    nnviz_snapshot(MODELS[name])
+
+
+class TestPlain:
+    def test_plain(self, nnviz_snapshot):
+        nnviz_snapshot(Net(7))
+
+
+class TestCase(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def bring(self, nnviz_snapshot):
+        self.pin = nnviz_snapshot
+
+    def test_case(self):
+        self.pin(Net(2))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (["--setup-only"], {}),
+        (["-o", "python_functions=test_us"], {}),
+        (["-o", "python_classes=Other"], {}),
+        (["-p", "no:unittest"], {}),
+        ([], {"NOLIB": "1"}),
+    ],
+    ids=["bodies that do not run", "functions by another name", "classes", "no unittest", "no values"],
+)
+def test_what_is_left_out_without_a_word_stays(
+    arguments: list[str], environment: dict[str, str], project: Project
+) -> None:
+    project.write("tests/test_built.py", BUILT)
+    assert project.pytest("--snapshot-update").ret == 0
+    files = project.files()
+    assert len(files) == 2 * 6, files
+    for update in ([], ["--snapshot-update"]):
+        run = project.pytest(*arguments, *update, **environment)
+        assert "unused" not in run.out, run.out
+        assert project.files() == files
+    assert project.pytest().ret == 0
+
+
+def test_a_folder_of_tests_that_a_link_leads_to_once_more(project: Project) -> None:
+    test = "from stub_tracer import Net\ndef test_x(nnviz_snapshot): nnviz_snapshot(Net())"
+    project.write("one/tests/test_q.py", test)
+    (project.root / "all").symlink_to(project.root / "one/tests", target_is_directory=True)
+    assert project.pytest("--snapshot-update", "one").ret == 0
+    run = project.pytest("--import-mode=importlib", "one", "all")
+    assert run.ret == 0, run.out
+    assert "2 passed" in run.out
