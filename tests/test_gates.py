@@ -73,6 +73,16 @@ def test_what_several_modules_share_is_held_where_any_of_them_is(free: tuple[str
         assert (words(drift, gate=gates)[0] == "not gated:") is not failing
 
 
+def test_parameters_that_two_modules_share_now_are_held() -> None:
+    """Half of them are gone, whoever looks at the structure."""
+    apart = model([("a", linear()), ("b", linear())], [run("a", x()), run("b", result("a"))])
+    tied = model([("a", linear()), ("b", Module("", shared="a"))], [run("a", x()), run("a", result("a"))])
+    for old, new in ((apart, tied), (tied, apart)):
+        drift = diff(old, new)
+        held = [change for change in drift.changes if Gates.of({"parameters"}).held_in(drift)(change)]
+        assert [(change.kind, change.place, change.what) for change in held] == [("changed", "b", "parameters")]
+
+
 def test_a_renamed_parameter_is_held_where_it_is() -> None:
     change = Change("parameters", "renamed", "head", "weight", "encoder", "weight", "breaks checkpoints")
     assert not Gates.of({"head": ()}).held_in(Drift(model(), model(), (change,)))(change)

@@ -736,6 +736,16 @@ def test_a_part_that_holds_itself_is_named():
         trace(model, X)
 
 
+class Unmade(nn.Module):
+    def __init__(self):
+        pass
+
+
+def test_a_model_that_never_became_a_module_is_refused():
+    with pytest.raises(TraceError, match=r"Unmade is no module yet: its __init__ has not called super\(\)"):
+        trace(Unmade(), X)
+
+
 def test_an_argument_that_forward_does_not_take_is_named():
     with pytest.raises(TraceError, match=r"0 positional and 1 keyword arguments \(img\) \(missing a required argument"):
         trace(nn.Linear(4, 4), img=X)

@@ -231,6 +231,43 @@ def test_a_cache_outside_of_the_model_does_not_keep_meta_tensors():
     assert model(X).device.type == "cpu"
 
 
+def test_a_tensor_that_is_set_to_another_comes_from_that():
+    def forward(m, x):
+        y = x.clone()
+        y.set_(x * 2)
+        m.mean.set_(m.var)
+        return y + m.mean
+
+    model = Forward(forward)
+    model.register_buffer("mean", torch.zeros(4))
+    model.register_buffer("var", torch.ones(4))
+    memory = model.mean.data_ptr()
+    assert graph(model, X)[2:] == [
+        "set_(%clone, %mul) -> f32[2, 4]",
+        "set_(self.mean, self.var) -> f32[4]",
+        "add(%set_~1, %set_) -> f32[2, 4]",
+        "return %add",
+    ]
+    assert (model.mean.data_ptr(), model.mean.tolist()) == (memory, [0.0] * 4)
+    assert "set_" not in vars(torch.Tensor)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "value"),
+    [
+        (nn.UpsamplingBilinear2d(scale_factor=2), "align_corners", False),
+        (nn.UpsamplingNearest2d(scale_factor=2), "mode", "bicubic"),
+        (nn.ReLU6(), "max_val", 3.0),
+        (nn.ZeroPad2d(1), "value", 1.0),
+    ],
+)
+def test_what_a_layer_fixes_for_its_base_shows_where_it_is_edited(layer, name, value):
+    image = torch.ones(1, 1, 4, 4)
+    assert f"{name}=" not in dumps(trace(layer, image))
+    setattr(layer, name, value)
+    assert f"{name}=" in dumps(trace(layer, image))
+
+
 class Asking:
     """A key of a cache which, asked what it is called, asks the same cache: as the numbers of a compiler do."""
 

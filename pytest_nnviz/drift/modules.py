@@ -155,6 +155,8 @@ class ModuleChanges:
         if texts[0] == texts[1] and old is not None:
             texts = (went_to(texts[0], resolve(pair.old_path.rpartition(".")[0], old), self._match), texts[1])
         yield Change("structure", "changed", pair.new_path, "", *texts, consequence)
+        if before or after:
+            yield Change("parameters", "changed", pair.new_path, "parameters", *texts, consequence, ripple=True)
 
     def _own(self, pair: Pair) -> Iterator[Change]:
         """Class, configuration, tensors and remarks of a module, without its children."""

@@ -400,6 +400,8 @@ def _checked(options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[s
         raise TraceError(
             f"got a {type(model).__name__}, not a torch.nn.Module: pass the model first; a function goes into a module"
         )
+    if "_modules" not in vars(model):
+        raise TraceError(f"{type(model).__name__} is no module yet: its __init__ has not called super().__init__()")
     module = unwrap(model)
     _refuse_fake_mode(module, args, kwargs)
     if options.forward:

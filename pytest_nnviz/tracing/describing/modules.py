@@ -18,7 +18,7 @@ from pytest_nnviz.tracing.calls.functions import one_size
 from pytest_nnviz.tracing.describing.keys import KEYABLE, OtherError, key_of
 from pytest_nnviz.tracing.describing.places import Places, relative, unwrap
 from pytest_nnviz.tracing.describing.plain import plain_value
-from pytest_nnviz.tracing.describing.releases import later_arguments
+from pytest_nnviz.tracing.describing.releases import fixed_arguments, later_arguments
 from pytest_nnviz.tracing.describing.values import (
     NONE,
     ORDINARY,
@@ -323,8 +323,8 @@ def _constructor(cls: Any) -> tuple[tuple[str, Value | None, bool], ...]:
         is_torchs = _is_torchs(base)
         for name, default in parameters:
             found.setdefault(name, (default, is_torchs))
-        for name, later in later_arguments(base).items() if is_torchs else ():
-            found.setdefault(name, (plain_value(later), True))
+        for name, value in (later_arguments(base) | fixed_arguments(base)).items() if is_torchs else ():
+            found.setdefault(name, (plain_value(value), True))
         if not hands_on:
             break
     return tuple((name, *facts) for name, facts in found.items() if name not in _LEFT_OUT and name[0] != "_")

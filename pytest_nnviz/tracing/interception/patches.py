@@ -212,6 +212,15 @@ def _as_subclass(foreign: Foreign, original: Any) -> Any:
     return lambda tensor, cls: foreign.call("as_subclass", lambda: original(tensor, cls), (tensor, cls))
 
 
+def _set(foreign: Foreign, original: Any) -> Any:
+    """``y.set_(x)``: from now on the one is the memory of the other."""
+
+    def set_(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        return foreign.call("set_", lambda: original(tensor, *args, **kwargs), (tensor, *args), **kwargs)
+
+    return set_
+
+
 def _enter_autocast(foreign: Foreign, original: Any) -> Any:
     """A region that is off where all is off changes nothing."""
 
@@ -285,6 +294,7 @@ WRAPPED: tuple[tuple[str, str, Callable[[Foreign, Any], Any]], ...] = (
     ("torch:Tensor", "real", _half),
     ("torch:Tensor", "imag", _half),
     ("torch:Tensor", "as_subclass", _as_subclass),
+    ("torch:Tensor", "set_", _set),
     ("torch.amp.autocast_mode:autocast", "__enter__", _enter_autocast),
     ("torch.amp.autocast_mode:autocast", "__exit__", _exit("exit_autocast")),
     ("torch.autograd.grad_mode:inference_mode", "__enter__", _enter_inference),
