@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from awkward_tensors import X, calls, linear
-from catalogue import Entry
+from catalogue import Entry, Forward, given
 from torch import nn
 
 from pytest_nnviz import Options
@@ -66,6 +66,27 @@ def _through_data(m, x):
     return y
 
 
+def _set(m, x):
+    y = x.clone()
+    y.set_(x * 2)
+    return y + 1
+
+
+def _assigned(kept):
+    def forward(m, x):
+        mean = torch.lerp(m.mean, x.mean(0), 0.1)
+        if kept:
+            m.mean = mean
+        return x - mean
+
+    def built():
+        model = Forward(forward)
+        model.register_buffer("mean", torch.zeros(4))
+        return given(model, X)
+
+    return built
+
+
 def _new_data(m, x):
     y = x * 1
     y.data = x * 2
@@ -110,6 +131,14 @@ WRITES = (
     ),
     Entry("written through .data", "a write through a view", calls(_through_data), ("return %mul after %mul_",)),
     Entry("new .data", "a write", calls(_new_data), ("add(%set_data, 1) -> f32[2, 4]",)),
+    Entry("set to another", "a write", calls(_set), ("add(%set_, 1) -> f32[2, 4]", "set_(%clone, %mul) -> f32[2, 4]")),
+    Entry(
+        "assigned to a buffer",
+        "at the end of its module: the state that the next call finds",
+        _assigned(True),
+        ("setattr(self.mean, %lerp) -> f32[4]",),
+        edited=(_assigned(False),),
+    ),
     Entry(
         "index_put_ and copy_",
         "writes",

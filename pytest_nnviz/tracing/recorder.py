@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pytest_nnviz.architecture import Argument, Body, Call, Literal, Value
+from pytest_nnviz.architecture import Argument, Body, Call, Literal, Ref, Step, Value
 from pytest_nnviz.errors import TraceError
 from pytest_nnviz.textformat.write import format_call, format_spec
 from pytest_nnviz.tracing.begun import Begun
@@ -142,10 +142,12 @@ class Recorder(TorchFunctionMode):
         try:
             torch.nn.Module.__call__ = self._patched(original)  # type: ignore[method-assign]
             scope = self._open(args, kwargs)
+            buffers = dict(self.model._buffers)
             with self.births:
                 result = self._noting_failure(self._call, args, kwargs)
             self._refuse_threads()
             self._without_observers(scope, result)
+            self._note_assigned(self.model, buffers, scope)
             self.body = Body(tuple(scope.calls), written_out(result, self._tensor))
         finally:
             torch.nn.Module.__call__ = original  # type: ignore[method-assign]
@@ -243,6 +245,16 @@ class Recorder(TorchFunctionMode):
         start = mark[0] if mark[1] is result else max(mark[0], self.origins.made_by(result, scope))
         if not any(says_it_writes(call.target) for call in scope.calls[start:]):
             self.origins.forget(scope, scope.drop(start))
+
+    def _note_assigned(self, module: torch.nn.Module, before: dict[str, torch.Tensor | None], scope: Scope) -> None:
+        """Write down which buffers of a module are other tensors now: a state that it hands to its next call."""
+        if scope.module is None or not module._buffers:
+            return
+        for name, tensor in module._buffers.items():
+            if tensor is not None and tensor is not before.get(name) and self.origins.knows(tensor):
+                operands = (Ref("attribute", (Step(name),)), self._tensor(tensor))
+                arguments = tuple(Argument(None, operand) for operand in operands)
+                scope.add(Call("function", "setattr", arguments, spec_of(tensor)))
 
     def call_count(self) -> int:
         """How many calls there are by now, those of modules with what is inside of them; any thread may ask."""
@@ -393,10 +405,12 @@ class Recorder(TorchFunctionMode):
             handed = Handover(tensors_among((*args, *kwargs.values())))
             self.scope = inner = Scope(path, scope, call.name, scope.counts.get(call.name, 0) + 1, module)
             self._name_inputs(pairs, inner)
+            buffers = dict(module._buffers)
         try:
             result = self._noting_failure(run, args, kwargs)
             with torch._C.DisableTorchFunction():
                 self._without_observers(inner, result)
+                self._note_assigned(module, buffers, inner)
                 call.body = Body(tuple(inner.calls), self._value(result))
         finally:
             self.scope = scope
