@@ -23,8 +23,10 @@ __all__ = [
     "Totals",
     "Tree",
     "Value",
+    "is_within",
     "join",
     "resolve_shared",
+    "upwards",
     "walk_calls",
     "walk_modules",
 ]
@@ -301,6 +303,27 @@ def _body_rows(body: Body) -> Iterator[object]:
 def join(path: str, name: str) -> str:
     """Path of what is called ``name`` in the module at ``path``."""
     return f"{path}.{name}" if path and name else path or name
+
+
+def upwards(path: str) -> Iterator[str]:
+    """Yield a path and those of the modules around it, up to ``""``, the model itself.
+
+    >>> list(upwards("layers.0"))
+    ['layers.0', 'layers', '']
+    """
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+    yield ""
+
+
+def is_within(path: str, outer: str) -> bool:
+    """Whether a path is ``outer`` or lies below it; each does below ``""``.
+
+    >>> is_within("layers.0", "layers"), is_within("layers2", "layers")
+    (True, False)
+    """
+    return not outer or f"{path}.".startswith(f"{outer}.")
 
 
 def walk_modules(root: Module) -> Iterator[tuple[str, Module]]:

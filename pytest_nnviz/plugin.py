@@ -325,6 +325,6 @@ class Run:
 
 def _hides_tests(config: pytest.Config) -> bool:
     """Whether this run leaves tests out of collection without a word."""
-    named = tuple(f"python_{part}" for part in ("files", "classes", "functions"))
-    narrowed = any(str(given).startswith(named) for given in config.getoption("override_ini", None) or ())
+    names = ("python_files", "python_classes", "python_functions")
+    narrowed = any(given.startswith(names) for given in config.getoption("override_ini", None) or ())
     return bool(config.getoption("lf", False)) or narrowed or config.pluginmanager.is_blocked("unittest")

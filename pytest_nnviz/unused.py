@@ -110,7 +110,7 @@ class RunRecord:
         identity = _identity(item)
         if item.nodeid in self._not_passed or identity not in self._ended or identity not in self._ran:
             return False
-        return (kind, _identity(item)) in self._called or not _has_fixture(item, kind)
+        return (kind, identity) in self._called or not _has_fixture(item, kind)
 
     def _module_of(self, folder: Path) -> Path:
         """The file whose tests have their snapshots in a folder: a module, or what another plugin collects."""

@@ -736,13 +736,22 @@ def test_a_part_that_holds_itself_is_named():
         trace(model, X)
 
 
+@pytest.mark.parametrize("script", [torch.jit.script, lambda model: torch.jit.trace(model, X)])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_model_that_is_a_script_as_a_whole_is_a_module(script):
+    model = script(nn.Linear(4, 4))
+    assert graph(model, X) == ["self(input=input) -> f32[2, 4]", "return %self"]
+
+
 class Unmade(nn.Module):
     def __init__(self):
         pass
 
 
 def test_a_model_that_never_became_a_module_is_refused():
-    with pytest.raises(TraceError, match=r"Unmade is no module yet: its __init__ has not called super\(\)"):
+    with pytest.raises(
+        TraceError, match=r"Unmade is no module yet: its __init__ has to call super\(\).__init__\(\) first"
+    ):
         trace(Unmade(), X)
 
 

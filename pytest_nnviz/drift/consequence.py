@@ -11,7 +11,6 @@ __all__ = [
     "COSMETIC",
     "COST",
     "FUNCTION",
-    "NEVER_CALLED",
     "TRAINING",
     "of_argument",
     "of_call",
@@ -26,9 +25,6 @@ FUNCTION = "changes the function"
 TRAINING = "training only"
 COST = "changes the cost"
 COSMETIC = "cosmetic"
-
-NEVER_CALLED = "never called"
-"""The mark of a module that the forward pass leaves out."""
 
 _ORDER = (BREAKS, FUNCTION, TRAINING, COST, COSMETIC)
 
@@ -63,7 +59,7 @@ def of_argument(name: str) -> str:
 
 def of_module(module: Module) -> str:
     """Of a module without parameters that appears, goes, or becomes another."""
-    if module.class_name in _COSMETIC_MODULES or NEVER_CALLED in module.marks:
+    if module.class_name in _COSMETIC_MODULES or "never called" in module.marks:
         return COSMETIC
     return TRAINING if _DROPOUT.search(module.class_name) and not module.children else FUNCTION
 
@@ -87,7 +83,7 @@ def of_mark(mark: str, mode: str) -> str:
     """Of a remark that a module has gained or lost in a model that was traced in ``mode``."""
     if mark in ("eval", "train"):
         return TRAINING if mode == "train" else FUNCTION
-    if mark in (NEVER_CALLED, "gradient hook"):  # its parameters get no gradient, or another
+    if mark in ("never called", "gradient hook"):  # its parameters get no gradient, or another
         return TRAINING
     if mark in ("extra state", "save hook"):  # a key that a strict load misses, or does not expect
         return BREAKS

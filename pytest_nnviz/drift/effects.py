@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
-from pytest_nnviz.architecture import Architecture, Module, join, walk_modules
+from pytest_nnviz.architecture import Architecture, Module, join, upwards, walk_modules
 from pytest_nnviz.drift.consequence import BREAKS, COSMETIC
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.defaults import defaults_of
@@ -26,7 +26,7 @@ class ModuleEffects:
 
     def __init__(self, old: Architecture, new: Architecture, match: Match, changes: Sequence[Change]) -> None:
         self._modules = (dict(walk_modules(old.root)), dict(walk_modules(new.root)))
-        self.touched = set(_upwards(c.place for c in changes if c.consequence != COSMETIC))
+        self.touched = {up for c in changes if c.consequence != COSMETIC for up in upwards(c.place)}
         self.tensors = {join(c.place, c.what) for c in changes if c.gate == "parameters"}
         self.went = {c.place for c in changes if c.kind in ("renamed", "moved") and c.consequence == BREAKS}
         moved = [pair for pair in match.pairs if pair.kind == "moved" and pair.wrapping is None]
@@ -43,7 +43,7 @@ class ModuleEffects:
         for change in changes:
             if (change.gate, change.kind) == ("structure", "changed") and change.what:
                 self._configured[change.place].append(change)
-        self._disturbed = set(_upwards([*self._lone[0], *(old_path for old_path, _ in match.renames)]))
+        self._disturbed = {up for path in (*self._lone[0], *(old for old, _ in match.renames)) for up in upwards(path)}
 
     def module(self, path: str, side: int) -> Module | None:
         """The old (side 0) or new (side 1) module at a path."""
@@ -56,7 +56,7 @@ class ModuleEffects:
 
     def lone(self, path: str, side: int) -> bool:
         """Whether a tensor or a module, or a module around it, was removed (side 0), added (side 1) or moved."""
-        return any(up in self._lone[side] for up in _upwards([path]))
+        return any(up in self._lone[side] for up in upwards(path))
 
     def explains(self, place: str, argument: str, old: str | None, new: str | None) -> bool:
         """Whether an argument of a call in the module at a new path has the values that its own configuration has."""
@@ -75,12 +75,3 @@ class ModuleEffects:
 
 def _parent(path: str) -> str:
     return path.rpartition(".")[0]
-
-
-def _upwards(paths: Iterable[str]) -> Iterator[str]:
-    """Each path and the paths of all modules around it; the model itself is ``""``."""
-    for path in paths:
-        while path:
-            yield path
-            path = path.rpartition(".")[0]
-        yield ""

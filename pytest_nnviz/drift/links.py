@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from pytest_nnviz.architecture import Argument, Body, Call, Const, Literal, Ref, Step, Tree, Value, join
+from pytest_nnviz.architecture import Argument, Body, Call, Const, Literal, Ref, Step, Tree, Value, is_within, join
 from pytest_nnviz.drift.aliases import Aliases
 from pytest_nnviz.drift.consequence import FUNCTION, worst
 from pytest_nnviz.drift.data import Row, Way
@@ -344,7 +344,7 @@ class Links:
         if path is None or len(scope) < call.up:
             return call
         home, owner = self.match.called(path), self.new.path(scope[: len(scope) - call.up])
-        if home is not None and owner is not None and (not owner or f"{home}.".startswith(f"{owner}.")):
+        if home is not None and owner is not None and is_within(home, owner):
             target = home[len(owner) :].removeprefix(".")
             return call if target == call.target else replace(call, target=target)
         return replace(call, target=f"<{path}>")

@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pytest_nnviz.architecture import Architecture, Argument, Module, TensorSpec, join, walk_modules
-from pytest_nnviz.drift.consequence import (
-    BREAKS,
-    COSMETIC,
-    FUNCTION,
-    NEVER_CALLED,
-    TRAINING,
-    of_config,
-    of_mark,
-    of_module,
-    worst,
-)
+from pytest_nnviz.architecture import Architecture, Argument, Module, TensorSpec, join, upwards, walk_modules
+from pytest_nnviz.drift.consequence import BREAKS, COSMETIC, FUNCTION, TRAINING, of_config, of_mark, of_module, worst
 from pytest_nnviz.drift.data import Change
 from pytest_nnviz.drift.defaults import defaults_of
 from pytest_nnviz.drift.pairs import BY_NAME, Match, Pair, Wrapping
@@ -182,15 +172,12 @@ class ModuleChanges:
                 if mark not in marks[1 - side]:
                     consequence = of_mark(mark, self._modes[side])
                     # Of modules that are never called the outermost alone has the mark.
-                    still = mark == NEVER_CALLED and self._inside_unused(paths[1 - side], 1 - side)
+                    still = mark == "never called" and self._inside_unused(paths[1 - side], 1 - side)
                     yield Change("structure", kind, paths[side], mark, *sides(mark, side), consequence, ripple=still)
 
     def _inside_unused(self, path: str, side: int) -> bool:
-        while path:
-            path = path.rpartition(".")[0]
-            if NEVER_CALLED in self._modules[side][path].marks:
-                return True
-        return False
+        around = upwards(path.rpartition(".")[0]) if path else ()
+        return any("never called" in self._modules[side][up].marks for up in around)
 
     def _order(self, pair: Pair) -> Iterator[Change]:
         old, new = pair.old.children, pair.new.children

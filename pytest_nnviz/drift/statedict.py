@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pytest_nnviz.architecture import Buffer, Module, Parameter, TensorSpec, join, resolve_shared, walk_modules
+from pytest_nnviz.architecture import (
+    Buffer,
+    Module,
+    Parameter,
+    TensorSpec,
+    is_within,
+    join,
+    resolve_shared,
+    walk_modules,
+)
 
 __all__ = ["Entry", "Registered", "registered", "resolve", "state_dict", "tensors_saved"]
 
@@ -73,14 +82,10 @@ def registered(root: Module, goes: Callable[[str], str] = str) -> Iterator[Regis
             if child.shared is not None:
                 first = resolve(top.first, child.shared)
                 child, since = modules.get(first, child), (*left, top.first)
-                if any(_is_within(place, first) for place in since):
+                if any(is_within(place, first) for place in since):
                     continue
             if child.shared is None:
                 stack.append((Registered(path, first, way, child), since))
-
-
-def _is_within(place: str, outer: str) -> bool:
-    return not outer or f"{place}.".startswith(f"{outer}.")
 
 
 def _below(place: str, parent: str, other: str) -> str:

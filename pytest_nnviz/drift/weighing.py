@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pytest_nnviz.architecture import join
+from pytest_nnviz.architecture import join, upwards
 from pytest_nnviz.drift.checkpoints import Loading, State, load
 from pytest_nnviz.drift.consequence import BREAKS, FUNCTION
 from pytest_nnviz.drift.data import Change, Drift
@@ -29,11 +29,7 @@ def weighed(drift: Drift) -> Drift:
 def _around(loading: Loading) -> Iterator[str]:
     """The keys in the way, and every module around one."""
     for key in (*loading.missing, *loading.unexpected, *(respec.key for respec in loading.reshaped)):
-        inner = key
-        while inner:
-            yield inner
-            inner = inner.rpartition(".")[0]
-        yield ""
+        yield from upwards(key)
 
 
 def _loosened(drift: Drift, change: Change, blocked: set[str]) -> Change:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
-from pytest_nnviz.architecture import Architecture, join
+from pytest_nnviz.architecture import Architecture, is_within, join
 from pytest_nnviz.errors import TraceError, UnmatchedPatternWarning, UnstableArchitecture, UntrackedTensorWarning, warn
 from pytest_nnviz.options import OPTIONS, Options
 from pytest_nnviz.patterns import ProjectPattern
@@ -400,8 +400,8 @@ def _checked(options: Options, model: Any, args: tuple[Any, ...], kwargs: dict[s
         raise TraceError(
             f"got a {type(model).__name__}, not a torch.nn.Module: pass the model first; a function goes into a module"
         )
-    if "_modules" not in vars(model):
-        raise TraceError(f"{type(model).__name__} is no module yet: its __init__ has not called super().__init__()")
+    if not hasattr(model, "_modules"):
+        raise TraceError(f"{type(model).__name__} is no module yet: its __init__ has to call super().__init__() first")
     module = unwrap(model)
     _refuse_fake_mode(module, args, kwargs)
     if options.forward:
@@ -487,7 +487,7 @@ def _circle(model: torch.nn.Module) -> tuple[str, str] | None:
     for path, module in model.named_modules():
         for name, child in module.named_children():
             outer = places[id(child)]
-            if f"{path}.".startswith(f"{outer}." if outer else ""):
+            if is_within(path, outer):
                 return join(path, name), f"the module {outer}" if outer else "the model itself"
     return None
 

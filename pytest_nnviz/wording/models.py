@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_nnviz.architecture import Module, Totals, walk_modules
+from pytest_nnviz.architecture import Module, Totals, upwards, walk_modules
 from pytest_nnviz.drift.data import Change, Drift
 from pytest_nnviz.drift.grouping import Group
 
@@ -47,11 +47,7 @@ class Models:
 
     def hooked(self, place: str) -> bool:
         """Whether the state-dict keys of a module may be translated on loading."""
-        while place:
-            if "load hook" in self._marks(place):
-                return True
-            place = place.rpartition(".")[0]
-        return "load hook" in self._marks("")
+        return any("load hook" in self._marks(path) for path in upwards(place))
 
     def owner(self, change: Change) -> str:
         """What a change is made to, by classes: the module that makes a call, else the part of the module around it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_nnviz.architecture import Module, join
+from pytest_nnviz.architecture import Module, is_within, join
 from pytest_nnviz.drift.data import Change, Drift
 
 __all__ = ["wrapping_of"]
@@ -33,7 +33,7 @@ def _held(path: str, elsewhere: Callable[[str], str]) -> str:
 
 def _around(root: Module, outer: str, inner: str) -> list[Module]:
     """The module at ``outer`` and those below it on the way to ``inner``, without that; none if it is not below."""
-    if outer == inner or not f"{inner}.".startswith(f"{outer}." if outer else ""):
+    if outer == inner or not is_within(inner, outer):
         return []
     found = [root]
     for name in inner.split(".")[:-1]:
